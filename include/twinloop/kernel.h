@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel: everything a loop asks of the world. This header is the porting guide.
+ *
+ * All of asyncio's semantics live in src/core and are written once, above the table of operations
+ * below. A kernel is an implementation of the table: src/real asks Linux; src/sim asks a simulated
+ * world; src/trace/record.c passes each call on to another kernel and writes down the answer;
+ * src/trace/replay.c answers from what was written. A loop is given its kernel when it is made and
+ * cannot tell which one it has. If something seems to need to know, an operation or an answer is
+ * missing here.
+ *
+ * Rules that hold for every operation
+ *   - Results are POSIX's meaning with the errno negated: 0 or a count when it worked, -EAGAIN and
+ * the like when it did not. ret_x is written only on success. An operation that this kernel does
+ * not have returns -ENOSYS; no member of the table is NULL.
+ *   - poll is the only operation that lets time pass, and every asynchronous input is an event out
+ * of poll. So the order in which a program learns things is the order of poll's events and of the
+ * answers to its own calls, and nothing else.
+ *   - Nothing blocks but poll. Descriptors are made non-blocking and close-on-exec.
+ *   - Operations are called on the loop's thread only, except post, which any thread may call.
+ *   - Pointers passed in are borrowed for the call unless the operation says otherwise.
+ *   - No operation calls back into the core, except through a tl_work's run.
+ *   - EINTR is never returned: the kernel repeats the call or, in poll, returns 0 events.
+ */
+#ifndef TWINLOOP_KERNEL_H
+#define TWINLOOP_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <twinloop/loop.h>
+#include <twinloop/net.h>
+#include <twinloop/value.h>
+
+/* Readiness, asked for in watch and reported in events. A report may carry more than was asked for:
+ * TL_HANGUP and TL_FAULT (EPOLLHUP, EPOLLERR) are always told while a descriptor is watched. */
+enum {
+    TL_READABLE = 1,
+    TL_WRITABLE = 2,
+    TL_HANGUP = 4,
+    TL_FAULT = 8,
+};
+
+enum tl_event_kind {
+    TL_EVENT_FD,       /* ready: readiness; token: as given to watch */
+    TL_EVENT_POSTED,   /* token: the struct tl_post */
+    TL_EVENT_WORK,     /* token: the struct tl_work, whose run has returned */
+    TL_EVENT_SIGNAL,   /* value: the signal number */
+    TL_EVENT_CHILD,    /* token: as given to spawn; value: exit code, or -signal */
+    TL_EVENT_RESOLVED, /* token: the struct tl_query */
+};
+
+struct tl_event {
+    void *token;
+    uint32_t kind;  /* enum tl_event_kind */
+    uint32_t ready; /* TL_READABLE ... */
+    int64_t value;
+};
+
+/* One message of read and write: where the bytes are, and for datagrams the other side. */
+struct tl_message {
+    struct iovec *iov;
+    size_t iov_count;
+    tl_addr *addr;      /* read: NULL or filled with the source; write: NULL or the destination */
+    size_t len;         /* result: bytes transferred */
+    unsigned truncated; /* result of read: the datagram was longer */
+};
+
+enum tl_socket_type {
+    TL_STREAM = 1,
+    TL_DATAGRAM = 2,
+};
+
+enum tl_shutdown {
+    TL_SHUTDOWN_READ = 0,
+    TL_SHUTDOWN_WRITE = 1,
+    TL_SHUTDOWN_BOTH = 2,
+};
+
+enum tl_address_side {
+    TL_ADDRESS_LOCAL = 0, /* getsockname */
+    TL_ADDRESS_PEER = 1,  /* getpeername */
+};
+
+/* Socket options, all of one int. */
+enum tl_option {
+    TL_OPTION_ERROR, /* get: the pending error as a positive errno, which is thereby cleared */
+    TL_OPTION_REUSEADDR,
+    TL_OPTION_REUSEPORT,
+    TL_OPTION_V6ONLY,
+    TL_OPTION_NODELAY,
+    TL_OPTION_KEEPALIVE,
+    TL_OPTION_BROADCAST,
+    TL_OPTION_SNDBUF, /* as Linux does: the value set is doubled */
+    TL_OPTION_RCVBUF,
+    TL_OPTION_COUNT,
+};
+
+enum tl_pipe_kind {
+    TL_PIPE_ONE_WAY,     /* pipe2: [0] reads what [1] writes */
+    TL_PIPE_STREAM_PAIR, /* socketpair(AF_UNIX, SOCK_STREAM) */
+};
+
+/* What adopt found out about a descriptor that was made elsewhere. */
+enum tl_adopted_kind {
+    TL_ADOPTED_STREAM,   /* a stream socket */
+    TL_ADOPTED_LISTENER, /* a listening stream socket */
+    TL_ADOPTED_DATAGRAM,
+    TL_ADOPTED_FIFO,
+    TL_ADOPTED_CHARDEV,
+    TL_ADOPTED_FILE,
+    TL_ADOPTED_OTHER,
+};
+
+struct tl_adopted {
+    uint32_t kind;    /* enum tl_adopted_kind */
+    bool nonblocking; /* as it was found; adopt does not change it */
+    tl_addr local;    /* family TL_FAMILY_NONE where there is none */
+    tl_addr peer;
+};
+
+/* Something handed over by another thread. Embedded in what the core hands over; the kernel owns it
+ * from post until poll has returned its event. The producer is who posted it, for the trace: the
+ * thread's name, and how many posts that thread had made before. */
+struct tl_post {
+    struct tl_post *next;
+    char producer[16];
+    uint64_t ordinal;
+};
+
+/* A job for a worker. run(work) is called once, on a thread of the kernel's choosing (the loop's
+ * own inside poll, for kernels that have none), with no loop running there. With out NULL the job
+ * is pure: a replay runs it again. Otherwise the out_len bytes at out are all that run leaves
+ * behind: they are recorded, and copied back instead of trusting a second run. */
+struct tl_work {
+    struct tl_work *next;
+    void (*run)(struct tl_work *work);
+    void *out;
+    size_t out_len;
+};
+
+/* A name to be looked up (for resolve). */
+struct tl_query {
+    struct tl_query *next;
+    const char *host;
+    const char *service;
+    int family; /* enum tl_family */
+    int result; /* 0 or TL_EAI_* */
+    tl_addr *addrs;
+    size_t addrs_count;
+};
+
+enum {
+    TL_FD_INHERIT = -1, /* spawn: the child shares this process's descriptor */
+    TL_FD_NULL = -2,    /* spawn: /dev/null */
+};
+
+/* A child to be started. */
+struct tl_spawn {
+    const char *program;     /* looked up in PATH when it has no slash */
+    const char *const *argv; /* NULL-terminated, argv[0] included */
+    const char *const *envp; /* NULL: this process's */
+    const char *cwd;         /* NULL: this process's */
+    int fds[3];              /* the child's 0, 1, 2: a descriptor of this kernel, which is made
+                                blocking for it unless it was adopted, or TL_FD_* */
+    bool new_session;
+    void *token; /* comes back in TL_EVENT_CHILD */
+};
+
+enum tl_info {
+    TL_INFO_PID,         /* this process's id */
+    TL_INFO_CPUS,        /* processors this process may use */
+    TL_INFO_MAIN_THREAD, /* 1 when the calling thread is the process's first, else 0 */
+    TL_INFO_ENVIRONMENT, /* the variable called name, copied to text; its length, or -ENOENT */
+};
+
+/* What the core wants in a trace although no kernel can act on it. */
+enum tl_note {
+    TL_NOTE_TEXT,      /* something for people */
+    TL_NOTE_RECORDING, /* a recorder says that it begins; the one reading of each clock that it
+                          makes next is for its header and none of the program's */
+};
+
+enum {
+    TL_OPEN_READ = 1,
+    TL_OPEN_WRITE = 2,
+    TL_OPEN_CREATE = 4,
+    TL_OPEN_TRUNCATE = 8,
+    TL_OPEN_EXCLUSIVE = 16,
+};
+
+struct tl_stat {
+    int64_t size;
+    int64_t modified; /* wall nanoseconds */
+    uint32_t kind;    /* enum tl_adopted_kind */
+    uint64_t identity;
+};
+
+struct tl_kernel;
+
+struct tl_kernel_ops {
+    const char *name; /* "real", "sim", "record", "replay" */
+
+    /* Gives everything back: descriptors still open are closed, work not begun is dropped, posts
+     * are forgotten. The last call. */
+    void (*destroy)(struct tl_kernel *kernel);
+
+    /* --- Time and chance --- */
+
+    /* The monotonic clock. Never goes back. Must be cheap: it is read once in every iteration. */
+    tl_time (*now)(struct tl_kernel *kernel);
+
+    /* Nanoseconds since 1970, UTC. */
+    tl_time (*wall)(struct tl_kernel *kernel);
+
+    /* Fills buf with random bytes: 0. With buf NULL: 0 when the bytes come from a generator whose
+     * state is part of the world (so that TLS must use it too), 1 when the caller may as well use
+     * its own. */
+    int (*entropy)(struct tl_kernel *kernel, void *buf, size_t len);
+
+    /* --- Waiting --- */
+
+    /* Sets what poll reports of fd to exactly events (TL_READABLE | TL_WRITABLE), with token; 0
+     * forgets fd. Level-triggered: reported in every poll for as long as it holds. The caller keeps
+     * token alive until it has forgotten fd. Events that poll has returned already are the caller's
+     * business. -EPERM for what cannot be waited for (a regular file), -EBADF, -ENOMEM. */
+    int (*watch)(struct tl_kernel *kernel, int fd, unsigned events, void *token);
+
+    /* Waits until something happened, or for timeout nanoseconds (0: only look; negative: for
+     * ever), never less. Puts up to count events into events, in an order of the kernel's choosing,
+     * and returns how many; each descriptor appears at most once. What did not fit is reported by
+     * the next poll. 0 when the time ran out or the wait was interrupted. Fails only for good:
+     * TL_EDEADLOCK when it can prove that nothing will ever happen, TL_EDIVERGED in a replay that
+     * no longer fits. */
+    int (*poll)(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count);
+
+    /* Hands post to the loop: poll returns it as TL_EVENT_POSTED, and wakes up for it. Any thread;
+     * never blocks, never fails while the kernel lives. Posts of one thread arrive in the order in
+     * which it made them. */
+    int (*post)(struct tl_kernel *kernel, struct tl_post *post);
+
+    /* --- Sockets and pipes --- */
+
+    /* A new descriptor, or -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM, -EAFNOSUPPORT, ... */
+    int (*socket)(struct tl_kernel *kernel, enum tl_family family, enum tl_socket_type type);
+    int (*bind)(struct tl_kernel *kernel, int fd, const tl_addr *addr);
+    int (*listen)(struct tl_kernel *kernel, int fd, int backlog);
+
+    /* The next connection's descriptor, with the peer's address; -EAGAIN when there is none. */
+    int (*accept)(struct tl_kernel *kernel, int fd, tl_addr *ret_peer);
+
+    /* 0 when connected at once; -EINPROGRESS: fd becomes writable, then TL_OPTION_ERROR tells how
+     * it went. */
+    int (*connect)(struct tl_kernel *kernel, int fd, const tl_addr *addr);
+    int (*shutdown)(struct tl_kernel *kernel, int fd, enum tl_shutdown how);
+
+    /* Sets the option to *set when set is not NULL; then reads it into *ret when ret is not NULL.
+     */
+    int (*option)(struct tl_kernel *kernel, int fd, enum tl_option option, const int *set,
+                  int *ret);
+    int (*address)(struct tl_kernel *kernel, int fd, enum tl_address_side side, tl_addr *ret);
+    int (*pipe)(struct tl_kernel *kernel, enum tl_pipe_kind kind, int ret_fds[2]);
+
+    /* Forgets fd as watch does, then closes it. 0 or -EBADF. */
+    int (*close)(struct tl_kernel *kernel, int fd);
+
+    /* recv, readv, recvfrom, recvmmsg in one, and send, writev, sendto, sendmmsg. With count 1: the
+     * bytes transferred, also in messages[0].len; read returns 0 at the end of a stream. With more
+     * (datagrams only): the messages transferred. -EAGAIN when none could be. A write never raises
+     * SIGPIPE: -EPIPE. */
+    ssize_t (*read)(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
+    ssize_t (*write)(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
+
+    /* Sends up to count bytes of file from *offset on, which is advanced. */
+    ssize_t (*sendfile)(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count);
+
+    /* --- Files --- */
+
+    int (*open)(struct tl_kernel *kernel, const char *path, unsigned flags, unsigned mode);
+    ssize_t (*pread)(struct tl_kernel *kernel, int file, void *buf, size_t len, int64_t offset);
+    ssize_t (*pwrite)(struct tl_kernel *kernel, int file, const void *buf, size_t len,
+                      int64_t offset);
+    int (*stat)(struct tl_kernel *kernel, const char *path, struct tl_stat *ret);
+    int (*unlink)(struct tl_kernel *kernel, const char *path);
+    int (*rename)(struct tl_kernel *kernel, const char *source, const char *target);
+    int (*fsync)(struct tl_kernel *kernel, int file);
+
+    /* --- Descriptors made elsewhere --- */
+
+    /* Makes fd, which the program got without this kernel, an object of this kernel, and says what
+     * it is. It is looked at once; its number stays. -EBADF, -EEXIST when it is one already. */
+    int (*adopt)(struct tl_kernel *kernel, int fd, struct tl_adopted *ret);
+
+    /* Gives an object back to the program: forgotten here, still open. */
+    int (*release)(struct tl_kernel *kernel, int fd);
+
+    /* --- Processes and signals --- */
+
+    /* Starts a child and returns its process id (> 0). Its end is one TL_EVENT_CHILD. Errors are
+     * those of exec and chdir, and leave nothing behind. */
+    int64_t (*spawn)(struct tl_kernel *kernel, const struct tl_spawn *spawn);
+    int (*kill)(struct tl_kernel *kernel, int64_t pid, int signum);
+
+    /* From now on signum arrives as TL_EVENT_SIGNAL (enable), or as it did before. -EINVAL for a
+     * number that cannot be caught, -EBUSY when another kernel of this process has it, TL_ETHREAD
+     * off the main thread. */
+    int (*signal)(struct tl_kernel *kernel, int signum, bool enable);
+
+    /* --- Answers that come later --- */
+
+    /* Looks a name up; TL_EVENT_RESOLVED follows. The query stays the kernel's until then. */
+    int (*resolve)(struct tl_kernel *kernel, struct tl_query *query);
+
+    /* Has a job run; TL_EVENT_WORK follows. The work stays the kernel's until then. */
+    int (*work)(struct tl_kernel *kernel, struct tl_work *work);
+
+    /* Calls off a work or query (its address): 0 when it had not begun, and no event follows;
+     * -EALREADY when it has, and its event will come. */
+    int (*cancel)(struct tl_kernel *kernel, void *request);
+
+    /* --- The rest --- */
+
+    /* A fact about this process; see enum tl_info. text may be NULL with size 0. */
+    int64_t (*info)(struct tl_kernel *kernel, enum tl_info what, const char *name, char *text,
+                    size_t size);
+
+    /* Something for the trace; kernels that do not record do nothing. 0. */
+    int (*note)(struct tl_kernel *kernel, enum tl_note kind, const void *data, size_t len);
+};
+
+/* Embedded at the start of a kernel's own struct. */
+struct tl_kernel {
+    const struct tl_kernel_ops *ops;
+};
+
+/* Makes a loop on a kernel. Takes the kernel when it succeeds: closing the loop destroys it. 0 or
+ * -ENOMEM. */
+int tl_loop_new(struct tl_kernel *kernel, tl_loop **ret);
+
+/* The kernel of a loop, borrowed; NULL once the loop is closed. For backends, shims and their
+ * tests. */
+struct tl_kernel *tl_loop_kernel(const tl_loop *loop);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Addresses, servers and connections (Python's loop.create_server, loop.create_connection).
+ *
+ * Both calls return a future. A connection's result is a tl_pair; a server's is a tl_server. Hosts
+ * are numeric addresses.
+ */
+#ifndef TWINLOOP_NET_H
+#define TWINLOOP_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <twinloop/loop.h>
+#include <twinloop/protocol.h>
+#include <twinloop/transport.h>
+
+/* --- Addresses
+ * ------------------------------------------------------------------------------------- */
+
+enum tl_family {
+    TL_FAMILY_NONE = 0,
+    TL_FAMILY_INET = 4,
+    TL_FAMILY_INET6 = 6,
+    TL_FAMILY_UNIX = 1,
+};
+
+/* An address in one form for every family and CPU. Unused bytes are zero, so two equal addresses
+ * are equal memory. */
+typedef struct tl_addr {
+    uint8_t family; /* enum tl_family */
+    uint8_t len; /* TL_FAMILY_UNIX: bytes of data in use, an abstract name's leading NUL included */
+    uint16_t port;     /* host byte order */
+    uint32_t scope;    /* TL_FAMILY_INET6: the interface, 0 for none */
+    uint8_t data[108]; /* 4, 16 or len bytes */
+} tl_addr;
+
+#define TL_ADDR_TEXT_MAX 128
+
+/* Parses "127.0.0.1", "::1", "fe80::1%2" (a numeric scope). 0, or -EINVAL with *ret untouched. */
+int tl_addr_parse(const char *host, uint16_t port, tl_addr *ret);
+
+/* Writes "127.0.0.1:80", "[::1]:80", "unix:/path" or "unix:@name", cut to fit; returns text. */
+const char *tl_addr_format(const tl_addr *addr, char *text, size_t size);
+
+bool tl_addr_equal(const tl_addr *a, const tl_addr *b);
+
+/* --- Servers
+ * --------------------------------------------------------------------------------------- */
+
+typedef struct tl_server tl_server;
+
+/* Zero is the default of every member. */
+typedef struct tl_server_opts {
+    int backlog;           /* listen's, and the accepts per readiness; 0 is 100 */
+    bool no_reuse_address; /* SO_REUSEADDR is set unless this is */
+    bool reuse_port;       /* SO_REUSEPORT, off by default */
+    bool defer_serving;    /* do not listen until tl_server_start_serving */
+} tl_server_opts;
+
+/* Row loop.create_server. Binds every host (NULL or "" is every interface, IPv4 and IPv6) to port,
+ * a decimal number ("0": each socket gets a free one of its own), listens, and calls factory(farg)
+ * for every connection accepted. The result is a tl_server object. A failed bind closes what was
+ * made and fails with bind's errno, the message naming the address. opts may be NULL. */
+tl_future *tl_loop_create_server(tl_loop *loop, tl_protocol_factory factory, void *farg,
+                                 const char *const *hosts, size_t hosts_count, const char *port,
+                                 const tl_server_opts *opts);
+
+/* The server in a finished create_server's result, or NULL; borrowed from the value. */
+tl_server *tl_value_server(const tl_value *value);
+
+/* Starts listening; 0 also when it already does; TL_ECLOSED after close. */
+int tl_server_start_serving(tl_server *server);
+
+/* Stops listening and closes the listeners. Connections stay as they are. Idempotent. */
+void tl_server_close(tl_server *server);
+
+/* Closes (tl_transport_close), or aborts, every connection of this server. */
+void tl_server_close_clients(tl_server *server);
+void tl_server_abort_clients(tl_server *server);
+
+/* A future that is done when the server is closed and its last connection lost. */
+tl_future *tl_server_wait_closed(tl_server *server);
+
+bool tl_server_is_serving(const tl_server *server);
+size_t tl_server_sockets_count(const tl_server *server); /* 0 after close */
+
+/* The address that listener number index is bound to. 0, or -EINVAL beyond the last. */
+int tl_server_address(const tl_server *server, size_t index, tl_addr *ret);
+
+tl_server *tl_server_ref(tl_server *server);
+void tl_server_unref(tl_server *server); /* NULL is allowed; the loop keeps an open server */
+
+/* --- Connections
+ * ----------------------------------------------------------------------------------- */
+
+typedef struct tl_connection_opts {
+    const char *local_host; /* bind to this numeric address first; NULL: do not */
+    uint16_t local_port;
+} tl_connection_opts;
+
+/* What a connection's future results in. Holds a reference of the transport and keeps the protocol
+ * from being released. */
+typedef struct tl_pair {
+    tl_transport *transport;
+    tl_protocol *protocol;
+} tl_pair;
+
+/* Row loop.create_connection. Connects to a numeric host (NULL is the loopback) and decimal port,
+ * sets TCP_NODELAY, then calls factory(farg) and the protocol's connection_made; the future is done
+ * after that. Cancelling the future closes the socket. A factory that returns NULL fails it with
+ * -ENOMEM. */
+tl_future *tl_loop_create_connection(tl_loop *loop, tl_protocol_factory factory, void *farg,
+                                     const char *host, const char *port,
+                                     const tl_connection_opts *opts);
+
+/* The pair in a finished create_connection's result, or NULL; borrowed from the value, freed with
+ * it. */
+const tl_pair *tl_value_pair(const tl_value *value);
+
+#endif

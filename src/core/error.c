@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Error codes: their sentences, their names, and the index under which traces and hashes know them.
+ *
+ * One table: the operating system's errors first, then the library's own. Index 0 is success. The
+ * library's codes start at a fixed index, so that errno.def can grow without moving them.
+ */
+#include <twinloop/error.h>
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "core/self.h"
+
+enum { OWN_INDEX_BASE = 512 };
+
+struct error_name {
+    int code;
+    const char *name;
+};
+
+static const struct error_name os_errors[] = {
+#define TL_ERRNO_NAME(NAME) {-NAME, #NAME},
+#include "core/errno.def"
+};
+
+struct own_error {
+    int code;
+    const char *name;
+    const char *sentence;
+};
+
+static const struct own_error own_errors[] = {
+#define TL_ERROR_ROW(name, number, sentence) {number, #name, sentence},
+    TL_ERRORS(TL_ERROR_ROW)
+#undef TL_ERROR_ROW
+};
+
+enum {
+    OS_COUNT = sizeof os_errors / sizeof os_errors[0],
+    OWN_COUNT = sizeof own_errors / sizeof own_errors[0],
+};
+
+static const struct own_error *find_own(int code)
+{
+    for (size_t i = 0; i < OWN_COUNT; i++)
+        if (own_errors[i].code == code)
+            return &own_errors[i];
+    return NULL;
+}
+
+const char *tl_strerror(int code)
+{
+    if (code >= 0)
+        return "no error";
+    const struct own_error *own = find_own(code);
+    if (own != NULL)
+        return own->sentence;
+    const char *text = strerrordesc_np(-code);
+    return text != NULL ? text : "unknown error";
+}
+
+const char *tl_err_name(int code)
+{
+    if (code >= 0)
+        return "OK";
+    const struct own_error *own = find_own(code);
+    if (own != NULL)
+        return own->name;
+    const char *name = strerrorname_np(-code);
+    return name != NULL ? name : "UNKNOWN";
+}
+
+unsigned tl_err_index(int code)
+{
+    if (code >= 0)
+        return 0;
+    for (size_t i = 0; i < OS_COUNT; i++)
+        if (os_errors[i].code == code)
+            return (unsigned)i + 1;
+    for (size_t i = 0; i < OWN_COUNT; i++)
+        if (own_errors[i].code == code)
+            return OWN_INDEX_BASE + (unsigned)i;
+    return 0;
+}
+
+int tl_err_from_index(unsigned index)
+{
+    if (index == 0)
+        return 0;
+    if (index <= OS_COUNT)
+        return os_errors[index - 1].code;
+    if (index >= OWN_INDEX_BASE && index < OWN_INDEX_BASE + OWN_COUNT)
+        return own_errors[index - OWN_INDEX_BASE].code;
+    return -EIO;
+}
+
+int tl_last_error(void)
+{
+    return tl_thread_self()->last_error;
+}

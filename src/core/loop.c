@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loop's life: made on a kernel, closed, freed when its last holder lets go.
+ *
+ * Closing comes in two steps. First the loop forgets its kernel, so that whatever user code still
+ * runs (a protocol's release) finds a closed loop. Then everything that could act is let go: live
+ * objects are abandoned, the queue and the timers are discarded, posts still on their way are
+ * fetched and dropped, and the kernel is destroyed, which closes every descriptor.
+ */
+#include "core/loop.h"
+
+#include <errno.h>
+
+#include "core/alloc.h"
+#include "core/future.h"
+#include "core/handle.h"
+#include "core/post.h"
+#include "core/self.h"
+#include "core/signal.h"
+
+/* --- Making and freeing ----------------------------------------------------------------------- */
+
+static void loop_destroy(tl_object *object)
+{
+    tl_loop *loop = tl_container_of(object, tl_loop, object);
+    tl_future_free_reserve(loop->reserve);
+    tl_free(loop);
+}
+
+static const struct tl_object_type loop_type = {.name = "loop", .destroy = loop_destroy};
+
+static bool debug_by_environment(struct tl_kernel *kernel)
+{
+    return kernel->ops->info(kernel, TL_INFO_ENVIRONMENT, "TWINLOOP_DEBUG", NULL, 0) > 0;
+}
+
+int tl_loop_new(struct tl_kernel *kernel, tl_loop **ret)
+{
+    if (kernel == NULL || ret == NULL)
+        return -EINVAL;
+    tl_loop *loop = tl_calloc(sizeof *loop);
+    if (loop == NULL)
+        return -ENOMEM;
+    tl_object_init(&loop->object, &loop_type);
+    loop->reserve = tl_future_new_reserve(loop);
+    if (loop->reserve == NULL) {
+        tl_free(loop);
+        return -ENOMEM;
+    }
+    loop->kernel = kernel;
+    tl_ready_queue_init(&loop->ready);
+    tl_ready_queue_init(&loop->batch);
+    loop->live.next = &loop->live;
+    loop->live.prev = &loop->live;
+    loop->iteration_time = kernel->ops->now(kernel);
+    loop->debug = debug_by_environment(kernel);
+    *ret = loop;
+    return 0;
+}
+
+void tl_loop_free(tl_loop *loop)
+{
+    if (loop == NULL)
+        return;
+    if (tl_loop_close(loop) < 0)
+        return; /* it is running: its runner still needs it */
+    struct tl_thread *self = tl_thread_self();
+    if (self->current == loop)
+        self->current = NULL;
+    tl_loop_unref(loop);
+}
+
+tl_loop *tl_loop_ref(tl_loop *loop)
+{
+    tl_object_ref(&loop->object);
+    return loop;
+}
+
+void tl_loop_unref(tl_loop *loop)
+{
+    tl_object_unref(&loop->object);
+}
+
+/* --- What can act ----------------------------------------------------------------------------- */
+
+void tl_live_add(struct tl_live *live, tl_loop *loop, void (*abandon)(struct tl_live *live))
+{
+    live->abandon = abandon;
+    live->next = &loop->live;
+    live->prev = loop->live.prev;
+    live->prev->next = live;
+    live->next->prev = live;
+}
+
+void tl_live_remove(struct tl_live *live)
+{
+    if (live->next == NULL)
+        return;
+    live->prev->next = live->next;
+    live->next->prev = live->prev;
+    live->next = NULL;
+    live->prev = NULL;
+}
+
+static void abandon_all(tl_loop *loop)
+{
+    while (loop->live.next != &loop->live)
+        loop->live.next->abandon(loop->live.next);
+}
+
+/* --- Closing ---------------------------------------------------------------------------------- */
+
+/* The callbacks that own something, and how to let go of it when they will not run. */
+static const struct {
+    tl_callback run;
+    tl_callback discard;
+} owners[] = {
+    {tl_handle_run, tl_handle_discard},
+    {tl_timer_handle_run, tl_timer_handle_discard},
+    {tl_done_callback_run, tl_done_callback_discard},
+};
+
+static void discard(struct tl_ready *ready)
+{
+    for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++)
+        if (ready->callback == owners[i].run) {
+            owners[i].discard(ready->arg);
+            return;
+        }
+}
+
+static void discard_queue(struct tl_ready_queue *queue)
+{
+    struct tl_ready *ready;
+    while ((ready = tl_ready_queue_pop(queue)) != NULL)
+        discard(ready);
+}
+
+static void discard_timers(struct tl_timers *timers)
+{
+    while (timers->count > 0) {
+        struct tl_timer *timer = timers->entries[timers->count - 1].timer;
+        tl_timers_cancel(timers, timer);
+        discard(&timer->ready);
+    }
+    tl_timers_finish(timers);
+}
+
+int tl_loop_close(tl_loop *loop)
+{
+    if (loop == NULL)
+        return -EINVAL;
+    if (loop->running)
+        return -EBUSY;
+    if (!tl_loop_open(loop))
+        return 0;
+    tl_loop_ref(loop);
+    tl_signals_close(loop);
+    struct tl_kernel *kernel = tl_posts_close(loop);
+    abandon_all(loop);
+    discard_queue(&loop->ready);
+    discard_timers(&loop->timers);
+    tl_posts_drain(loop, kernel);
+    kernel->ops->destroy(kernel);
+    tl_loop_unref(loop);
+    return 0;
+}
+
+/* --- Asking ----------------------------------------------------------------------------------- */
+
+struct tl_kernel *tl_loop_kernel(const tl_loop *loop)
+{
+    return loop->kernel;
+}
+
+bool tl_loop_is_running(const tl_loop *loop)
+{
+    return loop->running;
+}
+
+bool tl_loop_is_closed(const tl_loop *loop)
+{
+    return !tl_loop_open(loop);
+}
+
+void tl_loop_set_debug(tl_loop *loop, bool enabled)
+{
+    loop->debug = enabled;
+}
+
+bool tl_loop_get_debug(const tl_loop *loop)
+{
+    return loop->debug;
+}
+
+tl_time tl_loop_time(tl_loop *loop)
+{
+    return tl_loop_open(loop) ? loop->kernel->ops->now(loop->kernel) : loop->iteration_time;
+}
+
+tl_time tl_loop_iteration_time(const tl_loop *loop)
+{
+    return loop->iteration_time;
+}

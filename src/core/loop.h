@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loop's insides, for the files of the core: what a loop holds, and how objects that can act
+ * belong to it.
+ */
+#ifndef TL_CORE_LOOP_H
+#define TL_CORE_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <twinloop/kernel.h>
+#include <twinloop/loop.h>
+#include "core/object.h"
+#include "core/ready.h"
+#include "core/timer.h"
+#include "core/watch.h"
+
+/* Something that can still act on its own: an open transport, server or attempt to connect. The
+ * loop holds it while it is in the loop's list. When the loop is closed under it, abandon is
+ * called: it must leave the list, give up the loop's reference and touch neither kernel nor user
+ * callbacks, except a protocol's release. */
+struct tl_live {
+    struct tl_live *next; /* NULL: not in the list */
+    struct tl_live *prev;
+    void (*abandon)(struct tl_live *live);
+};
+
+struct tl_loop {
+    tl_object object;         /* held by the program and by every object of the loop */
+    struct tl_kernel *kernel; /* NULL once closed */
+    struct tl_ready_queue ready;
+    struct tl_ready_queue batch; /* what this iteration still has to run */
+    struct tl_timers timers;
+    tl_time iteration_time; /* read after poll */
+    bool running;
+    bool stopping;
+    bool debug;
+
+    struct tl_live live;                    /* head of the list of what can act */
+    struct tl_signals *signals;             /* handlers by number; NULL: none yet */
+    tl_exception_handler exception_handler; /* NULL: the default */
+    void *exception_arg;
+    tl_future *reserve; /* failed with -ENOMEM, for when no future can be made */
+    uint64_t posts;     /* handed over by other threads and not delivered; under the process lock */
+};
+
+void tl_live_add(struct tl_live *live, tl_loop *loop, void (*abandon)(struct tl_live *live));
+void tl_live_remove(struct tl_live *live); /* a no-op when it is in no list */
+
+/* An object of the loop holds it by these. */
+tl_loop *tl_loop_ref(tl_loop *loop);
+void tl_loop_unref(tl_loop *loop);
+
+/* Queues an embedded place, as call_soon does; a no-op when it is queued. Never fails; the caller
+ * has seen to it that the loop is open. */
+static inline void tl_loop_queue(tl_loop *loop, struct tl_ready *ready)
+{
+    if (!tl_ready_queued(ready))
+        tl_ready_queue_push(&loop->ready, ready);
+}
+
+static inline bool tl_loop_open(const tl_loop *loop)
+{
+    return loop->kernel != NULL;
+}
+
+/* Reports an error to the exception handler: a sentence, and the code if it is negative. The rest
+ * may be NULL. */
+void tl_loop_report(tl_loop *loop, const char *message, int code, tl_protocol *protocol,
+                    tl_transport *transport);
+
+/* A future of this loop that has failed already (never NULL). message may be NULL. */
+tl_future *tl_loop_failed_future(tl_loop *loop, int code, const char *message);
+
+/* The loop's own future functions for operations. on_cancel(arg) is called inside tl_future_cancel
+ * of a pending future, before its callbacks are queued: the operation is called off there. Cleared
+ * when the future is done. */
+void tl_future_set_canceller(tl_future *future, void (*on_cancel)(void *arg), void *arg);
+
+/* As tl_future_set_exception with a formatted message. */
+int tl_future_fail(tl_future *future, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

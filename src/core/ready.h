@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ready queue: callbacks whose turn has come, in order.
+ *
+ * A place in the queue (struct tl_ready) is embedded in what owns it, so queueing allocates nothing
+ * and cannot fail, and leaving the queue is immediate: whoever frees an object takes it out first,
+ * also in the middle of a batch. The loop moves the whole queue to a batch before it runs it; a
+ * place may be in either.
+ */
+#ifndef TL_CORE_READY_H
+#define TL_CORE_READY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <twinloop/handle.h>
+
+/* A circular list; the head is a place that never runs. */
+struct tl_ready_queue {
+    struct tl_ready head;
+};
+
+static inline void tl_ready_queue_init(struct tl_ready_queue *queue)
+{
+    queue->head.next = &queue->head;
+    queue->head.prev = &queue->head;
+}
+
+static inline bool tl_ready_queue_empty(const struct tl_ready_queue *queue)
+{
+    return queue->head.next == &queue->head;
+}
+
+static inline void tl_ready_init(struct tl_ready *ready, tl_callback callback, void *arg)
+{
+    *ready = (struct tl_ready){.callback = callback, .arg = arg};
+}
+
+static inline bool tl_ready_queued(const struct tl_ready *ready)
+{
+    return ready->next != NULL;
+}
+
+/* Puts an unqueued place at the tail. */
+static inline void tl_ready_queue_push(struct tl_ready_queue *queue, struct tl_ready *ready)
+{
+    ready->next = &queue->head;
+    ready->prev = queue->head.prev;
+    queue->head.prev->next = ready;
+    queue->head.prev = ready;
+}
+
+/* Takes a place out of whichever queue it is in; a no-op when it is in none. */
+static inline void tl_ready_remove(struct tl_ready *ready)
+{
+    if (ready->next == NULL)
+        return;
+    ready->prev->next = ready->next;
+    ready->next->prev = ready->prev;
+    ready->next = NULL;
+    ready->prev = NULL;
+}
+
+/* Takes out and returns the first place; NULL when the queue is empty. */
+static inline struct tl_ready *tl_ready_queue_pop(struct tl_ready_queue *queue)
+{
+    struct tl_ready *ready = queue->head.next;
+    if (ready == &queue->head)
+        return NULL;
+    tl_ready_remove(ready);
+    return ready;
+}
+
+/* Moves everything from source to the empty target. */
+static inline void tl_ready_queue_move(struct tl_ready_queue *source, struct tl_ready_queue *target)
+{
+    if (tl_ready_queue_empty(source))
+        return;
+    target->head.next = source->head.next;
+    target->head.prev = source->head.prev;
+    target->head.next->prev = &target->head;
+    target->head.prev->next = &target->head;
+    tl_ready_queue_init(source);
+}
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Running: the iteration, and the two ways to repeat it.
+ *
+ * An iteration is prepare (how long may the wait be), wait (ask the kernel, queue what it reports,
+ * queue the timers that are due) and dispatch (run what was queued by then). The order inside is a
+ * contract that everything above relies on: callbacks queued earlier, then descriptors in the
+ * kernel's order with a reader before its writer, then timers by deadline and turn.
+ */
+#include <errno.h>
+
+#include "core/future.h"
+#include "core/loop.h"
+#include "core/post.h"
+#include "core/self.h"
+#include "core/signal.h"
+
+enum { EVENTS_MAX = 128 };
+
+/* asyncio: a wait is capped at a day, which costs an empty iteration and guards against odd clocks.
+ */
+static const tl_time WAIT_MAX = 86400 * TL_SECOND;
+
+/* How long poll may wait: nanoseconds, negative for ever. */
+static tl_time prepare(tl_loop *loop)
+{
+    if (loop->stopping || !tl_ready_queue_empty(&loop->ready))
+        return 0;
+    tl_time next = tl_timers_next(&loop->timers);
+    if (next == TL_TIME_NEVER)
+        return -1;
+    tl_time now = loop->kernel->ops->now(loop->kernel);
+    if (next <= now)
+        return 0;
+    /* As unsigned numbers the difference cannot overflow, however far apart the two are. */
+    uint64_t wait = (uint64_t)next - (uint64_t)now;
+    return wait < (uint64_t)WAIT_MAX ? (tl_time)wait : WAIT_MAX;
+}
+
+static void deliver(tl_loop *loop, const struct tl_event *event)
+{
+    switch (event->kind) {
+    case TL_EVENT_FD:
+        tl_watch_deliver(event->token, loop, event);
+        break;
+    case TL_EVENT_POSTED:
+        tl_posts_deliver(loop, event->token);
+        break;
+    case TL_EVENT_SIGNAL:
+        tl_signals_deliver(loop, (int)event->value);
+        break;
+    default:
+        break; /* nothing in this version asks for the rest */
+    }
+}
+
+static int wait(tl_loop *loop, tl_time timeout)
+{
+    struct tl_event events[EVENTS_MAX];
+    struct tl_kernel *kernel = loop->kernel;
+    int count = kernel->ops->poll(kernel, timeout, events, EVENTS_MAX);
+    loop->iteration_time = kernel->ops->now(kernel);
+    if (count < 0)
+        return count;
+    for (int i = 0; i < count; i++)
+        deliver(loop, &events[i]);
+    tl_timers_expire(&loop->timers, loop->iteration_time, &loop->ready);
+    return 0;
+}
+
+static void dispatch(tl_loop *loop)
+{
+    /* asyncio: exactly what is queued now runs; what that queues runs in the next iteration. */
+    tl_ready_queue_move(&loop->ready, &loop->batch);
+    struct tl_ready *ready;
+    while ((ready = tl_ready_queue_pop(&loop->batch)) != NULL)
+        ready->callback(ready->arg);
+}
+
+static int run_once(tl_loop *loop)
+{
+    int r = wait(loop, prepare(loop));
+    if (r < 0)
+        return r;
+    dispatch(loop);
+    return 0;
+}
+
+/* --- Runs ------------------------------------------------------------------------------------- */
+
+static int check_can_run(const tl_loop *loop)
+{
+    if (loop == NULL)
+        return -EINVAL;
+    if (!tl_loop_open(loop))
+        return TL_ECLOSED;
+    if (loop->running)
+        return -EALREADY;
+    return tl_get_running_loop() != NULL ? -EBUSY : 0;
+}
+
+int tl_loop_run_forever(tl_loop *loop)
+{
+    int r = check_can_run(loop);
+    if (r < 0)
+        return r;
+    struct tl_thread *self = tl_thread_self();
+    self->running = loop;
+    self->running_pid = loop->kernel->ops->info(loop->kernel, TL_INFO_PID, NULL, NULL, 0);
+    loop->running = true;
+    do
+        r = run_once(loop);
+    while (r == 0 && !loop->stopping);
+    loop->stopping = false;
+    loop->running = false;
+    self->running = NULL;
+    return r;
+}
+
+void tl_loop_stop(tl_loop *loop)
+{
+    loop->stopping = true;
+}
+
+static void stop_when_done(tl_future *future, void *arg)
+{
+    (void)future;
+    tl_loop_stop(arg);
+}
+
+int tl_loop_run_until_complete(tl_loop *loop, tl_future *future, tl_value *ret)
+{
+    int r = check_can_run(loop);
+    if (r == 0 && (future == NULL || future->loop != loop))
+        r = -EINVAL;
+    if (r < 0) {
+        tl_future_unref(future);
+        return r;
+    }
+    /* asyncio: the callback that stops the loop is always taken away again, so a run that ended
+     * otherwise leaves no trace on the future. */
+    struct tl_done_callback stop;
+    tl_future_attach(future, &stop, stop_when_done, loop);
+    r = tl_loop_run_forever(loop);
+    tl_future_detach_callback(&stop);
+    if (tl_future_done(future))
+        r = tl_future_result(future, ret);
+    else if (r == 0)
+        r = TL_ESTOPPED;
+    tl_future_unref(future);
+    return r;
+}

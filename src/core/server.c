@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Servers: listening sockets, the connections accepted from them, and who waits for the end.
+ *
+ *     made --start_serving--> serving --close--> closed --last connection lost--> wait_closed done
+ *       `---------------------close----------------^
+ *
+ * The loop holds an open server, each connection holds its server, and so does whoever has the
+ * result of create_server. Accepting makes no future and no task: accept, factory, transport, and
+ * the next, at most backlog times per readiness. The listeners' descriptors are the server's and
+ * are closed by close; connections belong to the loop.
+ */
+#include "core/server.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "core/alloc.h"
+
+#define RETRY_DELAY TL_SECOND
+
+/* A future of wait_closed. */
+struct tl_server_waiter {
+    struct tl_server_waiter *next;
+    tl_server *server;
+    tl_future *future; /* a reference */
+};
+
+/* --- Waiting for the end --- */
+
+static struct tl_server_waiter *waiters_pop(tl_server *server)
+{
+    struct tl_server_waiter *waiter = server->waiters;
+    if (waiter == NULL)
+        return NULL;
+    server->waiters = waiter->next;
+    if (server->waiters == NULL)
+        server->waiters_end = &server->waiters;
+    return waiter;
+}
+
+static void waiter_free(struct tl_server_waiter *waiter)
+{
+    tl_future_unref(waiter->future);
+    tl_free(waiter);
+}
+
+static void cancel_waiter(void *arg)
+{
+    struct tl_server_waiter *waiter = arg;
+    struct tl_server_waiter **link = &waiter->server->waiters;
+    while (*link != waiter)
+        link = &(*link)->next;
+    *link = waiter->next;
+    if (waiter->next == NULL)
+        waiter->server->waiters_end = link;
+    waiter_free(waiter);
+}
+
+static void finish_waiters(tl_server *server)
+{
+    if (!server->closed || server->connections > 0)
+        return;
+    struct tl_server_waiter *waiter;
+    while ((waiter = waiters_pop(server)) != NULL) {
+        /* Fails only when the program has finished the future itself. */
+        (void)tl_future_set_result(waiter->future, tl_value_none());
+        waiter_free(waiter);
+    }
+}
+
+/* The loop was closed: they will never be done. */
+static void drop_waiters(tl_server *server)
+{
+    struct tl_server_waiter *waiter;
+    while ((waiter = waiters_pop(server)) != NULL) {
+        tl_future_set_canceller(waiter->future, NULL, NULL);
+        waiter_free(waiter);
+    }
+}
+
+tl_future *tl_server_wait_closed(tl_server *server)
+{
+    if (server == NULL)
+        return NULL;
+    tl_future *future = tl_loop_create_future(server->loop);
+    if (tl_future_done(future))
+        return future;
+    if (!tl_loop_open(server->loop)) {
+        (void)tl_future_set_exception(future, TL_ECLOSED, NULL);
+        return future;
+    }
+    struct tl_server_waiter *waiter = tl_alloc(sizeof *waiter);
+    if (waiter == NULL) {
+        (void)tl_future_set_exception(future, -ENOMEM, NULL);
+        return future;
+    }
+    *waiter = (struct tl_server_waiter){.server = server, .future = tl_future_ref(future)};
+    tl_future_set_canceller(future, cancel_waiter, waiter);
+    *server->waiters_end = waiter;
+    server->waiters_end = &waiter->next;
+    finish_waiters(server);
+    return future;
+}
+
+/* --- Accepting --- */
+
+static void report(tl_server *server, const char *message, int code)
+{
+    const tl_error error = {.code = code, .message = tl_strerror(code)};
+    const tl_exc_context context = {.message = message, .exception = &error, .server = server};
+    tl_loop_call_exception_handler(server->loop, &context);
+}
+
+static void accepted(tl_server *server, int fd, const tl_addr *peer)
+{
+    tl_loop *loop = server->loop;
+    struct tl_stream *stream;
+    int r = tl_stream_open(loop, fd, server->factory, server->farg, peer, &server->owner, &stream);
+    if (r == 0) {
+        server->connections++;
+        tl_server_ref(server);
+        return;
+    }
+    (void)loop->kernel->ops->close(loop->kernel, fd);
+    /* asyncio: a connection that comes to nothing is the peer's to notice. */
+    if (loop->debug)
+        report(server, "Error on transport creation for incoming connection", r);
+}
+
+static void connection_lost(struct tl_stream_owner *owner, bool abandoned)
+{
+    tl_server *server = tl_container_of(owner, tl_server, owner);
+    server->connections--;
+    if (!abandoned)
+        finish_waiters(server);
+    else if (server->connections == 0)
+        drop_waiters(server);
+    tl_server_unref(server);
+}
+
+/* Stops accepting for a while, since an error that lasts would be met again at once. Without memory
+ * for the timer it goes on. */
+static void pause_listener(struct tl_listener *listener, const char *message, int code)
+{
+    tl_server *server = listener->server;
+    tl_time when = tl_loop_time(server->loop) + RETRY_DELAY;
+    if (tl_timer_start(&listener->retry, when) == 0)
+        tl_watch_drop(&listener->watch, server->loop, TL_READABLE);
+    report(server, message, code);
+}
+
+/* Errors of accept that mean "no more for now". */
+static bool ends_burst(int code)
+{
+    return code == -EAGAIN || code == -ECONNABORTED;
+}
+
+static bool is_shortage(int code)
+{
+    return code == -EMFILE || code == -ENFILE || code == -ENOBUFS || code == -ENOMEM;
+}
+
+static void resume_listener(void *arg)
+{
+    struct tl_listener *listener = arg;
+    int r = tl_watch_add(&listener->watch, listener->server->loop, TL_READABLE);
+    if (r < 0)
+        pause_listener(listener, "cannot wait for connections", r);
+}
+
+static void acceptable(void *arg)
+{
+    struct tl_listener *listener = arg;
+    tl_server *server = listener->server;
+    struct tl_kernel *kernel = server->loop->kernel;
+    tl_server_ref(server); /* the factory may close it and let it go */
+    for (int i = 0; i < server->backlog && !server->closed; i++) {
+        tl_addr peer;
+        int fd = kernel->ops->accept(kernel, listener->watch.fd, &peer);
+        if (fd < 0) {
+            if (!ends_burst(fd))
+                pause_listener(listener,
+                               is_shortage(fd) ? "socket.accept() out of system resource"
+                                               : "socket.accept() failed",
+                               fd);
+            break;
+        }
+        accepted(server, fd, &peer);
+    }
+    tl_server_unref(server);
+}
+
+/* --- Life --- */
+
+static void server_destroy(tl_object *object)
+{
+    tl_server *server = tl_container_of(object, tl_server, object);
+    tl_loop *loop = server->loop;
+    assert(server->closed && server->connections == 0 && server->waiters == NULL &&
+           "the loop holds an open server, a connection its own");
+    tl_free(server);
+    tl_loop_unref(loop);
+}
+
+static const struct tl_object_type server_type = {.name = "server", .destroy = server_destroy};
+
+/* Closes the listeners, on a closed loop only in name, and gives up the loop's reference. */
+static void leave(tl_server *server)
+{
+    server->closed = true;
+    server->serving = false;
+    for (size_t i = 0; i < server->listeners_count; i++) {
+        tl_timer_stop(&server->listeners[i].retry);
+        tl_watch_close(&server->listeners[i].watch, server->loop);
+    }
+    server->listeners_count = 0;
+    tl_live_remove(&server->live);
+    tl_server_unref(server);
+}
+
+/* create_server's future is of no interest any more. */
+static void forget_created(tl_server *server)
+{
+    tl_future *future = server->created;
+    server->created = NULL;
+    tl_ready_remove(&server->started);
+    if (future != NULL)
+        tl_future_set_canceller(future, NULL, NULL);
+    tl_future_unref(future);
+}
+
+static void abandon(struct tl_live *live)
+{
+    tl_server *server = tl_container_of(live, tl_server, live);
+    forget_created(server);
+    drop_waiters(server);
+    leave(server);
+}
+
+static void started(void *arg)
+{
+    tl_server *server = arg;
+    tl_server_ref(server);
+    tl_value value = tl_value_object(&server->object);
+    /* Fails only when the program has finished the future itself. */
+    if (tl_future_set_result(server->created, value) < 0)
+        tl_value_finish(&value);
+    forget_created(server);
+}
+
+static void cancel_created(void *arg)
+{
+    tl_server *server = arg;
+    forget_created(server);
+    tl_server_close(server);
+}
+
+tl_server *tl_server_new(tl_loop *loop, size_t listeners_max)
+{
+    tl_server *server;
+    size_t size;
+    if (__builtin_mul_overflow(listeners_max, sizeof *server->listeners, &size) ||
+        __builtin_add_overflow(size, sizeof *server, &size))
+        return NULL;
+    server = tl_calloc(size);
+    if (server == NULL)
+        return NULL;
+    tl_object_init(&server->object, &server_type);
+    server->owner.lost = connection_lost;
+    server->loop = tl_loop_ref(loop);
+    server->waiters_end = &server->waiters;
+    tl_ready_init(&server->started, started, server);
+    tl_live_add(&server->live, loop, abandon);
+    return server;
+}
+
+void tl_server_add_listener(tl_server *server, int fd, const tl_addr *address)
+{
+    struct tl_listener *listener = &server->listeners[server->listeners_count++];
+    listener->server = server;
+    listener->address = *address;
+    tl_watch_init(&listener->watch, fd, acceptable, NULL, listener);
+    tl_timer_init(&listener->retry, server->loop, resume_listener, listener);
+}
+
+void tl_server_announce(tl_server *server, tl_future *future)
+{
+    server->created = tl_future_ref(future);
+    tl_future_set_canceller(future, cancel_created, server);
+    tl_loop_queue(server->loop, &server->started);
+}
+
+tl_server *tl_server_ref(tl_server *server)
+{
+    tl_object_ref(&server->object);
+    return server;
+}
+
+void tl_server_unref(tl_server *server)
+{
+    if (server != NULL)
+        tl_object_unref(&server->object);
+}
+
+tl_server *tl_value_server(const tl_value *value)
+{
+    if (value == NULL || value->kind != TL_VALUE_OBJECT || value->object->type != &server_type)
+        return NULL;
+    return tl_container_of(value->object, tl_server, object);
+}
+
+/* --- Serving --- */
+
+static int listen_on(struct tl_listener *listener)
+{
+    tl_server *server = listener->server;
+    struct tl_kernel *kernel = server->loop->kernel;
+    int r = kernel->ops->listen(kernel, listener->watch.fd, server->backlog);
+    if (r < 0)
+        return r;
+    return tl_watch_add(&listener->watch, server->loop, TL_READABLE);
+}
+
+int tl_server_listen(tl_server *server, const tl_addr **ret_failed)
+{
+    size_t i;
+    int r = 0;
+    for (i = 0; i < server->listeners_count && r == 0; i++)
+        r = listen_on(&server->listeners[i]);
+    server->serving = r == 0;
+    if (r == 0)
+        return 0;
+    *ret_failed = &server->listeners[i - 1].address;
+    while (i-- > 0)
+        tl_watch_drop(&server->listeners[i].watch, server->loop, TL_READABLE);
+    return r;
+}
+
+int tl_server_start_serving(tl_server *server)
+{
+    const tl_addr *failed;
+    if (server == NULL)
+        return -EINVAL;
+    if (server->closed || !tl_loop_open(server->loop))
+        return TL_ECLOSED;
+    return server->serving ? 0 : tl_server_listen(server, &failed);
+}
+
+void tl_server_close(tl_server *server)
+{
+    if (server == NULL || server->closed || !tl_loop_open(server->loop))
+        return;
+    tl_server_ref(server);
+    leave(server);
+    finish_waiters(server);
+    tl_server_unref(server);
+}
+
+void tl_server_close_clients(tl_server *server)
+{
+    if (server != NULL && tl_loop_open(server->loop))
+        tl_stream_each(server->loop, &server->owner, tl_transport_close);
+}
+
+void tl_server_abort_clients(tl_server *server)
+{
+    if (server != NULL && tl_loop_open(server->loop))
+        tl_stream_each(server->loop, &server->owner, tl_transport_abort);
+}
+
+bool tl_server_is_serving(const tl_server *server)
+{
+    return server != NULL && server->serving;
+}
+
+size_t tl_server_sockets_count(const tl_server *server)
+{
+    return server != NULL ? server->listeners_count : 0;
+}
+
+int tl_server_address(const tl_server *server, size_t index, tl_addr *ret)
+{
+    if (server == NULL || ret == NULL || index >= server->listeners_count)
+        return -EINVAL;
+    *ret = server->listeners[index].address;
+    return 0;
+}

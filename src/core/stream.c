@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stream transports: their life, and reading.
+ *
+ *                      close, nothing queued; abort; an error
+ *                  ,----------------------------------------------.
+ *                  |                                              v
+ *     open --> OPEN --close--> FLUSHING --abort; an error----> ENDING
+ *                                  |                              | from the loop:
+ *                                  | all is written:              | connection_lost
+ *                                  `------connection_lost-----> ENDED
+ *
+ * A stream is one allocation. It is made with connection_made queued, by tl_stream_open, and its
+ * one initial reference is the loop's, given up by leave: after connection_lost has returned and
+ * the descriptor is closed, or when the loop is closed under it (abandon), which goes to ENDED from
+ * anywhere. connection_lost is called in one place, tl_stream_finish, exactly once.
+ *
+ * connection_made and connection_lost have no place of their own in the ready queue: each borrows
+ * the one of the watch's reader, which is not wanted before the former nor after the latter is due.
+ * A stream that is closed before its connection_made (by its server) gets both, in order.
+ *
+ * The loop cannot be closed while it runs, so inside a callback from the loop the stream stays,
+ * whatever the callback does.
+ */
+#include "core/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "core/alloc.h"
+#include "core/protocol.h"
+#include "core/self.h"
+
+/* One readiness is read this often at most, and only while the buffer comes back full. */
+enum { READS_MAX = 4 };
+
+static bool reading(const struct tl_stream *stream)
+{
+    return (stream->watch.wanted & TL_READABLE) != 0;
+}
+
+/* --- The end --- */
+
+/* The last steps: nothing refers to the stream any more but those who hold a reference. */
+static void leave(struct tl_stream *stream, bool abandoned)
+{
+    tl_transport *transport = &stream->transport;
+    tl_protocol *protocol = transport->protocol;
+    struct tl_stream_owner *owner = stream->owner;
+    transport->protocol = NULL;
+    stream->owner = NULL;
+    tl_live_remove(&stream->live);
+    tl_protocol_unhold(protocol);
+    if (owner != NULL)
+        owner->lost(owner, abandoned);
+    tl_transport_unref(transport);
+}
+
+static void abandon(struct tl_live *live)
+{
+    struct tl_stream *stream = tl_container_of(live, struct tl_stream, live);
+    stream->transport.phase = TL_TRANSPORT_ENDED;
+    tl_watch_close(&stream->watch, stream->transport.loop);
+    tl_write_queue_clear(&stream->queue);
+    stream->flow.size = 0;
+    leave(stream, true);
+}
+
+void tl_stream_finish(struct tl_stream *stream)
+{
+    tl_transport *transport = &stream->transport;
+    tl_loop *loop = transport->loop;
+    const struct tl_protocol_ops *ops = transport->protocol->ops;
+    const tl_error error = {.code = transport->error, .message = tl_strerror(transport->error)};
+    assert(transport->made && transport->phase != TL_TRANSPORT_ENDED && stream->flow.size == 0);
+
+    transport->phase = TL_TRANSPORT_ENDED;
+    if (ops->connection_lost != NULL)
+        ops->connection_lost(transport->protocol, error.code < 0 ? &error : NULL);
+    /* asyncio: the descriptor is closed after connection_lost, and names are known afterwards. */
+    if (transport->object.refs > 1)
+        tl_extra_info_latch(&stream->info, &transport->named, loop->kernel, stream->watch.fd);
+    tl_watch_close(&stream->watch, loop);
+    leave(stream, false);
+}
+
+static void lost(void *arg)
+{
+    tl_stream_finish(arg);
+}
+
+static void queue_lost(struct tl_stream *stream)
+{
+    assert(stream->watch.wanted == 0 && !tl_ready_queued(&stream->watch.reader) &&
+           "the reader's place is free");
+    stream->watch.reader.callback = lost;
+    tl_loop_queue(stream->transport.loop, &stream->watch.reader);
+}
+
+void tl_stream_end(struct tl_stream *stream, int error)
+{
+    tl_transport *transport = &stream->transport;
+    if (transport->phase >= TL_TRANSPORT_ENDING)
+        return;
+    transport->phase = TL_TRANSPORT_ENDING;
+    transport->error = error;
+    tl_write_queue_clear(&stream->queue);
+    stream->flow.size = 0;
+    if (!transport->made)
+        return; /* the place is still connection_made's, which goes on from here */
+    (void)tl_watch_want(&stream->watch, transport->loop, 0);
+    queue_lost(stream);
+}
+
+static void stream_abort(tl_transport *transport)
+{
+    tl_stream_end(tl_stream_of(transport), 0);
+}
+
+static void stream_close(tl_transport *transport)
+{
+    struct tl_stream *stream = tl_stream_of(transport);
+    if (stream->flow.size == 0) {
+        tl_stream_end(stream, 0);
+        return;
+    }
+    transport->phase = TL_TRANSPORT_FLUSHING;
+    tl_watch_drop(&stream->watch, transport->loop, TL_READABLE);
+}
+
+/* --- Reading --- */
+
+/* A callback of the protocol has returned an error: that ends the connection. */
+static __attribute__((noinline)) void failed(struct tl_stream *stream, tl_protocol *protocol,
+                                             const char *message, int error)
+{
+    tl_loop_report(stream->transport.loop, message, error, protocol, &stream->transport);
+    tl_stream_end(stream, error);
+}
+
+static void receive_eof(struct tl_stream *stream)
+{
+    tl_transport *transport = &stream->transport;
+    tl_protocol *protocol = transport->protocol;
+    int keep_open = 0;
+    transport->eof_received = true;
+    tl_watch_drop(&stream->watch, transport->loop, TL_READABLE);
+    tl_protocol_hold(protocol);
+    if (protocol->ops->eof_received != NULL)
+        keep_open = protocol->ops->eof_received(protocol);
+    if (keep_open < 0)
+        failed(stream, protocol, "Fatal error: protocol.eof_received() call failed.", keep_open);
+    else if (keep_open == 0)
+        tl_transport_close(transport);
+    tl_protocol_unhold(protocol);
+}
+
+/* What read said when it gave no bytes. */
+static __attribute__((noinline)) void receive_nothing(struct tl_stream *stream, int result)
+{
+    if (result == 0)
+        receive_eof(stream);
+    else if (result != -EAGAIN)
+        tl_stream_end(stream, result);
+}
+
+static ssize_t read_into(struct tl_stream *stream, void *buffer, size_t len)
+{
+    struct tl_kernel *kernel = stream->transport.loop->kernel;
+    struct iovec iov = {buffer, len};
+    struct tl_message message = {.iov = &iov, .iov_count = 1};
+    return kernel->ops->read(kernel, stream->watch.fd, &message, 1);
+}
+
+/* This thread's buffer, made on first use; NULL when memory is out. */
+static inline void *read_buffer(void)
+{
+    struct tl_thread *self = tl_thread_self();
+    if (self->read_buffer == NULL)
+        self->read_buffer = tl_alloc(TL_READ_BUFFER_SIZE);
+    return self->read_buffer;
+}
+
+/* Reads once for a streaming protocol; whether there may well be more, and it is wanted. */
+static inline __attribute__((always_inline)) bool receive_data(struct tl_stream *stream)
+{
+    tl_protocol *protocol = stream->transport.protocol;
+    void *buffer = read_buffer();
+    if (buffer == NULL) {
+        tl_stream_end(stream, -ENOMEM);
+        return false;
+    }
+    ssize_t len = read_into(stream, buffer, TL_READ_BUFFER_SIZE);
+    if (len <= 0) {
+        receive_nothing(stream, (int)len);
+        return false;
+    }
+    if (protocol->ops->data_received != NULL) {
+        tl_protocol_hold(protocol);
+        int r = protocol->ops->data_received(protocol, buffer, (size_t)len);
+        if (r < 0)
+            failed(stream, protocol, "Fatal error: protocol.data_received() call failed.", r);
+        tl_protocol_unhold(protocol);
+    }
+    return len == TL_READ_BUFFER_SIZE && reading(stream);
+}
+
+/* Asks a buffered protocol where to read to; whether it is worth reading. */
+static bool get_buffer(struct tl_stream *stream, tl_protocol *protocol, struct iovec *ret)
+{
+    struct iovec room = {NULL, 0};
+    int r = protocol->ops->get_buffer(protocol, -1, &room.iov_base, &room.iov_len);
+    if (r < 0) {
+        failed(stream, protocol, "Fatal error: protocol.get_buffer() call failed.", r);
+        return false;
+    }
+    if (room.iov_base == NULL || room.iov_len == 0) {
+        failed(stream, protocol, "get_buffer() returned an empty buffer", TL_EPROTOCOL);
+        return false;
+    }
+    *ret = room;
+    /* It may have paused, closed or put another protocol in its place. */
+    return reading(stream) && stream->transport.protocol == protocol;
+}
+
+/* As receive_data, with the protocol held by the caller. */
+static bool receive_into(struct tl_stream *stream, tl_protocol *protocol)
+{
+    struct iovec room;
+    if (!get_buffer(stream, protocol, &room))
+        return false;
+    ssize_t len = read_into(stream, room.iov_base, room.iov_len);
+    if (len <= 0) {
+        receive_nothing(stream, (int)len);
+        return false;
+    }
+    int r = protocol->ops->buffer_updated(protocol, (size_t)len);
+    if (r < 0)
+        failed(stream, protocol, "Fatal error: protocol.buffer_updated() call failed.", r);
+    return (size_t)len == room.iov_len && reading(stream);
+}
+
+static __attribute__((noinline)) bool receive_buffered(struct tl_stream *stream)
+{
+    tl_protocol *protocol = stream->transport.protocol;
+    tl_protocol_hold(protocol);
+    bool more = receive_into(stream, protocol);
+    tl_protocol_unhold(protocol);
+    return more;
+}
+
+static inline bool is_buffered(const struct tl_stream *stream)
+{
+    return stream->transport.protocol->ops->kind == TL_PROTOCOL_BUFFERED;
+}
+
+/* The rounds after the first. The protocol, and with it the way it reads, may change between. */
+static __attribute__((noinline)) void read_on(struct tl_stream *stream)
+{
+    bool more = true;
+    for (int round = 1; more && round < READS_MAX; round++)
+        more = is_buffered(stream) ? receive_buffered(stream) : receive_data(stream);
+}
+
+/* The hot path; what is rare is kept out of line. */
+static void readable(void *arg)
+{
+    struct tl_stream *stream = arg;
+    assert(reading(stream) && "the watch calls only for what is wanted");
+    if (is_buffered(stream) ? receive_buffered(stream) : receive_data(stream))
+        read_on(stream);
+}
+
+static int stream_pause_reading(tl_transport *transport)
+{
+    struct tl_stream *stream = tl_stream_of(transport);
+    transport->reading_paused = true;
+    tl_watch_drop(&stream->watch, transport->loop, TL_READABLE);
+    return 0;
+}
+
+static int stream_resume_reading(tl_transport *transport)
+{
+    struct tl_stream *stream = tl_stream_of(transport);
+    if (!transport->reading_paused)
+        return 0;
+    /* asyncio would meet the end-of-file again here: it is delivered once. */
+    if (!transport->eof_received) {
+        int r = tl_watch_add(&stream->watch, transport->loop, TL_READABLE);
+        if (r < 0)
+            return r;
+    }
+    transport->reading_paused = false;
+    return 0;
+}
+
+/* --- The beginning --- */
+
+static void start_reading(struct tl_stream *stream)
+{
+    tl_transport *transport = &stream->transport;
+    if (transport->phase != TL_TRANSPORT_OPEN || transport->reading_paused)
+        return;
+    int r = tl_watch_add(&stream->watch, transport->loop, TL_READABLE);
+    if (r < 0)
+        tl_stream_end(stream, r);
+}
+
+/* asyncio: connection_made, then the reader, then the creator's waiter; three callbacks there, one
+ * here, since nothing can come between them. */
+static void made(void *arg)
+{
+    struct tl_stream *stream = arg;
+    tl_transport *transport = &stream->transport;
+    tl_protocol *protocol = transport->protocol;
+    bool closed_before = transport->phase == TL_TRANSPORT_ENDING;
+    transport->made = true;
+    stream->watch.reader.callback = readable;
+    tl_protocol_hold(protocol);
+    int r = 0;
+    if (protocol->ops->connection_made != NULL)
+        r = protocol->ops->connection_made(protocol, transport);
+    if (r < 0)
+        tl_loop_report(transport->loop, "Exception in callback protocol.connection_made()", r,
+                       protocol, transport);
+    tl_protocol_unhold(protocol);
+    if (closed_before)
+        queue_lost(stream);
+    else
+        start_reading(stream);
+    if (stream->owner != NULL && stream->owner->made != NULL)
+        stream->owner->made(stream->owner, stream);
+}
+
+static const tl_value *stream_extra_info(tl_transport *transport, const char *name)
+{
+    struct tl_stream *stream = tl_stream_of(transport);
+    struct tl_kernel *kernel = stream->watch.fd >= 0 ? transport->loop->kernel : NULL;
+    return tl_extra_info_get(&stream->info, &transport->named, name, kernel, stream->watch.fd);
+}
+
+static struct tl_flow *stream_flow(tl_transport *transport)
+{
+    return &tl_stream_of(transport)->flow;
+}
+
+static void stream_destroy(tl_object *object)
+{
+    tl_transport *transport = tl_container_of(object, tl_transport, object);
+    struct tl_stream *stream = tl_stream_of(transport);
+    tl_loop *loop = transport->loop;
+    assert(transport->phase == TL_TRANSPORT_ENDED && "the loop holds it until then");
+    tl_extra_info_finish(&stream->info, transport->named);
+    tl_free(stream);
+    tl_loop_unref(loop);
+}
+
+static const struct tl_transport_type stream_type = {
+    .object = {.name = "transport", .destroy = stream_destroy},
+    .accepts = tl_protocol_reads_stream,
+    .close = stream_close,
+    .abort = stream_abort,
+    .extra_info = stream_extra_info,
+    .pause_reading = stream_pause_reading,
+    .resume_reading = stream_resume_reading,
+    .write = tl_stream_write,
+    .writelines = tl_stream_writelines,
+    .write_eof = tl_stream_write_eof,
+    .flow = stream_flow,
+};
+
+static struct tl_stream *stream_new(tl_loop *loop, int fd, tl_protocol *protocol,
+                                    const tl_addr *peer, struct tl_stream_owner *owner)
+{
+    struct tl_stream *stream = tl_calloc(sizeof *stream);
+    if (stream == NULL)
+        return NULL;
+    tl_object_init(&stream->transport.object, &stream_type.object);
+    stream->transport.loop = tl_loop_ref(loop);
+    stream->transport.protocol = protocol;
+    stream->owner = owner;
+    tl_watch_init(&stream->watch, fd, made, tl_stream_writable, stream);
+    tl_flow_init(&stream->flow);
+    tl_extra_info_init(&stream->info, peer);
+    tl_live_add(&stream->live, loop, abandon);
+    tl_loop_queue(loop, &stream->watch.reader);
+    return stream;
+}
+
+int tl_stream_open(tl_loop *loop, int fd, tl_protocol_factory factory, void *farg,
+                   const tl_addr *peer, struct tl_stream_owner *owner, struct tl_stream **ret)
+{
+    tl_protocol *protocol = factory(farg);
+    if (protocol == NULL)
+        return -ENOMEM;
+    tl_protocol_hold(protocol);
+    int r = -EINVAL;
+    if (!tl_protocol_reads_stream(protocol))
+        goto fail;
+    struct tl_stream *stream = stream_new(loop, fd, protocol, peer, owner);
+    r = -ENOMEM;
+    if (stream == NULL)
+        goto fail;
+    *ret = stream;
+    return 0;
+
+fail:
+    tl_protocol_unhold(protocol);
+    return r;
+}
+
+void tl_stream_each(tl_loop *loop, const struct tl_stream_owner *owner,
+                    void (*act)(tl_transport *transport))
+{
+    for (struct tl_live *live = loop->live.next; live != &loop->live; live = live->next) {
+        if (live->abandon != abandon)
+            continue;
+        struct tl_stream *stream = tl_container_of(live, struct tl_stream, live);
+        if (stream->owner == owner)
+            act(&stream->transport);
+    }
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stream transports: a connected stream socket of the loop's kernel. Made by servers and by
+ * attempts to connect; everything else reaches them through twinloop/transport.h.
+ */
+#ifndef TL_CORE_STREAM_H
+#define TL_CORE_STREAM_H
+
+#include "core/extra_info.h"
+#include "core/loop.h"
+#include "core/transport.h"
+#include "core/write_queue.h"
+
+struct tl_stream;
+
+/* Who made a stream and wants to know of its fate; embedded in a server or connection attempt. */
+struct tl_stream_owner {
+    /* connection_made has been called, the reader registered. NULL: of no interest. May let the
+     * stream go by setting its owner to NULL. */
+    void (*made)(struct tl_stream_owner *owner, struct tl_stream *stream);
+
+    /* connection_lost has been called and the descriptor closed; or the loop was closed
+     * (abandoned), and nothing was called. The stream's last word to its owner. */
+    void (*lost)(struct tl_stream_owner *owner, bool abandoned);
+};
+
+struct tl_stream {
+    tl_transport transport;
+    struct tl_live live;
+    struct tl_watch watch; /* reader's place also carries connection_made and connection_lost */
+    struct tl_stream_owner *owner; /* outlives the stream's last word; or NULL */
+    struct tl_write_queue queue;   /* flow.size bytes */
+    struct tl_flow flow;
+    union tl_extra_info info; /* transport.named tells which member */
+};
+
+/* The figure to watch: what an idle connection costs. */
+_Static_assert(sizeof(void *) != 8 || sizeof(struct tl_stream) <= 200,
+               "a connection is one small allocation");
+
+static inline struct tl_stream *tl_stream_of(tl_transport *transport)
+{
+    return tl_container_of(transport, struct tl_stream, transport);
+}
+
+/* A transport on the connected socket fd, with a protocol made by factory(farg); queues
+ * connection_made. Takes fd when it succeeds. peer and owner may be NULL; *ret is borrowed from the
+ * loop. 0; -ENOMEM, also when the factory returned NULL; -EINVAL when its protocol cannot read a
+ * stream. */
+int tl_stream_open(tl_loop *loop, int fd, tl_protocol_factory factory, void *farg,
+                   const tl_addr *peer, struct tl_stream_owner *owner, struct tl_stream **ret);
+
+/* Calls act with every stream of the loop that has this owner; act calls no user code. */
+void tl_stream_each(tl_loop *loop, const struct tl_stream_owner *owner,
+                    void (*act)(tl_transport *transport));
+
+/* --- Between stream.c and stream_write.c --- */
+
+/* The connection is of no use any more: drops what is queued and queues connection_lost(error). A
+ * no-op when that has happened already. */
+void tl_stream_end(struct tl_stream *stream, int error);
+
+/* Calls connection_lost, closes the descriptor and lets go of everything. From the loop; the stream
+ * may be freed memory afterwards. */
+void tl_stream_finish(struct tl_stream *stream);
+
+/* The watch's writer. */
+void tl_stream_writable(void *stream);
+
+int tl_stream_write(tl_transport *transport, const void *data, size_t len);
+int tl_stream_writelines(tl_transport *transport, const tl_buf *bufs, size_t count);
+int tl_stream_write_eof(tl_transport *transport);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Waiting: watch, and poll.
+ *
+ * The order in which poll hands things out: first what an earlier poll had no room for (at most
+ * half of the array, so that a flood of posts cannot starve the sockets); then descriptors and
+ * ended children as epoll lists them; then signals, by number; then posts, the oldest first; then
+ * finished jobs, in the order in which they finished. The last three come to light through the
+ * eventfd, which is written to when there is something and never read (see real.c), so a poll is
+ * one system call.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include "real/real.h"
+
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
+
+static uint32_t to_epoll(unsigned events)
+{
+    return ((events & TL_READABLE) ? (uint32_t)EPOLLIN : 0) |
+           ((events & TL_WRITABLE) ? (uint32_t)EPOLLOUT : 0);
+}
+
+_Static_assert(EPOLLIN == 1 && EPOLLOUT == 4 && EPOLLERR == 8 && EPOLLHUP == 16,
+               "from_epoll moves these bits to where TL_READABLE ... have them");
+
+static inline uint32_t from_epoll(uint32_t events)
+{
+    return (events & TL_READABLE) | (events >> 1 & TL_WRITABLE) | (events >> 2 & TL_HANGUP) |
+           (events & TL_FAULT);
+}
+
+int tl_real_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token)
+{
+    struct tl_real *real = tl_real_of(kernel);
+    struct tl_real_fd *entry = tl_real_fd(real, fd);
+
+    if (entry == NULL)
+        return -EBADF;
+    if (events != entry->watched) {
+        struct epoll_event event = {.events = to_epoll(events), .data.fd = fd};
+        int op = entry->watched == 0 ? EPOLL_CTL_ADD : events != 0 ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
+        if (epoll_ctl(real->epoll, op, fd, &event) < 0 && op != EPOLL_CTL_DEL)
+            return -errno;
+        entry->watched = (uint8_t)events;
+    }
+    entry->token = token;
+    return 0;
+}
+
+/* epoll_wait for kernels older than 5.11 and where a filter forbids the newer call. */
+static int wait_coarse(struct tl_real *real, tl_time timeout, int room)
+{
+    tl_time ms = timeout / TL_MILLISECOND + (timeout % TL_MILLISECOND != 0);
+
+    return epoll_wait(real->epoll, real->batch, room, ms < INT_MAX ? (int)ms : INT_MAX);
+}
+
+static int wait_for(struct tl_real *real, tl_time timeout, int room)
+{
+    if (room > TL_REAL_BATCH_MAX)
+        room = TL_REAL_BATCH_MAX;
+    if (timeout <= 0)
+        return epoll_wait(real->epoll, real->batch, room, timeout < 0 ? -1 : 0);
+    if (!real->coarse) {
+        struct timespec t = {.tv_sec = timeout / TL_SECOND, .tv_nsec = timeout % TL_SECOND};
+        int n = (int)syscall(SYS_epoll_pwait2, real->epoll, real->batch, room, &t, NULL, 0);
+        if (n >= 0 || (errno != ENOSYS && errno != EPERM))
+            return n;
+        real->coarse = true;
+    }
+    return wait_coarse(real, timeout, room);
+}
+
+static int take_pending(struct tl_real *real, struct tl_event *events, int room)
+{
+    int made = tl_real_signals_take(real, events, room);
+
+    made += tl_real_posts_take(real, events + made, room - made);
+    made += tl_real_jobs_take(real, events + made, room - made);
+    real->pending =
+        tl_real_signals_waiting(real) || tl_real_posts_waiting(real) || tl_real_jobs_waiting(real);
+    return made;
+}
+
+/* What an event of the kernel's own descriptors amounts to. */
+static int deliver_own(struct tl_real *real, struct tl_real_fd *entry, struct tl_event *event)
+{
+    if (entry->kind == TL_REAL_CHILD)
+        return tl_real_child_reap(real, entry->token, event);
+    if (entry->kind == TL_REAL_WAKE) {
+        tl_real_posts_collect(real);
+        real->pending = true;
+    }
+    return 0;
+}
+
+static int deliver(struct tl_real *real, int ready, struct tl_event *events)
+{
+    struct tl_event *event = events;
+
+    for (int i = 0; i < ready; i++) {
+        struct tl_real_fd *entry = &real->fds[real->batch[i].data.fd];
+
+        if (entry->kind >= TL_REAL_STREAM) {
+            event->token = entry->token;
+            event->kind = TL_EVENT_FD;
+            event->ready = from_epoll(real->batch[i].events);
+            event->value = 0;
+            event++;
+        } else {
+            event += deliver_own(real, entry, event);
+        }
+    }
+    return (int)(event - events);
+}
+
+int tl_real_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count)
+{
+    struct tl_real *real = tl_real_of(kernel);
+    int made = 0;
+
+    if (count <= 0)
+        return -EINVAL;
+    if (real->pending) {
+        made = take_pending(real, events, (count + 1) / 2);
+        if (made == count)
+            return made;
+        timeout = 0;
+    }
+    int ready = wait_for(real, timeout, count - made);
+    if (ready < 0)
+        return errno == EINTR ? made : -errno;
+    made += deliver(real, ready, events + made);
+    if (real->pending)
+        made += take_pending(real, events + made, count - made);
+    return made;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The real kernel as a whole: making one, destroying one, and the table of its operations.
+ *
+ * tl_real_kernel_new is called by the default policy for each loop, and by programs that wrap the
+ * kernel. It lives until destroy, which the loop calls when it is closed. Each concern has a file
+ * of its own; see real.h.
+ */
+#include "real/real.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <twinloop/real.h>
+#include <unistd.h>
+
+#include "core/alloc.h"
+
+/* A thread whose last post is being handed out may still be on its way out of post. */
+static void await_posters(struct tl_real *real)
+{
+    while (atomic_load_explicit(&real->posting, memory_order_acquire) != 0)
+        sched_yield();
+}
+
+/* A forked child shares the epoll instance with its parent: it must close its descriptors without
+ * unregistering them, has no worker threads, and no poster that could be waited for. */
+static void real_destroy(struct tl_kernel *kernel)
+{
+    struct tl_real *real = tl_real_of(kernel);
+    bool forked = getpid() != real->pid;
+
+    tl_real_signals_finish(real);
+    tl_real_jobs_finish(real, forked);
+    if (!forked)
+        await_posters(real);
+    tl_real_children_finish(real);
+    tl_real_fds_finish(real);
+    close(real->epoll);
+    tl_free(real);
+}
+
+/* --- Operations of files, names and cancelling, which this kernel does not have yet --- */
+
+static ssize_t real_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset,
+                             size_t count)
+{
+    (void)kernel, (void)fd, (void)file, (void)offset, (void)count;
+    return -ENOSYS;
+}
+
+static int real_open(struct tl_kernel *kernel, const char *path, unsigned flags, unsigned mode)
+{
+    (void)kernel, (void)path, (void)flags, (void)mode;
+    return -ENOSYS;
+}
+
+static ssize_t real_pread(struct tl_kernel *kernel, int file, void *buf, size_t len, int64_t offset)
+{
+    (void)kernel, (void)file, (void)buf, (void)len, (void)offset;
+    return -ENOSYS;
+}
+
+static ssize_t real_pwrite(struct tl_kernel *kernel, int file, const void *buf, size_t len,
+                           int64_t offset)
+{
+    (void)kernel, (void)file, (void)buf, (void)len, (void)offset;
+    return -ENOSYS;
+}
+
+static int real_stat(struct tl_kernel *kernel, const char *path, struct tl_stat *ret)
+{
+    (void)kernel, (void)path, (void)ret;
+    return -ENOSYS;
+}
+
+static int real_unlink(struct tl_kernel *kernel, const char *path)
+{
+    (void)kernel, (void)path;
+    return -ENOSYS;
+}
+
+static int real_rename(struct tl_kernel *kernel, const char *source, const char *target)
+{
+    (void)kernel, (void)source, (void)target;
+    return -ENOSYS;
+}
+
+static int real_fsync(struct tl_kernel *kernel, int file)
+{
+    (void)kernel, (void)file;
+    return -ENOSYS;
+}
+
+static int real_resolve(struct tl_kernel *kernel, struct tl_query *query)
+{
+    (void)kernel, (void)query;
+    return -ENOSYS;
+}
+
+static int real_cancel(struct tl_kernel *kernel, void *request)
+{
+    (void)kernel, (void)request;
+    return -ENOSYS;
+}
+
+/* --- The table --- */
+
+static const struct tl_kernel_ops real_ops = {
+    .name = "real",
+    .destroy = real_destroy,
+    .now = tl_real_now,
+    .wall = tl_real_wall,
+    .entropy = tl_real_entropy,
+    .watch = tl_real_watch,
+    .poll = tl_real_poll,
+    .post = tl_real_post,
+    .socket = tl_real_socket,
+    .bind = tl_real_bind,
+    .listen = tl_real_listen,
+    .accept = tl_real_accept,
+    .connect = tl_real_connect,
+    .shutdown = tl_real_shutdown,
+    .option = tl_real_option,
+    .address = tl_real_address,
+    .pipe = tl_real_pipe,
+    .close = tl_real_close,
+    .read = tl_real_read,
+    .write = tl_real_write,
+    .sendfile = real_sendfile,
+    .open = real_open,
+    .pread = real_pread,
+    .pwrite = real_pwrite,
+    .stat = real_stat,
+    .unlink = real_unlink,
+    .rename = real_rename,
+    .fsync = real_fsync,
+    .adopt = tl_real_adopt,
+    .release = tl_real_release,
+    .spawn = tl_real_spawn,
+    .kill = tl_real_kill,
+    .signal = tl_real_signal,
+    .resolve = real_resolve,
+    .work = tl_real_work,
+    .cancel = real_cancel,
+    .info = tl_real_info,
+    .note = tl_real_note,
+};
+
+int tl_real_kernel_new(struct tl_kernel **ret)
+{
+    struct tl_real *real;
+    int r;
+
+    if (ret == NULL)
+        return -EINVAL;
+    real = tl_calloc(sizeof *real);
+    if (real == NULL)
+        return -ENOMEM;
+    real->kernel.ops = &real_ops;
+    real->pid = getpid();
+    real->posts_tail = &real->posts;
+    real->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (real->epoll < 0) {
+        r = -errno;
+        goto fail_epoll;
+    }
+    real->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (real->wake < 0) {
+        r = -errno;
+        goto fail_table;
+    }
+    r = tl_real_fds_take(real, real->wake, TL_REAL_WAKE);
+    if (r < 0)
+        goto fail_table;
+
+    /* Edge-triggered: each write is one event, and nobody ever has to read the counter. */
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.fd = real->wake};
+    if (epoll_ctl(real->epoll, EPOLL_CTL_ADD, real->wake, &event) < 0) {
+        r = -errno;
+        goto fail_table;
+    }
+    *ret = &real->kernel;
+    return 0;
+
+fail_table:
+    tl_real_fds_finish(real);
+    close(real->epoll);
+fail_epoll:
+    tl_free(real);
+    return r;
+}

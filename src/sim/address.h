@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Addresses inside the simulator: IPv4 and IPv6 in one form, as IPv6 writes IPv4 (::ffff:10.0.0.1).
+ */
+#ifndef TL_SIM_ADDRESS_H
+#define TL_SIM_ADDRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <twinloop/net.h>
+
+struct tl_ip {
+    uint8_t bytes[16];
+};
+
+static inline bool tl_ip_equal(const struct tl_ip *a, const struct tl_ip *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+/* Whether it is IPv4 in IPv6's clothes. */
+static inline bool tl_ip_is_v4(const struct tl_ip *ip)
+{
+    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+    return memcmp(ip->bytes, prefix, sizeof prefix) == 0;
+}
+
+/* 0.0.0.0 or :: */
+static inline bool tl_ip_is_any(const struct tl_ip *ip)
+{
+    static const uint8_t zero[16];
+    return memcmp(ip->bytes, zero, sizeof zero) == 0 ||
+           (tl_ip_is_v4(ip) && memcmp(ip->bytes + 12, zero, 4) == 0);
+}
+
+/* 127.0.0.0/8 or ::1 */
+static inline bool tl_ip_is_loopback(const struct tl_ip *ip)
+{
+    static const uint8_t one[16] = {[15] = 1};
+    return memcmp(ip->bytes, one, sizeof one) == 0 || (tl_ip_is_v4(ip) && ip->bytes[12] == 127);
+}
+
+/* 224.0.0.0/4, 255.255.255.255 or ff00::/8: nobody's in particular. */
+static inline bool tl_ip_is_many(const struct tl_ip *ip)
+{
+    static const uint8_t broadcast[4] = {255, 255, 255, 255};
+    if (!tl_ip_is_v4(ip))
+        return ip->bytes[0] == 0xff;
+    return (ip->bytes[12] & 0xf0) == 0xe0 || memcmp(ip->bytes + 12, broadcast, 4) == 0;
+}
+
+static inline struct tl_ip tl_ip_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
+{
+    return (struct tl_ip){{[10] = 0xff, [11] = 0xff, [12] = a, b, c, d}};
+}
+
+/* From an address of family INET or INET6. */
+static inline struct tl_ip tl_ip_from(const tl_addr *addr)
+{
+    struct tl_ip ip;
+    if (addr->family == TL_FAMILY_INET)
+        return tl_ip_v4(addr->data[0], addr->data[1], addr->data[2], addr->data[3]);
+    memcpy(ip.bytes, addr->data, sizeof ip.bytes);
+    return ip;
+}
+
+/* As a socket of that family shows it. */
+static inline tl_addr tl_ip_to(const struct tl_ip *ip, uint16_t port, uint8_t family)
+{
+    tl_addr addr = {.family = family, .port = port};
+    if (family == TL_FAMILY_INET)
+        memcpy(addr.data, ip->bytes + 12, 4);
+    else
+        memcpy(addr.data, ip->bytes, sizeof ip->bytes);
+    return addr;
+}
+
+#endif

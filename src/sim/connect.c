@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making a connection: three steps, each a link's latency apart.
+ *
+ * The SYN arrives at a listener, which makes the other end half open; the answer makes this end
+ * established; its acknowledgement puts the other end into the listener's queue. A SYN that nobody
+ * answers is sent again after 1, 2, 4 ... seconds, and after 127 seconds connect has timed out.
+ */
+#include <assert.h>
+#include <errno.h>
+
+#include "sim/endpoint.h"
+#include "sim/world.h"
+
+enum { SYN_TRIES_MAX = 7 };
+
+static void handshake_add(struct tl_endpoint *endpoint, enum tl_handshake handshake, tl_time time)
+{
+    endpoint->handshake = (uint8_t)handshake;
+    tl_agenda_add(&tl_endpoint_world(endpoint)->agenda, &endpoint->arrival, time);
+}
+
+/* When something that is sent at an instant is there: the latency, or more. */
+static tl_time one_way(struct tl_endpoint *endpoint, tl_time sent)
+{
+    uint32_t longer = tl_endpoint_ask(endpoint, TL_AT_LINK_DELAY, TL_DRAW_DELAY, TL_MAGNITUDES);
+    return sent + endpoint->latency + tl_magnitude(longer);
+}
+
+/* --- Starting --------------------------------------------------------------------------------- */
+
+/* Where a connect to this address goes: nowhere in particular means here. */
+static struct tl_ip destination(const tl_addr *addr)
+{
+    static const struct tl_ip loopback6 = {{[15] = 1}};
+    struct tl_ip ip = tl_ip_from(addr);
+    if (!tl_ip_is_any(&ip))
+        return ip;
+    return tl_ip_is_v4(&ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
+}
+
+/* The address that a connection to ip comes from. */
+static int choose_source(const struct tl_endpoint *endpoint, const struct tl_ip *ip,
+                         struct tl_ip *ret)
+{
+    static const struct tl_ip loopback6 = {{[15] = 1}};
+    const tl_host *host = endpoint->host;
+    if (tl_ip_is_many(ip))
+        return -ENETUNREACH;
+    if (!tl_ip_is_any(&endpoint->local_ip))
+        *ret = endpoint->local_ip;
+    else if (tl_ip_is_loopback(ip))
+        *ret = tl_ip_is_v4(ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
+    else
+        *ret = host->ip;
+    return tl_ip_is_v4(ret) == tl_ip_is_v4(ip) ? 0 : -ENETUNREACH;
+}
+
+static int check_address(const struct tl_endpoint *endpoint, const tl_addr *addr)
+{
+    if (addr->family == endpoint->family)
+        return 0;
+    return endpoint->family == TL_FAMILY_INET6 && addr->family == TL_FAMILY_INET ? -EINVAL
+                                                                                 : -EAFNOSUPPORT;
+}
+
+static int bind_for_connect(struct tl_endpoint *endpoint)
+{
+    if (endpoint->port != NULL)
+        return 0;
+    int number = tl_port_pick(endpoint->host);
+    if (number < 0)
+        return -EADDRNOTAVAIL;
+    return tl_port_hold(endpoint, (uint16_t)number);
+}
+
+static int start(struct tl_endpoint *endpoint, const tl_addr *addr)
+{
+    int r = check_address(endpoint, addr);
+    if (r < 0)
+        return r;
+    struct tl_ip ip = destination(addr);
+    if (tl_ip_is_v4(&ip) && endpoint->family == TL_FAMILY_INET6 && endpoint->v6only)
+        return -ENETUNREACH;
+    struct tl_ip source;
+    r = choose_source(endpoint, &ip, &source);
+    if (r < 0)
+        return r;
+    r = bind_for_connect(endpoint);
+    if (r < 0)
+        return r;
+    tl_world *world = tl_endpoint_world(endpoint);
+    tl_host *target = tl_host_find(endpoint->host, &ip);
+    struct tl_link link =
+        tl_link_between(world, endpoint->host, target != NULL ? target : endpoint->host);
+    endpoint->local_ip = source;
+    endpoint->peer_ip = ip;
+    endpoint->peer_port = addr->port;
+    endpoint->latency = link.latency;
+    endpoint->link_room = link.buffer_bytes;
+    endpoint->state = TL_TCP_SYN_SENT;
+    endpoint->error = 0;
+    endpoint->fin_received = false;
+    endpoint->syn_at = world->now;
+    endpoint->syn_tries = 0;
+    bool lost = tl_endpoint_ask(endpoint, TL_AT_CONNECT_TIMEOUT, TL_DRAW_CONNECT, 2) != 0;
+    if (target == NULL || lost)
+        handshake_add(endpoint, TL_SYN_TIMED_OUT,
+                      world->now + ((1 << SYN_TRIES_MAX) - 1) * TL_SECOND);
+    else
+        handshake_add(endpoint, TL_SYN_ARRIVES, one_way(endpoint, world->now));
+    return 0;
+}
+
+int tl_endpoint_connect(struct tl_endpoint *endpoint, const tl_addr *addr)
+{
+    int r;
+    if (endpoint->connect_state == TL_DISCONNECTING)
+        return -EINVAL;
+    if (endpoint->connect_state == TL_CONNECTED)
+        return -EISCONN;
+    if (endpoint->connect_state == TL_UNCONNECTED) {
+        if (endpoint->state != TL_TCP_CLOSED)
+            return -EISCONN;
+        r = start(endpoint, addr);
+        if (r < 0)
+            return r;
+        endpoint->connect_state = TL_CONNECTING;
+        return -EINPROGRESS;
+    }
+    if (endpoint->state == TL_TCP_SYN_SENT)
+        return -EALREADY;
+    if (endpoint->state == TL_TCP_CLOSED) {
+        r = tl_endpoint_take_error(endpoint);
+        tl_endpoint_disconnect(endpoint);
+        return r < 0 ? r : -ECONNABORTED;
+    }
+    endpoint->connect_state = TL_CONNECTED;
+    return 0;
+}
+
+/* --- The listening side ----------------------------------------------------------------------- */
+
+/* The other end of a connection that is being made; NULL when memory is out. */
+static struct tl_endpoint *make_child(struct tl_endpoint *client, struct tl_endpoint *listener)
+{
+    uint64_t entity = tl_entity(client->descriptor.item.id, "peer", 0);
+    struct tl_endpoint *child = tl_endpoint_new(listener->host, listener->family, entity);
+    if (child == NULL)
+        return NULL;
+    child->local_ip = client->peer_ip;
+    child->peer_ip = client->local_ip;
+    child->peer_port = client->local_port;
+    if (tl_port_hold(child, listener->local_port) < 0) {
+        tl_endpoint_release(child);
+        return NULL;
+    }
+    child->state = TL_TCP_SYN_RECEIVED;
+    child->connect_state = TL_CONNECTED;
+    child->latency = client->latency;
+    child->link_room = client->link_room;
+    child->send_room = listener->send_room;
+    child->receive_room = listener->receive_room;
+    child->reuse_address = listener->reuse_address;
+    child->reuse_port = listener->reuse_port;
+    child->v6only = listener->v6only;
+    child->nodelay = listener->nodelay;
+    child->keepalive = listener->keepalive;
+    child->listener = listener;
+    tl_list_push(&listener->half_open, &child->child);
+    listener->children++;
+    child->peer = client;
+    client->peer = child;
+    return child;
+}
+
+/* Nobody has answered: once more, unless that was the last. */
+static void syn_lost(struct tl_endpoint *client)
+{
+    unsigned tries = ++client->syn_tries;
+    tl_time again = client->syn_at + ((1 << tries) - 1) * TL_SECOND;
+    if (tries < SYN_TRIES_MAX)
+        handshake_add(client, TL_SYN_ARRIVES, one_way(client, again));
+    else
+        handshake_add(client, TL_SYN_TIMED_OUT, again);
+}
+
+static void syn_arrives(struct tl_endpoint *client)
+{
+    tl_time now = tl_endpoint_world(client)->now;
+    tl_host *target = tl_host_find(client->host, &client->peer_ip);
+    struct tl_endpoint *listener = tl_port_listener(target, &client->peer_ip, client->peer_port);
+    if (listener == NULL)
+        handshake_add(client, TL_SYN_REFUSED, now + client->latency);
+    else if (listener->children > (unsigned)listener->backlog ||
+             make_child(client, listener) == NULL)
+        syn_lost(client);
+    else
+        handshake_add(client, TL_SYN_ANSWERED, one_way(client, now));
+}
+
+void tl_handshake_acknowledged(struct tl_endpoint *child)
+{
+    struct tl_endpoint *listener = child->listener;
+    child->state = TL_TCP_ESTABLISHED;
+    if (listener == NULL) {
+        tl_endpoint_set_closed(child); /* it has gone meanwhile */
+        tl_travel_reset(child);
+        return;
+    }
+    tl_list_remove(&child->child);
+    tl_list_push(&listener->queue, &child->child);
+    tl_endpoint_touch(listener);
+}
+
+/* --- The connecting side ---------------------------------------------------------------------- */
+
+static void fail(struct tl_endpoint *client, int error)
+{
+    client->error = error;
+    tl_endpoint_set_closed(client);
+}
+
+static void answered(struct tl_endpoint *client)
+{
+    struct tl_endpoint *child = client->peer;
+    client->state = TL_TCP_ESTABLISHED;
+    child->ack_at = tl_travel_arrival(client);
+    tl_travel_schedule(child);
+    tl_travel_schedule(client); /* a reset may have come right behind the answer */
+}
+
+void tl_handshake_fired(struct tl_endpoint *endpoint)
+{
+    switch ((enum tl_handshake)endpoint->handshake) {
+    case TL_SYN_ARRIVES:
+        syn_arrives(endpoint);
+        return;
+    case TL_SYN_ANSWERED:
+        answered(endpoint);
+        break;
+    case TL_SYN_REFUSED:
+        fail(endpoint, -ECONNREFUSED);
+        break;
+    case TL_SYN_TIMED_OUT:
+        fail(endpoint, -ETIMEDOUT);
+        break;
+    }
+    tl_endpoint_touch(endpoint);
+}

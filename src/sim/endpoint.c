@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a socket, and what poll and reports see of it.
+ */
+#include "sim/endpoint.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/world.h"
+
+struct tl_endpoint *tl_endpoint_new(tl_host *host, uint8_t family, uint64_t entity)
+{
+    tl_world *world = host->world;
+    struct tl_endpoint *endpoint = tl_pool_get(&world->endpoints);
+    if (endpoint == NULL)
+        return NULL;
+    memset(endpoint, 0, sizeof *endpoint);
+    if (tl_agenda_event_init(&world->agenda, &endpoint->arrival, tl_travel_fired) < 0) {
+        tl_pool_put(&world->endpoints, endpoint);
+        return NULL;
+    }
+    tl_ready_item_init(&endpoint->descriptor.item, TL_READY_DESCRIPTOR, entity);
+    endpoint->descriptor.ops = &tl_endpoint_ops;
+    endpoint->descriptor.fd = -1;
+    endpoint->host = host;
+    endpoint->family = family;
+    endpoint->local_ip = family == TL_FAMILY_INET ? tl_ip_v4(0, 0, 0, 0) : (struct tl_ip){{0}};
+    endpoint->ack_at = TL_TIME_NEVER;
+    endpoint->fin_at = TL_TIME_NEVER;
+    endpoint->reset_at = TL_TIME_NEVER;
+    tl_list_init(&endpoint->half_open);
+    tl_list_init(&endpoint->queue);
+    return endpoint;
+}
+
+static void endpoint_free(struct tl_endpoint *endpoint)
+{
+    tl_world *world = tl_endpoint_world(endpoint);
+    assert(endpoint->children == 0);
+    tl_agenda_event_finish(&world->agenda, &endpoint->arrival);
+    tl_port_release(endpoint);
+    tl_segments_drop(&world->segments, &endpoint->flight);
+    tl_segments_drop(&world->segments, &endpoint->unread);
+    tl_segments_drop(&world->segments, &endpoint->unsent);
+    tl_pool_put(&world->endpoints, endpoint);
+}
+
+void tl_endpoint_release(struct tl_endpoint *endpoint)
+{
+    struct tl_endpoint *peer = endpoint->peer;
+    if (!tl_endpoint_orphaned(endpoint) || (peer != NULL && !tl_endpoint_orphaned(peer)))
+        return;
+    endpoint_free(endpoint);
+    if (peer != NULL)
+        endpoint_free(peer);
+}
+
+void tl_endpoint_set_closed(struct tl_endpoint *endpoint)
+{
+    endpoint->state = TL_TCP_CLOSED;
+    endpoint->shut = TL_SHUT_BOTH;
+    if (!endpoint->port_locked)
+        tl_port_release(endpoint);
+}
+
+int tl_endpoint_take_error(struct tl_endpoint *endpoint)
+{
+    int error = endpoint->error;
+    endpoint->error = 0;
+    return error;
+}
+
+/* --- For poll and for people ------------------------------------------------------------------ */
+
+static uint32_t readiness(const struct tl_descriptor *descriptor)
+{
+    const struct tl_endpoint *endpoint = tl_listed(descriptor, struct tl_endpoint, descriptor);
+    uint32_t ready = 0;
+    if (endpoint->state == TL_TCP_LISTENING)
+        return tl_list_empty(&endpoint->queue) ? 0 : TL_READABLE;
+    if (endpoint->shut == TL_SHUT_BOTH || endpoint->state == TL_TCP_CLOSED)
+        ready |= TL_HANGUP;
+    if (endpoint->shut & TL_SHUT_READ)
+        ready |= TL_READABLE;
+    if (endpoint->state != TL_TCP_SYN_SENT && endpoint->state != TL_TCP_SYN_RECEIVED) {
+        if (endpoint->unread.bytes > 0)
+            ready |= TL_READABLE;
+        if (endpoint->shut & TL_SHUT_WRITE || tl_endpoint_writable(endpoint))
+            ready |= TL_WRITABLE;
+    }
+    if (endpoint->error != 0)
+        ready |= TL_FAULT;
+    return ready;
+}
+
+static const char *const state_names[] = {
+    [TL_TCP_CLOSED] = "closed",
+    [TL_TCP_LISTENING] = "listening",
+    [TL_TCP_SYN_SENT] = "connecting",
+    [TL_TCP_SYN_RECEIVED] = "half open",
+    [TL_TCP_ESTABLISHED] = "established",
+    [TL_TCP_FIN_WAIT] = "shut down",
+    [TL_TCP_CLOSE_WAIT] = "shut down by the peer",
+    [TL_TCP_CLOSING] = "shut down by both",
+};
+
+static void describe(const struct tl_descriptor *descriptor, char *text, size_t size)
+{
+    const struct tl_endpoint *endpoint = tl_listed(descriptor, struct tl_endpoint, descriptor);
+    const struct tl_endpoint *peer = endpoint->peer;
+    char local_text[TL_ADDR_TEXT_MAX];
+    char peer_text[TL_ADDR_TEXT_MAX];
+    tl_addr local = tl_ip_to(&endpoint->local_ip, endpoint->local_port, endpoint->family);
+    tl_addr remote = tl_ip_to(&endpoint->peer_ip, endpoint->peer_port, endpoint->family);
+    tl_addr_format(&local, local_text, sizeof local_text);
+    tl_addr_format(&remote, peer_text, sizeof peer_text);
+    if (endpoint->state == TL_TCP_LISTENING)
+        snprintf(text, size, "listener on %s, %u connections waiting", local_text,
+                 endpoint->children);
+    else
+        snprintf(text, size, "stream %s - %s, %s, %u bytes unread, %u not arrived", local_text,
+                 endpoint->peer_port != 0 ? peer_text : "nobody", state_names[endpoint->state],
+                 endpoint->unread.bytes,
+                 endpoint->unsent.bytes + (peer != NULL ? peer->flight.bytes : 0));
+}
+
+static void close_descriptor(struct tl_descriptor *descriptor)
+{
+    tl_endpoint_close(tl_endpoint_of(descriptor));
+}
+
+const struct tl_descriptor_ops tl_endpoint_ops = {
+    .readiness = readiness,
+    .read = tl_endpoint_read,
+    .write = tl_endpoint_write,
+    .close = close_descriptor,
+    .describe = describe,
+};

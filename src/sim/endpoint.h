@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A TCP socket: unconnected, listening, or one end of a connection.
+ *
+ * The two ends of a connection know each other, and each keeps what is on its way to it. Closing
+ * the descriptor leaves the end to the world, as an operating system's kernel finishes a connection
+ * for a program that has gone: what was written is still delivered, what arrives is answered by a
+ * reset. Both ends are freed together, once nobody has a descriptor for either.
+ *
+ * The visible behaviour follows Linux step by step; names of states are TCP's, with those that a
+ * program cannot tell apart made one. Acknowledgements take no time: bytes leave the send buffer as
+ * soon as the receiver has room for them.
+ */
+#ifndef TL_SIM_ENDPOINT_H
+#define TL_SIM_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "sim/address.h"
+#include "sim/agenda.h"
+#include "sim/fd.h"
+#include "sim/host.h"
+#include "sim/kernel.h"
+#include "sim/segment.h"
+
+enum tl_tcp_state {
+    TL_TCP_CLOSED,
+    TL_TCP_LISTENING,
+    TL_TCP_SYN_SENT,
+    TL_TCP_SYN_RECEIVED,
+    TL_TCP_ESTABLISHED,
+    TL_TCP_FIN_WAIT,   /* has shut down, the peer has not */
+    TL_TCP_CLOSE_WAIT, /* the peer has shut down */
+    TL_TCP_CLOSING,    /* both have, but its own FIN has not arrived yet */
+};
+
+/* What connect was last asked. */
+enum tl_connect_state {
+    TL_UNCONNECTED,
+    TL_CONNECTING, /* nobody has asked yet how it went */
+    TL_CONNECTED,
+    TL_DISCONNECTING, /* shut down after a connect that failed: of no use any more */
+};
+
+/* What the event of an end in SYN_SENT will be. */
+enum tl_handshake {
+    TL_SYN_ARRIVES,
+    TL_SYN_ANSWERED,
+    TL_SYN_REFUSED,
+    TL_SYN_TIMED_OUT,
+};
+
+enum {
+    TL_SHUT_READ = 1,
+    TL_SHUT_WRITE = 2,
+    TL_SHUT_BOTH = 3,
+};
+
+/* The choices that an end makes, by its own counts. */
+enum tl_endpoint_draw {
+    TL_DRAW_SEGMENT,
+    TL_DRAW_READ,
+    TL_DRAW_WRITE,
+    TL_DRAW_DELAY,
+    TL_DRAW_RESET,
+    TL_DRAW_CONNECT,
+    TL_DRAW_ACCEPT,
+    TL_DRAW_LISTEN,
+    TL_DRAWS,
+};
+
+struct tl_endpoint {
+    struct tl_descriptor descriptor; /* its item's id is the entity of all its choices */
+    tl_host *host;
+    uint32_t draws[TL_DRAWS];
+
+    uint8_t family;        /* enum tl_family */
+    uint8_t state;         /* enum tl_tcp_state */
+    uint8_t connect_state; /* enum tl_connect_state */
+    uint8_t handshake;     /* enum tl_handshake */
+    uint8_t shut;          /* TL_SHUT_*: which halves are over */
+    bool fin_received;
+    bool fin_wanted;     /* to be sent after what is unsent */
+    bool port_locked;    /* the program chose its port: it keeps it until it is closed */
+    bool address_locked; /* the same for its address */
+    bool reuse_address;
+    bool reuse_port;
+    bool v6only;
+    bool nodelay;
+    bool keepalive;
+    bool broadcast;
+    int error;             /* pending, negative; 0: none */
+    uint32_t send_room;    /* bytes that the peer has no room for; 0: its link's number */
+    uint32_t receive_room; /* bytes on their way to here or unread; 0: its link's number */
+
+    struct tl_ip local_ip;
+    struct tl_ip peer_ip;
+    uint16_t local_port; /* 0: not bound */
+    uint16_t peer_port;  /* 0: not connected */
+    struct tl_port *port;
+    struct tl_list holder;    /* in the port's holders */
+    struct tl_list listening; /* in the port's listeners */
+
+    struct tl_endpoint *peer;
+    tl_time latency; /* of the link, from connect on */
+    uint32_t link_room;
+
+    /* Coming here: first the acknowledgement of the handshake, then segments, FIN, RST. */
+    struct tl_agenda_event arrival; /* of the next; in SYN_SENT, the next of the handshake */
+    tl_time last_arrival;           /* nothing sent later arrives earlier */
+    tl_time ack_at;                 /* TL_TIME_NEVER: none is on its way */
+    tl_time fin_at;
+    tl_time reset_at;
+    struct tl_segment_queue flight;
+    struct tl_segment_queue unread;
+
+    /* Going from here, held back until the peer has room. */
+    struct tl_segment_queue unsent;
+
+    tl_time syn_at;     /* when connect was called */
+    unsigned syn_tries; /* SYNs that got lost */
+
+    /* Listening. */
+    int backlog;
+    unsigned children; /* half open ones and queued ones */
+    struct tl_list half_open;
+    struct tl_list queue;         /* to be accepted */
+    struct tl_endpoint *listener; /* whose child it is, until it is accepted */
+    struct tl_list child;         /* in the listener's half_open or queue */
+};
+
+extern const struct tl_descriptor_ops tl_endpoint_ops;
+
+static inline tl_world *tl_endpoint_world(const struct tl_endpoint *endpoint)
+{
+    return endpoint->host->world;
+}
+
+static inline struct tl_endpoint *tl_endpoint_of(struct tl_descriptor *descriptor)
+{
+    return tl_listed(descriptor, struct tl_endpoint, descriptor);
+}
+
+static inline void tl_endpoint_touch(struct tl_endpoint *endpoint)
+{
+    tl_descriptor_touch(&endpoint->descriptor);
+}
+
+/* Whether nobody has or can get a descriptor for it. */
+static inline bool tl_endpoint_orphaned(const struct tl_endpoint *endpoint)
+{
+    return endpoint->descriptor.kernel == NULL && endpoint->listener == NULL;
+}
+
+static inline uint32_t tl_endpoint_ask(struct tl_endpoint *endpoint, enum tl_sim_site at,
+                                       enum tl_endpoint_draw draw, uint32_t bound)
+{
+    return tl_choices_ask(tl_endpoint_world(endpoint), at, endpoint->descriptor.item.id,
+                          &endpoint->draws[draw], bound);
+}
+
+/* --- Life (endpoint.c) --- */
+
+/* A socket on a host; NULL when memory is out. */
+struct tl_endpoint *tl_endpoint_new(tl_host *host, uint8_t family, uint64_t entity);
+
+/* Frees an orphaned end, and its peer, if the peer is orphaned too. */
+void tl_endpoint_release(struct tl_endpoint *endpoint);
+
+/* To state CLOSED: neither half goes on, and a port that the system picked is free again. */
+void tl_endpoint_set_closed(struct tl_endpoint *endpoint);
+
+/* Takes the pending error; 0: none. */
+int tl_endpoint_take_error(struct tl_endpoint *endpoint);
+
+/* Back to unconnected. */
+void tl_endpoint_disconnect(struct tl_endpoint *endpoint);
+
+/* --- Bytes (stream.c) --- */
+
+ssize_t tl_endpoint_read(struct tl_descriptor *descriptor, struct tl_message *messages,
+                         size_t count);
+ssize_t tl_endpoint_write(struct tl_descriptor *descriptor, struct tl_message *messages,
+                          size_t count, uint64_t *ret_content);
+
+/* Whether poll calls it writable: a third of the send buffer is free. */
+bool tl_endpoint_writable(const struct tl_endpoint *endpoint);
+
+/* --- What travels (segment arrival, FIN, RST: travel.c) --- */
+
+/* When something that this end sends now will be at its peer. */
+tl_time tl_travel_arrival(struct tl_endpoint *sender);
+
+/* Has the peer's next arrival fire in time. */
+void tl_travel_schedule(struct tl_endpoint *receiver);
+
+/* Sends what is unsent as far as the peer has room, then the FIN, if there is to be one. */
+void tl_travel_send(struct tl_endpoint *sender);
+
+/* Drops what is unsent and tells the peer that the connection is reset. */
+void tl_travel_reset(struct tl_endpoint *sender);
+
+void tl_travel_fired(struct tl_agenda_event *event);
+
+/* --- Connections (connect.c) --- */
+
+int tl_endpoint_connect(struct tl_endpoint *endpoint, const tl_addr *addr);
+void tl_handshake_fired(struct tl_endpoint *endpoint);
+
+/* The last step of the handshake has arrived at the listening side. */
+void tl_handshake_acknowledged(struct tl_endpoint *child);
+
+/* --- Sockets (socket.c) --- */
+
+int tl_endpoint_bind(struct tl_endpoint *endpoint, const tl_addr *addr);
+int tl_endpoint_listen(struct tl_endpoint *endpoint, int backlog);
+
+/* The next connection, which is the caller's to give a descriptor. -EAGAIN, -EINVAL,
+ * -ECONNABORTED. */
+int tl_endpoint_accept(struct tl_endpoint *listener, struct tl_endpoint **ret);
+int tl_endpoint_shutdown(struct tl_endpoint *endpoint, enum tl_shutdown how);
+int tl_endpoint_option(struct tl_endpoint *endpoint, enum tl_option option, const int *set,
+                       int *ret);
+int tl_endpoint_address(const struct tl_endpoint *endpoint, enum tl_address_side side,
+                        tl_addr *ret);
+void tl_endpoint_close(struct tl_endpoint *endpoint);
+
+/* Forgets a child: it is not the listener's any more. */
+void tl_endpoint_leave_listener(struct tl_endpoint *child);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hosts: each has a name, one address of its own, and the loopback addresses.
+ */
+#include "sim/host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "sim/world.h"
+
+tl_host *tl_world_find_host(tl_world *world, const char *name)
+{
+    for (tl_host *host = world->hosts; host != NULL; host = host->next)
+        if (strcmp(host->name, name) == 0)
+            return host;
+    return NULL;
+}
+
+static tl_host *find_address(const tl_world *world, const struct tl_ip *ip)
+{
+    for (tl_host *host = world->hosts; host != NULL; host = host->next)
+        if (tl_ip_equal(&host->ip, ip))
+            return host;
+    return NULL;
+}
+
+/* --- Adding ----------------------------------------------------------------------------------- */
+
+/* The next address of 10.0.0.0/8 that no host has. */
+static int next_address(tl_world *world, struct tl_ip *ret)
+{
+    while (world->next_address < 0xfffffe) {
+        unsigned number = ++world->next_address;
+        struct tl_ip ip =
+            tl_ip_v4(10, (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number);
+        if (find_address(world, &ip) == NULL) {
+            *ret = ip;
+            return 0;
+        }
+    }
+    return -EADDRNOTAVAIL;
+}
+
+static int host_address(tl_world *world, const char *address, struct tl_ip *ret)
+{
+    if (address == NULL)
+        return next_address(world, ret);
+    tl_addr addr;
+    int r = tl_addr_parse(address, 0, &addr);
+    if (r < 0)
+        return r;
+    if (addr.family != TL_FAMILY_INET && addr.family != TL_FAMILY_INET6)
+        return -EINVAL;
+    struct tl_ip ip = tl_ip_from(&addr);
+    if (tl_ip_is_any(&ip) || tl_ip_is_loopback(&ip) || tl_ip_is_many(&ip))
+        return -EINVAL;
+    if (find_address(world, &ip) != NULL)
+        return -EADDRINUSE;
+    *ret = ip;
+    return 0;
+}
+
+/* "10.0.0.1" or "fd00::1": the address without the port that tl_addr_format adds. */
+static void format_address(tl_host *host)
+{
+    char text[TL_ADDR_TEXT_MAX];
+    bool v4 = tl_ip_is_v4(&host->ip);
+    tl_addr addr = tl_ip_to(&host->ip, 0, v4 ? TL_FAMILY_INET : TL_FAMILY_INET6);
+    tl_addr_format(&addr, text, sizeof text);
+    const char *start = v4 ? text : text + 1;
+    size_t len = strcspn(start, v4 ? ":" : "]");
+    snprintf(host->text, sizeof host->text, "%.*s", (int)len, start);
+}
+
+tl_host *tl_world_add_host(tl_world *world, const char *name, const char *address)
+{
+    struct tl_ip ip;
+    if (world == NULL || name == NULL || tl_world_find_host(world, name) != NULL)
+        return NULL;
+    if (host_address(world, address, &ip) < 0)
+        return NULL;
+    size_t size = strlen(name) + 1;
+    tl_host *host = tl_allocator_calloc(&world->allocator, sizeof *host + size);
+    if (host == NULL)
+        return NULL;
+    host->name = memcpy(host + 1, name, size);
+    host->world = world;
+    host->ip = ip;
+    host->entity = tl_entity(0, name, 0);
+    format_address(host);
+    *world->hosts_end = host;
+    world->hosts_end = &host->next;
+    return host;
+}
+
+void tl_hosts_finish(tl_world *world)
+{
+    tl_host *next_host;
+    for (tl_host *host = world->hosts; host != NULL; host = next_host) {
+        next_host = host->next;
+        tl_allocator_free(&world->allocator, host->ports.buckets);
+        tl_allocator_free(&world->allocator, host);
+    }
+    struct tl_link *next_link;
+    for (struct tl_link *link = world->links; link != NULL; link = next_link) {
+        next_link = link->next;
+        tl_allocator_free(&world->allocator, link);
+    }
+}
+
+/* --- Asking ----------------------------------------------------------------------------------- */
+
+const char *tl_host_name(const tl_host *host)
+{
+    return host->name;
+}
+
+const char *tl_host_address(const tl_host *host)
+{
+    return host->text;
+}
+
+tl_host *tl_host_find(tl_host *host, const struct tl_ip *ip)
+{
+    if (tl_ip_is_loopback(ip) || tl_ip_equal(ip, &host->ip))
+        return host;
+    return find_address(host->world, ip);
+}
+
+bool tl_host_has(const tl_host *host, const struct tl_ip *ip)
+{
+    return tl_ip_is_any(ip) || tl_ip_is_loopback(ip) || tl_ip_equal(ip, &host->ip);
+}

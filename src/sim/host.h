@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hosts: their addresses, who holds which of their ports, and the links between them.
+ */
+#ifndef TL_SIM_HOST_H
+#define TL_SIM_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <twinloop/world.h>
+#include "sim/address.h"
+#include "sim/list.h"
+
+struct tl_endpoint;
+
+/* A port that somebody holds. */
+struct tl_port {
+    struct tl_port *next; /* in its bucket */
+    uint16_t number;
+    struct tl_list holders;   /* every socket bound to it, accepted ones included */
+    struct tl_list listeners; /* of these, the ones that listen; first the one that has longest */
+};
+
+struct tl_ports {
+    struct tl_port **buckets; /* a hash table with chains; NULL: none held yet */
+    size_t buckets_count;
+    size_t count;
+    uint16_t next_ephemeral;
+};
+
+struct tl_host {
+    tl_world *world;
+    tl_host *next;
+    char *name;
+    char text[64]; /* its address */
+    struct tl_ip ip;
+    uint64_t entity;
+    unsigned processes_count; /* ever made */
+    struct tl_ports ports;
+};
+
+/* How bytes travel between two hosts, or within one. */
+struct tl_link {
+    struct tl_link *next;
+    const tl_host *a;
+    const tl_host *b;
+    tl_time latency;
+    uint32_t buffer_bytes;
+};
+
+void tl_hosts_finish(tl_world *world);
+
+/* The host that a connect from this host to ip reaches, or NULL. */
+tl_host *tl_host_find(tl_host *host, const struct tl_ip *ip);
+
+/* Whether a socket of this host may be bound to ip. */
+bool tl_host_has(const tl_host *host, const struct tl_ip *ip);
+
+/* The link in force between two hosts, by value. */
+struct tl_link tl_link_between(const tl_world *world, const tl_host *a, const tl_host *b);
+
+/* --- Ports (port.c) --- */
+
+/* Makes a socket a holder of the port, its local one. 0 or -ENOMEM. */
+int tl_port_hold(struct tl_endpoint *endpoint, uint16_t number);
+
+/* Gives the port up; a no-op for one that holds none. */
+void tl_port_release(struct tl_endpoint *endpoint);
+
+/* Picks a port that nobody holds. -EADDRINUSE. */
+int tl_port_pick(tl_host *host);
+
+/* Whether somebody's hold of the port forbids this socket to be bound to its local address there.
+ */
+bool tl_port_conflicts(const struct tl_endpoint *endpoint, uint16_t number);
+
+/* The socket that listens for connections to this address, or NULL. */
+struct tl_endpoint *tl_port_listener(tl_host *host, const struct tl_ip *ip, uint16_t number);
+
+#endif

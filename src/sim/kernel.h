@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A simulated kernel: what one loop of a simulated process asks. It keeps what may be ready for
+ * that loop; everything else is the process's or the world's.
+ */
+#ifndef TL_SIM_KERNEL_H
+#define TL_SIM_KERNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <twinloop/kernel.h>
+#include "sim/agenda.h"
+#include "sim/fd.h"
+#include "sim/hash.h"
+#include "sim/list.h"
+#include "sim/process.h"
+#include "sim/world.h"
+
+struct tl_sim_kernel {
+    struct tl_kernel base;
+    struct tl_list place; /* in its process's kernels */
+    tl_process *process;
+    bool owns_world; /* the short form: the world ends with the kernel */
+    uint64_t entity;
+
+    struct tl_list ready; /* what may be ready, first the one that has been for longest */
+    struct tl_agenda_event timeout;
+    bool timed_out;
+
+    struct tl_ready_item posts;
+    struct tl_post *posts_head; /* first come first served */
+    struct tl_post *posts_tail;
+    struct tl_ready_item signals;
+    uint64_t signals_pending; /* a bit for each number, from bit 0 for 1 */
+    struct tl_ready_item work;
+    struct tl_list jobs;   /* under way */
+    struct tl_list done;   /* finished, not yet run and reported */
+    uint64_t jobs_count;   /* ever */
+    uint64_t random_taken; /* words of entropy */
+};
+
+/* The world's and the host's own kernel for a process; -ENOMEM. */
+int tl_sim_kernel_make(tl_process *process, struct tl_sim_kernel **ret);
+
+/* Closes its descriptors and frees it. Not the world, if it owns that. */
+void tl_sim_kernel_unmake(struct tl_sim_kernel *kernel);
+
+/* Whether it is a simulated one. */
+bool tl_sim_kernel_is(const struct tl_kernel *kernel);
+
+static inline tl_world *tl_sim_kernel_of(const struct tl_sim_kernel *kernel)
+{
+    return kernel->process->world;
+}
+
+/* Hashes an operation or an event of this kernel. */
+static inline void tl_sim_note(struct tl_sim_kernel *kernel, unsigned kind, uint32_t object,
+                               int64_t result, uint64_t aux, uint64_t content)
+{
+    struct tl_event_words words = {
+        .kind = kind,
+        .object = object,
+        .actor = kernel->process->entity,
+        .who = kernel->process->name,
+        .result = result,
+        .aux = aux,
+        .content = content,
+    };
+    tl_event_hash_add(kernel->process->world, &words);
+}
+
+/* --- Readiness (poll.c) --- */
+
+void tl_ready_item_init(struct tl_ready_item *item, enum tl_ready_kind kind, uint64_t id);
+
+/* It may be ready from now on: the next poll looks, and one that waits goes on. */
+void tl_ready_touch(struct tl_sim_kernel *kernel, struct tl_ready_item *item);
+
+/* The same for a descriptor, if what it is watched for holds. */
+void tl_descriptor_touch(struct tl_descriptor *descriptor);
+
+/* Is not ready, whatever it was. */
+void tl_ready_drop(struct tl_ready_item *item);
+
+int tl_sim_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token);
+int tl_sim_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count);
+int tl_sim_post(struct tl_kernel *kernel, struct tl_post *post);
+
+/* --- Jobs (work.c) --- */
+
+int tl_sim_work(struct tl_kernel *kernel, struct tl_work *work);
+
+/* Runs finished jobs and reports them; returns how many events it wrote. */
+int tl_work_emit(struct tl_sim_kernel *kernel, struct tl_event *events, int count);
+
+/* Forgets every job. */
+void tl_work_drop(struct tl_sim_kernel *kernel);
+
+#endif

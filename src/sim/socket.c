@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls on a socket that move no bytes: bind, listen, accept, shutdown, options, names, close.
+ */
+#include <errno.h>
+
+#include "sim/endpoint.h"
+#include "sim/world.h"
+
+enum {
+    BACKLOG_MAX = 4096,
+    BUFFER_DEFAULT =
+        212992, /* what an option that was never set reports, and the most to ask for */
+    SEND_BUFFER_MIN = 4608,
+    RECEIVE_BUFFER_MIN = 2304,
+};
+
+/* --- Bound and listening ---------------------------------------------------------------------- */
+
+static int check_bind_address(const struct tl_endpoint *endpoint, const tl_addr *addr,
+                              const struct tl_ip *ip)
+{
+    if (addr->family != endpoint->family)
+        return endpoint->family == TL_FAMILY_INET6 && addr->family == TL_FAMILY_INET
+                   ? -EINVAL
+                   : -EAFNOSUPPORT;
+    if (endpoint->family == TL_FAMILY_INET6 && tl_ip_is_v4(ip) && endpoint->v6only)
+        return -EINVAL;
+    return tl_host_has(endpoint->host, ip) ? 0 : -EADDRNOTAVAIL;
+}
+
+/* Binds to a port that was asked for, or to one that is free. */
+static int hold_port(struct tl_endpoint *endpoint, uint16_t number)
+{
+    int picked = number;
+    if (number == 0)
+        picked = tl_port_pick(endpoint->host);
+    else if (tl_port_conflicts(endpoint, number))
+        return -EADDRINUSE;
+    if (picked < 0)
+        return picked;
+    return tl_port_hold(endpoint, (uint16_t)picked);
+}
+
+int tl_endpoint_bind(struct tl_endpoint *endpoint, const tl_addr *addr)
+{
+    struct tl_ip ip = tl_ip_from(addr);
+    int r = check_bind_address(endpoint, addr, &ip);
+    if (r < 0)
+        return r;
+    if (endpoint->state != TL_TCP_CLOSED || endpoint->port != NULL)
+        return -EINVAL;
+    struct tl_ip before = endpoint->local_ip;
+    endpoint->local_ip = ip;
+    r = hold_port(endpoint, addr->port);
+    if (r < 0) {
+        endpoint->local_ip = before;
+        return r;
+    }
+    endpoint->port_locked = addr->port != 0;
+    endpoint->address_locked = !tl_ip_is_any(&ip);
+    return 0;
+}
+
+int tl_endpoint_listen(struct tl_endpoint *endpoint, int backlog)
+{
+    bool possible = endpoint->state == TL_TCP_CLOSED || endpoint->state == TL_TCP_LISTENING;
+    if (endpoint->connect_state != TL_UNCONNECTED || !possible)
+        return -EINVAL;
+    endpoint->backlog = backlog >= 0 && backlog < BACKLOG_MAX ? backlog : BACKLOG_MAX;
+    if (endpoint->state == TL_TCP_LISTENING)
+        return 0;
+    if (endpoint->port == NULL) {
+        int r = hold_port(endpoint, 0);
+        if (r < 0)
+            return r;
+    } else if (tl_port_conflicts(endpoint, endpoint->local_port)) {
+        return -EADDRINUSE;
+    }
+    endpoint->state = TL_TCP_LISTENING;
+    tl_list_push(&endpoint->port->listeners, &endpoint->listening);
+    return 0;
+}
+
+void tl_endpoint_leave_listener(struct tl_endpoint *child)
+{
+    if (child->listener == NULL)
+        return;
+    tl_list_remove(&child->child);
+    child->listener->children--;
+    child->listener = NULL;
+}
+
+/* Takes the first connection out of the queue, if there is one. */
+static struct tl_endpoint *next_child(struct tl_endpoint *listener)
+{
+    if (tl_list_empty(&listener->queue))
+        return NULL;
+    struct tl_endpoint *child = tl_listed(listener->queue.next, struct tl_endpoint, child);
+    tl_endpoint_leave_listener(child);
+    return child;
+}
+
+/* The world finishes a connection that nobody will accept. */
+static void drop_child(struct tl_endpoint *child)
+{
+    if (child->state != TL_TCP_CLOSED) {
+        tl_endpoint_set_closed(child);
+        tl_travel_reset(child);
+    }
+    tl_endpoint_release(child);
+}
+
+static void stop_listening(struct tl_endpoint *listener)
+{
+    struct tl_endpoint *child;
+    tl_list_remove(&listener->listening);
+    while ((child = next_child(listener)) != NULL)
+        drop_child(child);
+    /* Half open ones are refused when the handshake's last step arrives. */
+    while (!tl_list_empty(&listener->half_open)) {
+        child = tl_listed(listener->half_open.next, struct tl_endpoint, child);
+        tl_endpoint_leave_listener(child);
+        tl_endpoint_release(child);
+    }
+}
+
+int tl_endpoint_accept(struct tl_endpoint *listener, struct tl_endpoint **ret)
+{
+    if (listener->state != TL_TCP_LISTENING)
+        return -EINVAL;
+    if (tl_list_empty(&listener->queue))
+        return -EAGAIN;
+    bool aborted = tl_endpoint_ask(listener, TL_AT_ACCEPT_ABORTED, TL_DRAW_ACCEPT, 2) != 0;
+    struct tl_endpoint *child = next_child(listener);
+    if (aborted) {
+        drop_child(child);
+        return -ECONNABORTED;
+    }
+    *ret = child;
+    return 0;
+}
+
+/* --- Ending ----------------------------------------------------------------------------------- */
+
+/* Parts an end from its peer: whatever was on its way here is lost. A half open peer is gone. */
+static void part(struct tl_endpoint *endpoint)
+{
+    struct tl_endpoint *peer = endpoint->peer;
+    tl_world *world = tl_endpoint_world(endpoint);
+    tl_agenda_cancel(&world->agenda, &endpoint->arrival);
+    tl_segments_drop(&world->segments, &endpoint->flight);
+    tl_segments_drop(&world->segments, &endpoint->unread);
+    tl_segments_drop(&world->segments, &endpoint->unsent);
+    endpoint->ack_at = TL_TIME_NEVER;
+    endpoint->fin_at = TL_TIME_NEVER;
+    endpoint->reset_at = TL_TIME_NEVER;
+    endpoint->last_arrival = 0;
+    endpoint->fin_wanted = false;
+    if (peer == NULL)
+        return;
+    endpoint->peer = NULL;
+    peer->peer = NULL;
+    if (peer->state == TL_TCP_SYN_RECEIVED)
+        tl_endpoint_leave_listener(peer);
+    tl_endpoint_release(peer);
+}
+
+void tl_endpoint_disconnect(struct tl_endpoint *endpoint)
+{
+    part(endpoint);
+    /* A port that was picked after it had closed stays. */
+    if (endpoint->state != TL_TCP_CLOSED && !endpoint->port_locked)
+        tl_port_release(endpoint);
+    endpoint->state = TL_TCP_CLOSED;
+    endpoint->connect_state = TL_UNCONNECTED;
+    endpoint->shut = 0;
+    endpoint->error = 0;
+    endpoint->fin_received = false;
+    endpoint->peer_port = 0;
+    if (!endpoint->address_locked)
+        endpoint->local_ip =
+            endpoint->family == TL_FAMILY_INET ? tl_ip_v4(0, 0, 0, 0) : (struct tl_ip){{0}};
+}
+
+/* Sends the FIN, if this end has not yet, after what is unsent. */
+static void finish_sending(struct tl_endpoint *endpoint)
+{
+    if (endpoint->state == TL_TCP_ESTABLISHED)
+        endpoint->state = TL_TCP_FIN_WAIT;
+    else if (endpoint->state == TL_TCP_CLOSE_WAIT)
+        endpoint->state = TL_TCP_CLOSING;
+    else
+        return;
+    endpoint->fin_wanted = true;
+    tl_travel_send(endpoint);
+}
+
+int tl_endpoint_shutdown(struct tl_endpoint *endpoint, enum tl_shutdown how)
+{
+    static const uint8_t halves[] = {
+        [TL_SHUTDOWN_READ] = TL_SHUT_READ,
+        [TL_SHUTDOWN_WRITE] = TL_SHUT_WRITE,
+        [TL_SHUTDOWN_BOTH] = TL_SHUT_BOTH,
+    };
+    int r = 0;
+    if ((unsigned)how > TL_SHUTDOWN_BOTH)
+        return -EINVAL;
+    if (endpoint->connect_state == TL_CONNECTING)
+        endpoint->connect_state =
+            endpoint->state == TL_TCP_CLOSED ? TL_DISCONNECTING : TL_CONNECTED;
+    if (endpoint->state == TL_TCP_LISTENING) {
+        if (how != TL_SHUTDOWN_WRITE) {
+            stop_listening(endpoint);
+            tl_endpoint_disconnect(endpoint);
+        }
+    } else if (endpoint->state == TL_TCP_SYN_SENT) {
+        tl_endpoint_disconnect(endpoint);
+        endpoint->error = -ECONNRESET;
+    } else {
+        r = endpoint->state == TL_TCP_CLOSED ? -ENOTCONN : 0;
+        endpoint->shut |= halves[how];
+        if (halves[how] & TL_SHUT_WRITE)
+            finish_sending(endpoint);
+    }
+    tl_endpoint_touch(endpoint);
+    return r;
+}
+
+/* Closes one end of a connection. What it has not read is lost, and the peer is told so. */
+static void close_connection(struct tl_endpoint *endpoint)
+{
+    bool unread = endpoint->unread.bytes > 0;
+    tl_segments_drop(&tl_endpoint_world(endpoint)->segments, &endpoint->unread);
+    endpoint->shut = TL_SHUT_BOTH;
+    if (endpoint->state == TL_TCP_CLOSED)
+        return;
+    if (unread) {
+        tl_endpoint_set_closed(endpoint);
+        tl_travel_reset(endpoint);
+    } else {
+        finish_sending(endpoint);
+    }
+}
+
+void tl_endpoint_close(struct tl_endpoint *endpoint)
+{
+    if (endpoint->state == TL_TCP_LISTENING)
+        stop_listening(endpoint);
+    if (endpoint->state == TL_TCP_LISTENING || endpoint->state == TL_TCP_SYN_SENT)
+        tl_endpoint_disconnect(endpoint);
+    else if (endpoint->peer != NULL)
+        close_connection(endpoint);
+    endpoint->port_locked = false;
+    if (endpoint->state == TL_TCP_CLOSED)
+        tl_port_release(endpoint);
+    tl_endpoint_release(endpoint);
+}
+
+/* --- Options and names ------------------------------------------------------------------------ */
+
+/* A buffer as set and reported: doubled. The bytes it has room for are what was asked. */
+static void set_buffer(uint32_t *room, int value, uint32_t least)
+{
+    uint32_t wanted = (uint32_t)value < BUFFER_DEFAULT ? (uint32_t)value : BUFFER_DEFAULT;
+    *room = wanted < least / 2 ? least / 2 : wanted;
+}
+
+static int get_buffer(uint32_t room)
+{
+    return room > 0 ? (int)(2 * room) : BUFFER_DEFAULT;
+}
+
+static bool *flag_of(struct tl_endpoint *endpoint, enum tl_option option)
+{
+    switch (option) {
+    case TL_OPTION_REUSEADDR:
+        return &endpoint->reuse_address;
+    case TL_OPTION_REUSEPORT:
+        return &endpoint->reuse_port;
+    case TL_OPTION_V6ONLY:
+        return &endpoint->v6only;
+    case TL_OPTION_NODELAY:
+        return &endpoint->nodelay;
+    case TL_OPTION_KEEPALIVE:
+        return &endpoint->keepalive;
+    case TL_OPTION_BROADCAST:
+        return &endpoint->broadcast;
+    default:
+        return NULL;
+    }
+}
+
+static int set_option(struct tl_endpoint *endpoint, enum tl_option option, int value)
+{
+    bool *flag = flag_of(endpoint, option);
+    if (option == TL_OPTION_V6ONLY && endpoint->family != TL_FAMILY_INET6)
+        return -ENOPROTOOPT;
+    if (option == TL_OPTION_V6ONLY && endpoint->port != NULL)
+        return -EINVAL;
+    if (flag != NULL)
+        *flag = value != 0;
+    else if (option == TL_OPTION_SNDBUF)
+        set_buffer(&endpoint->send_room, value, SEND_BUFFER_MIN);
+    else if (option == TL_OPTION_RCVBUF)
+        set_buffer(&endpoint->receive_room, value, RECEIVE_BUFFER_MIN);
+    else
+        return -ENOPROTOOPT;
+    return 0;
+}
+
+static int get_option(struct tl_endpoint *endpoint, enum tl_option option, int *ret)
+{
+    const bool *flag = flag_of(endpoint, option);
+    if (option == TL_OPTION_V6ONLY && endpoint->family != TL_FAMILY_INET6)
+        return -EOPNOTSUPP;
+    if (flag != NULL)
+        *ret = *flag;
+    else if (option == TL_OPTION_ERROR)
+        *ret = -tl_endpoint_take_error(endpoint);
+    else if (option == TL_OPTION_SNDBUF)
+        *ret = get_buffer(endpoint->send_room);
+    else if (option == TL_OPTION_RCVBUF)
+        *ret = get_buffer(endpoint->receive_room);
+    else
+        return -ENOPROTOOPT;
+    return 0;
+}
+
+int tl_endpoint_option(struct tl_endpoint *endpoint, enum tl_option option, const int *set,
+                       int *ret)
+{
+    int r = 0;
+    if (set != NULL)
+        r = set_option(endpoint, option, *set);
+    if (r == 0 && ret != NULL)
+        r = get_option(endpoint, option, ret);
+    return r;
+}
+
+int tl_endpoint_address(const struct tl_endpoint *endpoint, enum tl_address_side side, tl_addr *ret)
+{
+    if (side == TL_ADDRESS_LOCAL) {
+        *ret = tl_ip_to(&endpoint->local_ip, endpoint->local_port, endpoint->family);
+        return 0;
+    }
+    if (side != TL_ADDRESS_PEER)
+        return -EINVAL;
+    if (endpoint->peer_port == 0 || endpoint->state == TL_TCP_CLOSED ||
+        endpoint->state == TL_TCP_SYN_SENT)
+        return -ENOTCONN;
+    *ret = tl_ip_to(&endpoint->peer_ip, endpoint->peer_port, endpoint->family);
+    return 0;
+}

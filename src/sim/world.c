@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Worlds: making and freeing one, and the callbacks and stacks that belong to it as a whole.
+ *
+ * Everything a world holds comes from the allocator of who made it and is given back with it,
+ * whatever state its processes were in.
+ */
+#include "sim/world.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "sim/endpoint.h"
+#include "sim/host.h"
+#include "sim/process.h"
+
+enum {
+    FDS_MAX = 1024,
+    ENDPOINTS_IN_SLAB = 16,
+    PORTS_IN_SLAB = 32,
+};
+
+#define DEADLINE (600 * TL_SECOND)
+#define GRACE TL_SECOND
+#define STEPS_MAX 1000000
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+static void set_limits(tl_world *world, const struct tl_world_options *options)
+{
+    world->deadline = options->deadline > 0 ? options->deadline : DEADLINE;
+    world->grace = options->grace > 0 ? options->grace : GRACE;
+    world->steps_max = options->instant_steps_max > 0 ? options->instant_steps_max : STEPS_MAX;
+    world->fds_max = options->fds_max > 0 ? options->fds_max : FDS_MAX;
+}
+
+tl_world *tl_world_new(const struct tl_world_options *options)
+{
+    static const struct tl_world_options defaults;
+    if (options == NULL)
+        options = &defaults;
+    tl_world *world = tl_alloc(sizeof *world);
+    if (world == NULL)
+        return NULL;
+    memset(world, 0, offsetof(tl_world, report));
+    world->report.len = 0;
+    world->report.messages_count = 0;
+    world->report.text[0] = '\0';
+    world->allocator = *tl_get_allocator();
+    world->thread = pthread_self();
+    set_limits(world, options);
+    tl_agenda_init(&world->agenda, &world->allocator);
+    tl_segments_init(&world->segments, &world->allocator);
+    tl_pool_init(&world->endpoints, &world->allocator, sizeof(struct tl_endpoint),
+                 ENDPOINTS_IN_SLAB);
+    tl_pool_init(&world->ports, &world->allocator, sizeof(struct tl_port), PORTS_IN_SLAB);
+    world->hosts_end = &world->hosts;
+    tl_list_init(&world->processes);
+    tl_list_init(&world->runnable);
+    tl_errands_init(world);
+    world->hash.words = options->words;
+    world->hash.log = options->log;
+    if (tl_choices_init(&world->choices, options, &world->allocator) < 0) {
+        tl_world_free(world);
+        return NULL;
+    }
+    return world;
+}
+
+static void free_processes(tl_world *world)
+{
+    while (!tl_list_empty(&world->processes)) {
+        tl_process *process = tl_listed(world->processes.next, tl_process, place);
+        if (!process->exited)
+            tl_process_end(process, 0, true);
+        tl_process_free(process);
+    }
+}
+
+static void free_stacks(tl_world *world)
+{
+    struct tl_stacks *next;
+    for (struct tl_stacks *stacks = world->stacks; stacks != NULL; stacks = next) {
+        next = stacks->next;
+        tl_coro_pool_free(stacks->pool);
+        tl_allocator_free(&world->allocator, stacks);
+    }
+}
+
+void tl_world_free(tl_world *world)
+{
+    if (world == NULL)
+        return;
+    assert(world->current == NULL && "a world is not freed from within");
+    world->phase = TL_WORLD_OVER;
+    free_processes(world);
+    tl_errands_finish(world);
+    free_stacks(world);
+    tl_hosts_finish(world);
+    tl_pool_finish(&world->endpoints);
+    tl_pool_finish(&world->ports);
+    tl_segments_finish(&world->segments);
+    tl_choices_finish(&world->choices);
+    tl_agenda_finish(&world->agenda);
+    tl_allocator allocator = world->allocator;
+    tl_allocator_free(&allocator, world);
+}
+
+tl_world *tl_world_current(void)
+{
+    const struct tl_thread *self = tl_thread_self();
+    const tl_process *process = tl_context_process(self->context);
+    return process != NULL ? process->world : tl_errand_world(self->context);
+}
+
+/* --- Stacks ----------------------------------------------------------------------------------- */
+
+static struct tl_coro_pool *add_stacks(tl_world *world, size_t stack_size)
+{
+    struct tl_stacks *stacks = tl_allocator_alloc(&world->allocator, sizeof *stacks);
+    if (stacks == NULL)
+        return NULL;
+    /* In the world's name, not in that of the process that may be running: it is the world's. */
+    struct tl_thread *saved = tl_self;
+    tl_self = &world->runner.thread;
+    stacks->pool = tl_coro_pool_new(stack_size);
+    tl_self = saved;
+    if (stacks->pool == NULL) {
+        tl_allocator_free(&world->allocator, stacks);
+        return NULL;
+    }
+    stacks->stack_size = stack_size;
+    stacks->next = world->stacks;
+    world->stacks = stacks;
+    return stacks->pool;
+}
+
+struct tl_coro_pool *tl_world_stacks(tl_world *world, size_t stack_size)
+{
+    for (struct tl_stacks *stacks = world->stacks; stacks != NULL; stacks = stacks->next)
+        if (stacks->stack_size == stack_size)
+            return stacks->pool;
+    return add_stacks(world, stack_size);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Blobs that are put together from several things: strings, addresses, messages.
+ *
+ * A pack is a buffer that grows as needed and is used again and again. The recorder packs what an
+ * operation was given or answered; the replayer packs what the program gives, to compare, and
+ * unpacks what the trace answers. Both therefore agree on the layout, which docs/trace-format.md
+ * describes:
+ *
+ *     address   a length byte, then family, tl_addr's len, port, scope, data; none: one zero byte
+ *     message   the address, whether the message was longer, length (32 bits), bytes
+ *
+ * with integers in network byte order.
+ */
+#ifndef TL_TRACE_PACK_H
+#define TL_TRACE_PACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+#include <twinloop/alloc.h>
+#include <twinloop/net.h>
+
+struct tl_message;
+struct tl_spawn;
+
+struct tl_trace_pack {
+    const tl_allocator *allocator;
+    uint8_t *data;
+    size_t len;
+    size_t capacity;
+    bool failed; /* memory ran out since begin; what is in data is not all */
+};
+
+void tl_trace_pack_init(struct tl_trace_pack *pack, const tl_allocator *allocator);
+void tl_trace_pack_finish(struct tl_trace_pack *pack);
+
+/* Empties the pack. */
+void tl_trace_pack_begin(struct tl_trace_pack *pack);
+
+void tl_trace_pack_bytes(struct tl_trace_pack *pack, const void *data, size_t len);
+
+/* The string with its NUL; NULL is "". */
+void tl_trace_pack_text(struct tl_trace_pack *pack, const char *text);
+
+/* NULL is no address. */
+void tl_trace_pack_addr(struct tl_trace_pack *pack, const tl_addr *addr);
+
+/* The first len bytes of what iov points at. */
+void tl_trace_pack_iov(struct tl_trace_pack *pack, const struct iovec *iov, size_t len);
+
+/* What was transferred of an array of messages: result is what read (received) or write returned.
+ * Of a write that failed, whom the first one was for. */
+void tl_trace_pack_messages(struct tl_trace_pack *pack, const struct tl_message *messages,
+                            size_t count, int64_t result, bool received);
+
+/* Everything about a child that is to be started but its descriptors. Begins the pack. */
+void tl_trace_pack_spawn(struct tl_trace_pack *pack, const struct tl_spawn *spawn);
+
+/* Takes an address from the bytes at *p, which is moved on. False when there is none. */
+bool tl_trace_unpack_addr(const uint8_t **p, const uint8_t *end, tl_addr *ret);
+
+/* Gives back what a read transferred: the inverse of tl_trace_pack_messages. False when the blob is
+ * no such thing, or does not fit. */
+bool tl_trace_unpack_messages(const uint8_t *blob, size_t len, struct tl_message *messages,
+                              size_t count, int64_t result);
+
+/* Bytes that all of iov's pieces have room for. */
+size_t tl_trace_iov_size(const struct iovec *iov, size_t count);
+
+/* Copies len bytes to the pieces of iov. */
+void tl_trace_scatter(const struct iovec *iov, const uint8_t *data, size_t len);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who gives a program its replay: a policy that the program sets itself, or the environment.
+ *
+ * Either way the n-th loop that is made gets stream n of the trace. `twinloop replay` uses the
+ * environment: TWINLOOP_REPLAY names the trace, the process's context asks here for the kernels of
+ * its default policy, and when the process ends, or the replay has diverged, the outcome is written
+ * to the file that TWINLOOP_REPLAY_RESULT names (a word on the first line, then the report), or to
+ * the log.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <twinloop/trace.h>
+#include "core/alloc.h"
+#include "core/log.h"
+#include "trace/environment.h"
+#include "trace/file.h"
+#include "trace/reader.h"
+
+/* A kernel for the loop number index. A loop that the recording did not have is a divergence. */
+static int next_kernel(tl_trace_reader *reader, unsigned index, struct tl_kernel **ret)
+{
+    char report[128];
+
+    int r = tl_replay_kernel_new(reader, index, ret);
+    if (r != -ENOENT)
+        return r;
+    (void)snprintf(report, sizeof report,
+                   "diverged: the program makes a loop too many; the trace has %zu\n",
+                   reader->streams_count);
+    tl_trace_reader_note(reader, index, TL_REPLAY_DIVERGED, report);
+    return TL_EDIVERGED;
+}
+
+/* --- The policy --- */
+
+struct replay_policy {
+    tl_policy policy;
+    tl_trace_reader *reader;
+    atomic_uint loops; /* made so far, on any thread */
+    tl_allocator allocator;
+};
+
+static int replay_new_event_loop(tl_policy *policy, tl_loop **ret)
+{
+    struct replay_policy *ours = (struct replay_policy *)policy;
+    struct tl_kernel *kernel;
+
+    int r = next_kernel(ours->reader, atomic_fetch_add(&ours->loops, 1), &kernel);
+    if (r < 0)
+        return r;
+    r = tl_loop_new(kernel, ret);
+    if (r < 0)
+        kernel->ops->destroy(kernel);
+    return r;
+}
+
+static const struct tl_policy_ops replay_policy_ops = {
+    .get_event_loop = tl_default_get_event_loop,
+    .set_event_loop = tl_default_set_event_loop,
+    .new_event_loop = replay_new_event_loop,
+};
+
+int tl_replay_policy_new(tl_trace_reader *reader, tl_policy **ret)
+{
+    if (reader == NULL || ret == NULL)
+        return -EINVAL;
+    struct replay_policy *policy = tl_calloc(sizeof *policy);
+    if (policy == NULL)
+        return -ENOMEM;
+    policy->policy.ops = &replay_policy_ops;
+    policy->reader = reader;
+    policy->allocator = *tl_get_allocator();
+    *ret = &policy->policy;
+    return 0;
+}
+
+void tl_replay_policy_free(tl_policy *policy)
+{
+    if (policy == NULL)
+        return;
+    tl_allocator allocator = ((struct replay_policy *)policy)->allocator;
+    tl_allocator_free(&allocator, policy);
+}
+
+/* --- The environment --- */
+
+/* The one replay that the environment can ask this process for. It lives as long as the process:
+ * its outcome is told at exit. */
+static struct {
+    pthread_mutex_t mutex;
+    tl_trace_reader *reader; /* NULL until a loop is made */
+    int64_t process;         /* a forked child has nothing to tell */
+    unsigned loops;
+} environment = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void tell(const tl_trace_reader *reader)
+{
+    static const char *const words[] = {
+        [TL_REPLAY_RUNNING] = TL_REPLAY_WORD_RUNNING,
+        [TL_REPLAY_COMPLETE] = TL_REPLAY_WORD_COMPLETE,
+        [TL_REPLAY_DIVERGED] = TL_REPLAY_WORD_DIVERGED,
+        [TL_REPLAY_SHORT] = TL_REPLAY_WORD_SHORT,
+    };
+    const char *path = secure_getenv("TWINLOOP_REPLAY_RESULT");
+    char text[TL_REPORT_MAX + 32];
+    const char *report;
+
+    enum tl_replay_end end = tl_replay_result(reader, &report);
+    if (path == NULL || *path == '\0') {
+        tl_log(end == TL_REPLAY_COMPLETE || end == TL_REPLAY_SHORT ? TL_LOG_INFO : TL_LOG_ERROR,
+               "replay %s: %s", words[end], report);
+        return;
+    }
+    int len = snprintf(text, sizeof text, "%s\n%s", words[end], report);
+    int fd = tl_trace_file_create(path);
+    if (fd < 0)
+        return; /* who wants the result finds none, and says so */
+    (void)tl_trace_file_write(fd, text, (size_t)len);
+    (void)tl_trace_file_close(fd);
+}
+
+static void tell_at_exit(void)
+{
+    if (environment.process == tl_trace_file_process())
+        tell(environment.reader);
+}
+
+static int open_reader(void)
+{
+    struct tl_trace_problem problem;
+    tl_trace_reader *reader;
+
+    int r = tl_trace_reader_open(secure_getenv("TWINLOOP_REPLAY"), &reader, &problem);
+    if (r < 0) {
+        tl_log(TL_LOG_ERROR, "the trace that TWINLOOP_REPLAY names cannot be read: byte %llu: %s",
+               (unsigned long long)problem.offset, problem.message);
+        return r;
+    }
+    if (atexit(tell_at_exit) != 0) {
+        tl_trace_reader_close(reader);
+        return -ENOMEM;
+    }
+    reader->books->notify = tell;
+    environment.process = tl_trace_file_process();
+    environment.reader = reader;
+    return 0;
+}
+
+int tl_replay_kernel_from_environment(struct tl_kernel **ret)
+{
+    pthread_mutex_lock(&environment.mutex);
+    int r = environment.reader != NULL ? 0 : open_reader();
+    if (r == 0)
+        r = next_kernel(environment.reader, environment.loops++, ret);
+    pthread_mutex_unlock(&environment.mutex);
+    return r;
+}

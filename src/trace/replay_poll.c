@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The replayer's poll, and the posts that it waits for; see replay.c.
+ *
+ * What poll answers is in the trace: the poll itself with the number of its events, then the
+ * events. A descriptor's readiness, a signal, a child's end are simply told. A job without a
+ * declared result is run when its end is due, on this thread and outside the loop. Where the trace
+ * has a post, the program's own thread has to make it again, and is waited for: how long threads
+ * take is the one thing that a replay cannot know.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "core/alloc.h"
+#include "core/self.h"
+#include "trace/replay.h"
+
+int tl_replay_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token)
+{
+    struct tl_replay *replay = tl_replay_of(kernel);
+    struct tl_trace_object *object = tl_trace_objects_find(&replay->fds, (uint64_t)(int64_t)fd);
+    struct tl_trace_event asked = {
+        .kind = TL_TRACE_WATCH,
+        .object = object != NULL ? object->ordinal : 0,
+        .arg = {events},
+    };
+
+    int r = (int)tl_replay_result_of(replay, &asked);
+    if (r == 0 && object != NULL)
+        object->token = token;
+    return r;
+}
+
+/* --- Posts --- */
+
+int tl_replay_post(struct tl_kernel *kernel, struct tl_post *post)
+{
+    struct tl_replay *replay = tl_replay_of(kernel);
+
+    pthread_mutex_lock(&replay->mutex);
+    post->next = NULL;
+    *replay->posts_tail = post;
+    replay->posts_tail = &post->next;
+    pthread_cond_signal(&replay->posted);
+    pthread_mutex_unlock(&replay->mutex);
+    return 0;
+}
+
+static bool is_post(const struct tl_post *post, const struct tl_trace_event *event)
+{
+    return post->ordinal == (uint64_t)event->arg[0] &&
+           strnlen(post->producer, sizeof post->producer) == event->blob_len &&
+           memcmp(post->producer, event->blob, event->blob_len) == 0;
+}
+
+/* The post that the event tells of, if it has been made. With the mutex held. */
+static struct tl_post *take_post(struct tl_replay *replay, const struct tl_trace_event *event)
+{
+    for (struct tl_post **link = &replay->posts; *link != NULL; link = &(*link)->next) {
+        struct tl_post *post = *link;
+        if (is_post(post, event)) {
+            *link = post->next;
+            if (replay->posts_tail == &post->next)
+                replay->posts_tail = link;
+            return post;
+        }
+    }
+    return NULL;
+}
+
+/* The same, waiting for it. NULL when it does not come. */
+static struct tl_post *await_post(struct tl_replay *replay, const struct tl_trace_event *event)
+{
+    struct timespec until;
+    struct tl_post *post;
+
+    /* check: allowed, the program's threads run in real time whatever the trace's clock says */
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    tl_time nanoseconds = until.tv_nsec + replay->patience % TL_SECOND;
+    until.tv_sec += (time_t)(replay->patience / TL_SECOND + nanoseconds / TL_SECOND);
+    until.tv_nsec = (long)(nanoseconds % TL_SECOND);
+
+    pthread_mutex_lock(&replay->mutex);
+    int r = 0;
+    while ((post = take_post(replay, event)) == NULL && r == 0)
+        r = pthread_cond_timedwait(&replay->posted, &replay->mutex, &until);
+    pthread_mutex_unlock(&replay->mutex);
+    return post;
+}
+
+/* --- Events --- */
+
+/* An object that the trace's event names: NULL after a broken trace has ended the replay. */
+static struct tl_trace_object *object_of(struct tl_replay *replay, struct tl_trace_objects *objects)
+{
+    struct tl_trace_object *object =
+        tl_trace_objects_search(objects, TL_BY_ORDINAL, replay->item.object);
+
+    if (object == NULL)
+        (void)tl_replay_diverge(replay, NULL, "an event of what is not there");
+    return object;
+}
+
+static int give_fd(struct tl_replay *replay, struct tl_event *ret)
+{
+    struct tl_trace_object *object = object_of(replay, &replay->fds);
+
+    if (object == NULL)
+        return replay->fate;
+    *ret = (struct tl_event){
+        .token = object->token, .kind = TL_EVENT_FD, .ready = (uint32_t)replay->item.arg[0]};
+    return 0;
+}
+
+static int give_post(struct tl_replay *replay, struct tl_event *ret)
+{
+    struct tl_post *post = await_post(replay, &replay->item);
+
+    if (post == NULL)
+        return tl_replay_diverge(replay, NULL, "no thread of the program has posted this");
+    *ret = (struct tl_event){.token = post, .kind = TL_EVENT_POSTED};
+    return 0;
+}
+
+/* Runs a job as a worker would: no loop is running there. */
+static void run_job(struct tl_work *work)
+{
+    struct tl_thread *self = tl_thread_self();
+    struct tl_loop *running = self->running;
+
+    self->running = NULL;
+    work->run(work);
+    self->running = running;
+}
+
+static int give_work(struct tl_replay *replay, struct tl_event *ret)
+{
+    struct tl_trace_object *object = object_of(replay, &replay->requests);
+
+    if (object == NULL)
+        return replay->fate;
+    struct tl_work *work = object->token;
+    size_t len = work->out != NULL ? work->out_len : 0;
+    if (replay->item.blob_len != len)
+        return tl_replay_diverge(replay, NULL, "a job's result has room for %zu bytes", len);
+    tl_trace_objects_remove(&replay->requests, object);
+    if (work->out == NULL)
+        run_job(work);
+    else if (len > 0)
+        memcpy(work->out, replay->item.blob, len);
+    *ret = (struct tl_event){.token = work, .kind = TL_EVENT_WORK};
+    return 0;
+}
+
+/* The addresses in the event, in memory of the query's taker. -ENOMEM, or the end of the replay. */
+static int give_addresses(struct tl_replay *replay, struct tl_query *query)
+{
+    const uint8_t *end = replay->item.blob + replay->item.blob_len;
+    tl_addr addr;
+    size_t count = 0;
+
+    for (const uint8_t *p = replay->item.blob; p < end; count++)
+        if (!tl_trace_unpack_addr(&p, end, &addr))
+            return tl_replay_diverge(replay, NULL, "an address that cannot be understood");
+    tl_addr *addrs = count > 0 ? tl_alloc(count * sizeof *addrs) : NULL;
+    if (count > 0 && addrs == NULL)
+        return -ENOMEM;
+    const uint8_t *p = replay->item.blob;
+    for (size_t i = 0; i < count; i++)
+        (void)tl_trace_unpack_addr(&p, end, &addrs[i]);
+    query->addrs = addrs;
+    query->addrs_count = count;
+    return 0;
+}
+
+static int give_resolved(struct tl_replay *replay, struct tl_event *ret)
+{
+    struct tl_trace_object *object = object_of(replay, &replay->requests);
+
+    if (object == NULL)
+        return replay->fate;
+    struct tl_query *query = object->token;
+    int result = (int)tl_trace_result_in(replay->item.arg[0]);
+    int r = result == 0 ? give_addresses(replay, query) : 0;
+    if (r < 0)
+        return r;
+    query->result = result;
+    tl_trace_objects_remove(&replay->requests, object);
+    *ret = (struct tl_event){.token = query, .kind = TL_EVENT_RESOLVED};
+    return 0;
+}
+
+static int give_child(struct tl_replay *replay, struct tl_event *ret)
+{
+    struct tl_trace_object *object = object_of(replay, &replay->children);
+
+    if (object == NULL)
+        return replay->fate;
+    *ret = (struct tl_event){
+        .token = object->token, .kind = TL_EVENT_CHILD, .value = replay->item.arg[0]};
+    tl_trace_objects_remove(&replay->children, object);
+    return 0;
+}
+
+/* Gives the next event of the trace. */
+static int give(struct tl_replay *replay, struct tl_event *ret)
+{
+    int r = tl_replay_peek(replay);
+
+    if (r < 0)
+        return r;
+    switch (replay->item.kind) {
+    case TL_TRACE_FD:
+        r = give_fd(replay, ret);
+        break;
+    case TL_TRACE_POSTED:
+        r = give_post(replay, ret);
+        break;
+    case TL_TRACE_WORKED:
+        r = give_work(replay, ret);
+        break;
+    case TL_TRACE_SIGNALLED:
+        *ret = (struct tl_event){.kind = TL_EVENT_SIGNAL, .value = replay->item.arg[0]};
+        break;
+    case TL_TRACE_CHILD:
+        r = give_child(replay, ret);
+        break;
+    case TL_TRACE_RESOLVED:
+        r = give_resolved(replay, ret);
+        break;
+    default:
+        r = tl_replay_diverge(replay, NULL, "an operation among poll's events");
+    }
+    if (r == 0)
+        tl_replay_take(replay);
+    return r;
+}
+
+/* --- Poll --- */
+
+/* A loop that is being closed looks for posts until it has all that were made. In the recording it
+ * may have met fewer of them. */
+static int give_late_posts(struct tl_replay *replay, struct tl_event *events, int count)
+{
+    int given = 0;
+
+    pthread_mutex_lock(&replay->mutex);
+    while (given < count && replay->posts != NULL) {
+        struct tl_post *post = replay->posts;
+        replay->posts = post->next;
+        if (post->next == NULL)
+            replay->posts_tail = &replay->posts;
+        events[given++] = (struct tl_event){.token = post, .kind = TL_EVENT_POSTED};
+    }
+    pthread_mutex_unlock(&replay->mutex);
+    return given;
+}
+
+/* In the recording it may also have met more. */
+int tl_replay_match_end(struct tl_replay *replay)
+{
+    struct tl_trace_event asked = {.kind = TL_TRACE_DESTROY};
+    struct tl_trace_event first = {0};
+
+    for (bool skipped = false; tl_replay_peek(replay) == 0; skipped = true) {
+        const struct tl_trace_event *event = &replay->item;
+        bool look = event->kind == TL_TRACE_POLL && event->arg[0] == 0;
+        if (!skipped)
+            first = *event;
+        if (event->kind == TL_TRACE_DESTROY) {
+            tl_replay_take(replay);
+            return 0;
+        }
+        if (!look && !(skipped && event->kind >= TL_TRACE_FD)) {
+            replay->item = first; /* a poll, or the event at hand */
+            return tl_replay_diverge(replay, &asked, "another operation");
+        }
+        tl_replay_take(replay);
+    }
+    return replay->fate;
+}
+
+int tl_replay_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count)
+{
+    struct tl_replay *replay = tl_replay_of(kernel);
+    struct tl_trace_event asked = {.kind = TL_TRACE_POLL, .arg = {timeout}};
+
+    int r = tl_replay_peek(replay);
+    if (r == 0 && replay->item.kind == TL_TRACE_DESTROY && timeout == 0) {
+        int late = give_late_posts(replay, events, count);
+        if (late > 0)
+            return late;
+    }
+    int64_t n = tl_replay_result_of(replay, &asked);
+    if (n > count)
+        return tl_replay_diverge(replay, &asked, "more events than there is room for");
+    for (int i = 0; i < n; i++) {
+        r = give(replay, &events[i]);
+        if (r < 0)
+            return i > 0 && r == TL_EOUTOFREACH ? i : r;
+    }
+    return (int)n;
+}

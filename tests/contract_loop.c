@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loop on every kernel: the order inside an iteration, stop's one-iteration rule, timers,
+ * handles that are cancelled in their own batch, futures and their deferred callbacks, other
+ * threads, signals, closing.
+ *
+ * Each body writes one letter per thing that happened and compares the whole word at the end.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <twinloop.h>
+
+#include "support/contract.h"
+
+struct diary {
+    char word[64];
+    size_t len;
+    tl_loop *loop;
+    tl_handle *handle;
+    tl_timer_handle *timer;
+    struct tl_timer embedded;
+    tl_future *future;
+};
+
+static void note(struct diary *diary, char letter)
+{
+    assert_true(diary->len + 1 < sizeof diary->word);
+    diary->word[diary->len++] = letter;
+}
+
+#define NOTER(name, letter)                                                                        \
+    static void name(void *arg)                                                                    \
+    {                                                                                              \
+        note(arg, letter);                                                                         \
+    }
+
+NOTER(note_a, 'a')
+NOTER(note_b, 'b')
+NOTER(note_c, 'c')
+
+static void note_stop(void *arg)
+{
+    struct diary *diary = arg;
+    note(diary, '.');
+    tl_loop_stop(diary->loop);
+}
+
+static void run(struct diary *diary)
+{
+    assert_int_equal(tl_loop_run_forever(diary->loop), 0);
+}
+
+static void soon(struct diary *diary, tl_callback callback)
+{
+    assert_int_equal(tl_loop_call_soon(diary->loop, callback, diary, NULL), 0);
+}
+
+static void at(struct diary *diary, tl_time when, tl_callback callback)
+{
+    assert_int_equal(tl_loop_call_at(diary->loop, when, callback, diary, NULL), 0);
+}
+
+/* --- The iteration ---------------------------------------------------------------------------- */
+
+static void soon_before_timers(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    assert_int_equal(tl_loop_call_later(diary.loop, 0, note_c, &diary, NULL), 0);
+    soon(&diary, note_a);
+    soon(&diary, note_b);
+    tl_loop_stop(diary.loop);
+    run(&diary);
+    assert_string_equal(diary.word, "abc");
+    tl_loop_free(diary.loop);
+}
+
+static void requeue(void *arg)
+{
+    struct diary *diary = arg;
+    note(diary, 'r');
+    soon(diary, note_a);
+}
+
+static void queued_by_the_batch_runs_in_the_next(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    soon(&diary, requeue);
+    tl_loop_stop(diary.loop);
+    run(&diary);
+    assert_string_equal(diary.word, "r");
+    tl_loop_stop(diary.loop);
+    run(&diary);
+    assert_string_equal(diary.word, "ra");
+    tl_loop_free(diary.loop);
+}
+
+static void stop_finishes_the_batch(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    soon(&diary, note_a);
+    soon(&diary, note_stop);
+    soon(&diary, note_b);
+    soon(&diary, requeue);
+    run(&diary);
+    assert_string_equal(diary.word, "a.br");
+    tl_loop_free(diary.loop);
+}
+
+static void timers_by_deadline_then_turn(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    tl_time now = tl_loop_time(diary.loop);
+    at(&diary, now + 3 * TL_MILLISECOND, note_stop);
+    at(&diary, now + 2 * TL_MILLISECOND, note_b);
+    at(&diary, now + 2 * TL_MILLISECOND, note_c);
+    at(&diary, now + 1 * TL_MILLISECOND, note_a);
+    at(&diary, now + 2 * TL_MILLISECOND, note_b);
+    run(&diary);
+    assert_string_equal(diary.word, "abcb.");
+    tl_loop_free(diary.loop);
+}
+
+static void timer_is_never_early(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    tl_time when = tl_loop_time(diary.loop) + 1234567;
+    at(&diary, when, note_stop);
+    run(&diary);
+    assert_true(tl_loop_iteration_time(diary.loop) >= when);
+    assert_true(tl_loop_time(diary.loop) >= tl_loop_iteration_time(diary.loop));
+    tl_loop_free(diary.loop);
+}
+
+static void negative_delays_sort_by_deadline(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    assert_int_equal(tl_loop_call_later(diary.loop, -TL_SECOND, note_a, &diary, NULL), 0);
+    assert_int_equal(tl_loop_call_later(diary.loop, -2 * TL_SECOND, note_b, &diary, NULL), 0);
+    tl_loop_stop(diary.loop);
+    run(&diary);
+    assert_string_equal(diary.word, "ba");
+    tl_loop_free(diary.loop);
+}
+
+static void far_deadlines(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    at(&diary, TL_TIME_NEVER, note_a);
+    at(&diary, TL_TIME_NEVER - 1, note_a);
+    at(&diary, INT64_MIN, note_stop);
+    run(&diary);
+    at(&diary, tl_loop_time(diary.loop) + 1, note_stop);
+    run(&diary);
+    assert_string_equal(diary.word, "..");
+    /* The clock may have started at 0, but by now it is past that. */
+    assert_int_equal(tl_loop_call_later(diary.loop, INT64_MAX, note_a, &diary, NULL), -ERANGE);
+    tl_loop_free(diary.loop);
+}
+
+/* --- Handles ---------------------------------------------------------------------------------- */
+
+static void cancel_the_other(void *arg)
+{
+    struct diary *diary = arg;
+    note(diary, 'x');
+    tl_handle_cancel(diary->handle);
+}
+
+static void cancelled_inside_its_own_batch(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    soon(&diary, cancel_the_other);
+    assert_int_equal(tl_loop_call_soon(diary.loop, note_a, &diary, &diary.handle), 0);
+    soon(&diary, note_b);
+    tl_loop_stop(diary.loop);
+    run(&diary);
+    assert_string_equal(diary.word, "xb");
+    assert_true(tl_handle_cancelled(diary.handle));
+    tl_handle_cancel(diary.handle);
+    tl_handle_unref(diary.handle);
+    tl_loop_free(diary.loop);
+}
+
+static void cancel_after_running(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    assert_int_equal(tl_loop_call_soon(diary.loop, note_a, &diary, &diary.handle), 0);
+    tl_loop_stop(diary.loop);
+    run(&diary);
+    assert_false(tl_handle_cancelled(diary.handle));
+    tl_handle_cancel(diary.handle);
+    assert_true(tl_handle_cancelled(diary.handle));
+    assert_string_equal(diary.word, "a");
+    tl_handle_unref(diary.handle);
+    tl_loop_free(diary.loop);
+}
+
+static void cancel_the_timer(void *arg)
+{
+    struct diary *diary = arg;
+    note(diary, 'x');
+    tl_timer_handle_cancel(diary->timer);
+}
+
+static void timer_cancelled_inside_its_own_batch(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    tl_time now = tl_loop_time(diary.loop);
+    at(&diary, now, cancel_the_timer);
+    assert_int_equal(tl_loop_call_at(diary.loop, now, note_a, &diary, &diary.timer), 0);
+    tl_loop_stop(diary.loop);
+    run(&diary);
+    assert_string_equal(diary.word, "x");
+    assert_true(tl_timer_handle_cancelled(diary.timer));
+    assert_int_equal(tl_timer_handle_when(diary.timer), now);
+    tl_timer_handle_unref(diary.timer);
+    tl_loop_free(diary.loop);
+}
+
+static void embedded_timer_moves(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    tl_time now = tl_loop_time(diary.loop);
+    tl_timer_init(&diary.embedded, diary.loop, note_a, &diary);
+    assert_int_equal(tl_timer_start(&diary.embedded, now + TL_MILLISECOND), 0);
+    assert_int_equal(tl_timer_start(&diary.embedded, now + 3 * TL_MILLISECOND), 0);
+    at(&diary, now + 2 * TL_MILLISECOND, note_b);
+    at(&diary, now + 3 * TL_MILLISECOND, note_stop);
+    assert_true(tl_timer_active(&diary.embedded));
+    run(&diary);
+    assert_string_equal(diary.word, "ba.");
+    assert_false(tl_timer_active(&diary.embedded));
+    assert_int_equal(tl_timer_start(&diary.embedded, TL_TIME_NEVER - 1), 0);
+    tl_timer_stop(&diary.embedded);
+    assert_false(tl_timer_active(&diary.embedded));
+    tl_loop_free(diary.loop);
+}
+
+/* --- Futures ---------------------------------------------------------------------------------- */
+
+static void future_noter_a(tl_future *future, void *arg)
+{
+    assert_true(tl_future_done(future));
+    note(arg, 'a');
+}
+
+static void future_noter_b(tl_future *future, void *arg)
+{
+    (void)future;
+    note(arg, 'b');
+}
+
+static void callbacks_are_deferred_and_in_order(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    tl_future *future = tl_loop_create_future(diary.loop);
+    assert_int_equal(tl_future_add_done_callback(future, future_noter_a, &diary), 0);
+    assert_int_equal(tl_future_add_done_callback(future, future_noter_b, &diary), 0);
+    assert_int_equal(tl_future_set_result(future, tl_value_int(7)), 0);
+    assert_int_equal(tl_future_add_done_callback(future, future_noter_a, &diary), 0);
+    assert_string_equal(diary.word, "");
+    tl_loop_stop(diary.loop);
+    run(&diary);
+    assert_string_equal(diary.word, "aba");
+    tl_future_unref(future);
+    tl_loop_free(diary.loop);
+}
+
+static void finish_future(void *arg)
+{
+    struct diary *diary = arg;
+    note(diary, 'f');
+    assert_int_equal(tl_future_set_result(diary->future, tl_value_int(42)), 0);
+}
+
+static void run_until_complete(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    diary.future = tl_loop_create_future(diary.loop);
+    assert_int_equal(tl_loop_call_later(diary.loop, TL_MILLISECOND, finish_future, &diary, NULL),
+                     0);
+    tl_value value = tl_value_none();
+    assert_int_equal(tl_loop_run_until_complete(diary.loop, tl_future_ref(diary.future), &value),
+                     0);
+    assert_int_equal(value.integer, 42);
+    /* A future that is done still costs one iteration, in which everything ready runs. */
+    soon(&diary, note_a);
+    assert_int_equal(tl_loop_run_until_complete(diary.loop, diary.future, NULL), 0);
+    assert_string_equal(diary.word, "fa");
+    tl_loop_free(diary.loop);
+}
+
+static void run_until_complete_stopped(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    diary.future = tl_loop_create_future(diary.loop);
+    soon(&diary, note_stop);
+    assert_int_equal(tl_loop_run_until_complete(diary.loop, tl_future_ref(diary.future), NULL),
+                     TL_ESTOPPED);
+    assert_false(tl_future_done(diary.future));
+    soon(&diary, finish_future);
+    assert_int_equal(tl_loop_run_until_complete(diary.loop, diary.future, NULL), 0);
+    assert_string_equal(diary.word, ".f");
+    tl_loop_free(diary.loop);
+}
+
+static void try_nested(void *arg)
+{
+    struct diary *diary = arg;
+    note(diary, 'n');
+    assert_ptr_equal(tl_get_running_loop(), diary->loop);
+    assert_true(tl_loop_is_running(diary->loop));
+    assert_int_equal(tl_loop_run_forever(diary->loop), -EALREADY);
+    assert_int_equal(tl_loop_close(diary->loop), -EBUSY);
+    tl_loop *current = NULL;
+    assert_int_equal(tl_get_event_loop(&current), 0);
+    assert_ptr_equal(current, diary->loop);
+}
+
+static void nesting_is_refused(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    soon(&diary, try_nested);
+    tl_loop_stop(diary.loop);
+    run(&diary);
+    assert_string_equal(diary.word, "n");
+    assert_null(tl_get_running_loop());
+    assert_int_equal(tl_last_error(), TL_ENORUNNING);
+    tl_loop_free(diary.loop);
+}
+
+/* --- Other threads ---------------------------------------------------------------------------- */
+
+static void *producer(void *arg)
+{
+    struct diary *diary = arg;
+    (void)tl_loop_call_soon_threadsafe(diary->loop, note_a, diary, NULL);
+    (void)tl_loop_call_soon_threadsafe(diary->loop, note_b, diary, NULL);
+    (void)tl_loop_call_soon_threadsafe(diary->loop, note_stop, diary, NULL);
+    return NULL;
+}
+
+static void another_thread_wakes_the_loop(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, producer, &diary), 0);
+    run(&diary);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_string_equal(diary.word, "ab.");
+    tl_loop_free(diary.loop);
+}
+
+static void threadsafe_on_the_own_thread(void *arg)
+{
+    struct diary *diary = arg;
+    soon(diary, note_a);
+    assert_int_equal(tl_loop_call_soon_threadsafe(diary->loop, note_b, diary, NULL), 0);
+    soon(diary, note_c);
+    soon(diary, note_stop);
+}
+
+static void threadsafe_keeps_its_place(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    soon(&diary, threadsafe_on_the_own_thread);
+    run(&diary);
+    assert_string_equal(diary.word, "abc.");
+    tl_loop_free(diary.loop);
+}
+
+static void posts_left_at_close(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(tl_loop_call_soon_threadsafe(diary.loop, note_a, &diary, NULL), 0);
+    tl_loop_free(diary.loop);
+    assert_string_equal(diary.word, "");
+}
+
+/* --- Signals ---------------------------------------------------------------------------------- */
+
+static void raise_it(void *arg)
+{
+    struct diary *diary = arg;
+    note(diary, 'r');
+    assert_int_equal(raise(SIGUSR1), 0);
+}
+
+static void signals_become_callbacks(struct contract *contract)
+{
+    /* On a replay nothing catches the signal that the body raises; ignored, it does no harm there.
+     */
+    void (*before)(int) = signal(SIGUSR1, SIG_IGN);
+    struct diary diary = {.loop = contract_loop(contract)};
+    assert_int_equal(tl_loop_add_signal_handler(diary.loop, SIGUSR1, note_stop, &diary), 0);
+    soon(&diary, raise_it);
+    run(&diary);
+    assert_string_equal(diary.word, "r.");
+    assert_int_equal(tl_loop_remove_signal_handler(diary.loop, SIGUSR1), 1);
+    assert_int_equal(tl_loop_remove_signal_handler(diary.loop, SIGUSR1), 0);
+    tl_loop_free(diary.loop);
+    assert_ptr_equal(signal(SIGUSR1, before), SIG_IGN);
+}
+
+static void bad_signal_numbers(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    assert_int_equal(tl_loop_add_signal_handler(diary.loop, 0, note_a, &diary), -EINVAL);
+    assert_int_equal(tl_loop_add_signal_handler(diary.loop, 65, note_a, &diary), -EINVAL);
+    assert_int_equal(tl_loop_add_signal_handler(diary.loop, SIGKILL, note_a, &diary), -EINVAL);
+    assert_int_equal(tl_loop_remove_signal_handler(diary.loop, SIGKILL), 0);
+    tl_loop_free(diary.loop);
+}
+
+/* --- Closing ---------------------------------------------------------------------------------- */
+
+static void close_discards(struct contract *contract)
+{
+    struct diary diary = {.loop = contract_loop(contract)};
+    soon(&diary, note_a);
+    assert_int_equal(tl_loop_call_later(diary.loop, 0, note_b, &diary, &diary.timer), 0);
+    diary.future = tl_loop_create_future(diary.loop);
+    assert_int_equal(tl_future_add_done_callback(diary.future, future_noter_a, &diary), 0);
+    tl_future *finished = tl_loop_create_future(diary.loop);
+    assert_int_equal(tl_future_add_done_callback(finished, future_noter_b, &diary), 0);
+    assert_int_equal(tl_future_set_result(finished, tl_value_none()), 0);
+    tl_future_unref(finished);
+
+    assert_int_equal(tl_loop_close(diary.loop), 0);
+    assert_int_equal(tl_loop_close(diary.loop), 0);
+    assert_true(tl_loop_is_closed(diary.loop));
+    assert_int_equal(tl_loop_call_soon(diary.loop, note_a, &diary, NULL), TL_ECLOSED);
+    assert_int_equal(tl_loop_call_soon_threadsafe(diary.loop, note_a, &diary, NULL), TL_ECLOSED);
+    assert_int_equal(tl_loop_call_later(diary.loop, 1, note_a, &diary, NULL), TL_ECLOSED);
+    assert_int_equal(tl_loop_run_forever(diary.loop), TL_ECLOSED);
+    assert_int_equal(tl_loop_add_signal_handler(diary.loop, SIGUSR1, note_a, &diary), TL_ECLOSED);
+    assert_int_equal(tl_loop_remove_signal_handler(diary.loop, SIGUSR1), 0);
+    assert_int_equal(tl_future_set_result(diary.future, tl_value_none()), TL_ECLOSED);
+    tl_loop_stop(diary.loop);
+    (void)tl_loop_time(diary.loop);
+
+    assert_int_equal(tl_future_remove_done_callback(diary.future, future_noter_a, &diary), 1);
+    assert_int_equal(tl_future_set_result(diary.future, tl_value_none()), 0);
+    tl_future_unref(diary.future);
+    tl_timer_handle_unref(diary.timer);
+    tl_loop_free(diary.loop);
+    assert_string_equal(diary.word, "");
+}
+
+static const struct contract_case cases[] = {
+    CONTRACT(soon_before_timers),
+    CONTRACT(queued_by_the_batch_runs_in_the_next),
+    CONTRACT(stop_finishes_the_batch),
+    CONTRACT(timers_by_deadline_then_turn),
+    CONTRACT(timer_is_never_early),
+    CONTRACT(negative_delays_sort_by_deadline),
+    CONTRACT(far_deadlines),
+    CONTRACT(cancelled_inside_its_own_batch),
+    CONTRACT(cancel_after_running),
+    CONTRACT(timer_cancelled_inside_its_own_batch),
+    CONTRACT(embedded_timer_moves),
+    CONTRACT(callbacks_are_deferred_and_in_order),
+    CONTRACT(run_until_complete),
+    CONTRACT(run_until_complete_stopped),
+    CONTRACT(nesting_is_refused),
+    CONTRACT_ONLY(another_thread_wakes_the_loop, CONTRACT_REAL | CONTRACT_REPLAY_REAL),
+    CONTRACT(threadsafe_keeps_its_place),
+    CONTRACT(posts_left_at_close),
+    CONTRACT_ONLY(signals_become_callbacks, CONTRACT_REAL | CONTRACT_REPLAY_REAL),
+    CONTRACT(bad_signal_numbers),
+    CONTRACT(close_discards),
+};
+
+int main(int argc, char **argv)
+{
+    return contract_main(argc, argv, "loop", cases, sizeof cases / sizeof cases[0]);
+}

@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The kv example as a program on real sockets: what it prints, its exit codes, its manners on
+# signals, and that it talks to bash, to its own client and, where there is one, to redis-cli.
+#
+#     BUILD=build/asan bash tests/kv.sh
+set -uo pipefail
+
+build=${BUILD:?the folder of a variant, build/asan say}
+scratch=$(mktemp -d)
+failures=0
+servers=()
+
+clean_up() {
+    for pid in "${servers[@]}"; do kill -KILL "$pid" 2>/dev/null; done
+    rm -rf "$scratch"
+}
+trap clean_up EXIT
+
+# expect WHAT WANTED GOT
+expect() {
+    [ "$2" = "$3" ] && return
+    printf 'kv.sh: %s: expected\n%s\ngot\n%s\n' "$1" "$2" "$3"
+    failures=$((failures + 1))
+}
+
+# contains WHAT WORDS TEXT
+contains() {
+    [[ $3 == *"$2"* ]] && return
+    printf 'kv.sh: %s: expected to find\n%s\nin\n%s\n' "$1" "$2" "$3"
+    failures=$((failures + 1))
+}
+
+# serve PROGRAM ARGS...: starts a server on a free port; sets server and port once it listens.
+serve() {
+    local line=
+    exec {output}< <(exec "$@" --port 0 2>"$scratch/stderr")
+    server=$!
+    servers+=("$server")
+    read -r -t 60 line <&"$output"
+    contains "what a server prints" "listening on 127.0.0.1:" "$line"
+    port=${line##*:}
+}
+
+# stop SIGNAL: ends the server; sets status.
+stop() {
+    kill -"$1" "$server"
+    wait "$server"
+    status=$?
+    exec {output}<&-
+}
+
+# talk REQUEST: the raw answer to a raw request, up to the end of the connection.
+talk() {
+    exec {socket}<>"/dev/tcp/127.0.0.1/$port" || return
+    printf "$1" >&"$socket"
+    timeout 60 cat <&"$socket"
+    exec {socket}>&-
+}
+
+for kv in "$build/examples/kv" "$build/production/kv"; do
+    serve "$kv"
+
+    expect "an array and an inline request" $'+OK\r\n$1\r\nv\r\n+OK\r' \
+        "$(talk '*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\nGET k\r\nQUIT\r\n')"
+    expect "a protocol error, then the end" $'+PONG\r\n-ERR Protocol error: invalid bulk length\r' \
+        "$(talk 'PING\r\n*1\r\n$x\r\nPING\r\n')"
+
+    expect "its own client" "404 answers on 4 connections, all of them right" \
+        "$("$kv" --client --port "$port" --commands 100 2>&1)"
+    expect "the client's exit code" 0 $?
+    expect "its client that is slow, and takes its time" "202 answers on 2 connections, all of them right" \
+        "$("$kv" --client --port "$port" --connections 2 --commands 100 --think 20 --slow 300 2>&1)"
+
+    message=$("$kv" --port "$port" 2>&1)
+    expect "the exit code when the port is in use" 1 $?
+    contains "the message then" "127.0.0.1:$port" "$message"
+
+    if command -v redis-cli >/dev/null; then
+        expect "redis-cli" $'OK\n"v\\n"\n(integer) 1\n(nil)\n(error) ERR unknown command '"'frob'"', with args beginning with: '"'x'" \
+            "$(printf 'SET r "v\\n"\nGET r\nINCR n\nGET nothing\nfrob x\n' |
+                redis-cli --no-raw -p "$port" | sed 's/ *$//' | grep -v '^$')"
+    fi
+
+    # Neither a client that is silent nor one that reads none of its answers keeps the server from
+    # ending.
+    exec {idle}<>"/dev/tcp/127.0.0.1/$port" {slow}<>"/dev/tcp/127.0.0.1/$port"
+    {
+        printf '*3\r\n$3\r\nSET\r\n$5\r\nlarge\r\n$100000\r\n%0100000d\r\n' 7
+        for _ in {1..200}; do printf 'GET large\r\n'; done
+    } >&"$slow"
+    stop TERM
+    expect "the exit code after SIGTERM" 0 $status
+    exec {idle}>&- {slow}>&-
+    expect "what it said about errors" "" "$(cat "$scratch/stderr")"
+
+    message=$("$kv" --client --port "$port" 2>&1)
+    expect "a client's exit code where nobody serves" 1 $?
+    contains "the message then" "127.0.0.1:$port" "$message"
+
+    serve "$kv"
+    stop INT
+    expect "the exit code after SIGINT" 0 $status
+
+    message=$("$kv" --frob 2>&1)
+    expect "the exit code of an unknown option" 2 $?
+    contains "the message then" "usage: kv" "$message"
+    message=$("$kv" --port 65536 2>&1)
+    expect "the exit code of a value out of range" 2 $?
+    message=$("$kv" --client=1 2>&1)
+    expect "the exit code of a flag with a value" 2 $?
+    contains "--help" "--port N" "$("$kv" --help)"
+done
+
+# The scenario: hundreds of networks in which every answer is right, and the same in two processes.
+said=$("$build/examples/kv_scenario" explore --seeds 1:300 --failures "$scratch/failures" 2>&1)
+expect "the exit code of the scenario" 0 $?
+contains "what the scenario says" "300 seeds from 1: 300 held" "$said"
+said=$("$build/examples/kv_scenario" twice --seeds 1:60 2>&1)
+expect "the exit code of the scenario, twice" 0 $?
+contains "what it says then" "60 seeds twice: 0 differed" "$said"
+
+# The same program in a simulated world, recorded there and replayed here.
+first=$("$build/examples/kv" --sim 3 --commands 200)
+expect "the exit code of --sim" 0 $?
+contains "what --sim prints" "seed 3: held after" "$first"
+contains "what its client prints" "804 answers on 4 connections, all of them right" "$first"
+second=$("$build/examples/kv" --commands=200 --sim=3)
+expect "the same seed again" "$first" "$second"
+message=$("$build/examples/kv" --sim 3 --commands 200 --record "$scratch/sim.tlr" 2>&1)
+expect "the exit code of --sim with --record" 0 $?
+message=$("$build/examples/kv" --host 0.0.0.0 --replay "$scratch/sim.tlr" 2>&1)
+expect "the exit code of --replay" 0 $?
+contains "what --replay prints" "replay complete" "$message"
+message=$("$build/examples/kv" --sim 4 --commands 200)
+[ "${message##*seed 4}" != "${first##*seed 3}" ] || expect "another seed" "another run" "the same"
+
+message=$("$build/production/kv" --sim 2>&1)
+expect "the exit code of --sim without a simulator" 2 $?
+contains "the message then" "this build has no simulator" "$message"
+
+[ $failures = 0 ]
