@@ -4,10 +4,13 @@
  */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -228,6 +231,45 @@ static void a_stack_has_its_size(void **state)
     tl_coro_pool_free(pool);
 }
 
+/* Needs about 160 KiB, at any level of optimisation. */
+static volatile int depth_max = 80;
+
+static int descend(int depth)
+{
+    char frame[2048];
+    __asm__ volatile("" : : "r"(frame) : "memory"); /* all of it is there */
+    frame[0] = (char)depth;
+    int below = depth < depth_max ? descend(depth + 1) : 0;
+    __asm__ volatile("" : : "r"(frame) : "memory");
+    return below + frame[0];
+}
+
+static void overflow(void *arg)
+{
+    *(volatile int *)arg = descend(0);
+}
+
+/* In a child, which must not live to tell. The stack is the upper one of a slab: were it not for
+ * the guard, the overflow would go into the other one unnoticed. */
+static void an_overflow_meets_the_guard(void **state)
+{
+    (void)state;
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        int sum;
+        signal(SIGSEGV, SIG_DFL);
+        close(2); /* a sanitizer would say much about it */
+        struct tl_coro_pool *pool = tl_coro_pool_new(65536); /* makes it 128 KiB */
+        tl_coro_new(pool, overflow, &sum);
+        tl_coro_new(pool, overflow, &sum);
+        tl_coro_resume(tl_coro_new(pool, overflow, &sum));
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static void abandoned_stacks_are_used_again(void **state)
 {
     (void)state;
@@ -311,6 +353,7 @@ int main(void)
         cmocka_unit_test(rounding_belongs_to_a_stack),
 #endif
         cmocka_unit_test(a_stack_has_its_size),
+        cmocka_unit_test(an_overflow_meets_the_guard),
         cmocka_unit_test(abandoned_stacks_are_used_again),
         cmocka_unit_test(memory_held_by_a_stack),
         cmocka_unit_test(no_memory_is_null),

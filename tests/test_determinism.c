@@ -300,10 +300,10 @@ static int write_payload(int argc, char **argv)
     start(&program);
     const struct tl_kernel_ops *ops = program.kernel->ops;
     int listener = ops->socket(program.kernel, TL_FAMILY_INET, TL_STREAM);
-    int fd = ops->socket(program.kernel, TL_FAMILY_INET, TL_STREAM);
     tl_addr_parse("127.0.0.1", 7, &addr);
     ops->bind(program.kernel, listener, &addr);
     ops->listen(program.kernel, listener, 2);
+    int fd = ops->socket(program.kernel, TL_FAMILY_INET, TL_STREAM);
     ops->connect(program.kernel, fd, &addr);
     watch_at(&program, 1, fd, TL_WRITABLE);
     ops->poll(program.kernel, TL_SECOND, &event, 1);
@@ -313,7 +313,7 @@ static int write_payload(int argc, char **argv)
 
 static struct run run_with_payload(uint64_t payload)
 {
-    struct run run;
+    struct run run = {0};
     payload_of_one = payload;
     tl_world *world = tl_world_new(NULL);
     tl_host *host = tl_world_add_host(world, "host", NULL);

@@ -3,8 +3,8 @@
  * The kv example's store: against a plain array, with and without deadlines; large; and when memory
  * runs out, at every allocation in turn.
  *
- * The store and its buffers are compiled into this file, with an allocator that can be told to fail.
- * The commands come from the library of examples and use those of this file.
+ * The store and its buffers are compiled into this file, with an allocator that can be told to
+ * fail. The commands come from the library of examples and use those of this file.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <twinloop.h>
 #include <twinloop/real.h>
+#include <twinloop/sim.h>
 #include <twinloop/trace.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -30,6 +31,14 @@
 static const char *path_of(void **state)
 {
     return ((struct trace_file *)*state)->path;
+}
+
+static ssize_t write_text(struct tl_kernel *kernel, int fd, const char *text)
+{
+    struct iovec iov = {(void *)text, strlen(text)};
+    struct tl_message message = {.iov = &iov, .iov_count = 1};
+
+    return kernel->ops->write(kernel, fd, &message, 1);
 }
 
 static struct tl_kernel *replay_of(tl_trace_reader *reader)
@@ -130,6 +139,63 @@ static void a_recorded_replay_is_the_same_trace(void **state)
     free(first);
     free(again);
     trace_file_tear_down((void **)&second);
+}
+
+/* --- Simulations --- */
+
+struct hashes {
+    uint64_t schedule, content, events;
+};
+
+/* Two ends of a connection in a simulated world, recorded or not. */
+static struct hashes simulate(const char *path)
+{
+    const struct tl_world_options options = {.seed = 5};
+    tl_addr addr = {.family = TL_FAMILY_INET, .port = 80, .data = {127, 0, 0, 1}}, peer;
+    struct tl_event events[4];
+    struct tl_kernel *sim, *kernel;
+    tl_trace_writer *writer = NULL;
+    struct hashes hashes;
+    int token;
+
+    assert_int_equal(tl_sim_kernel_new(&options, &sim), 0);
+    kernel = path != NULL ? trace_record(sim, path, NULL, &writer) : sim;
+    int listener = kernel->ops->socket(kernel, TL_FAMILY_INET, TL_STREAM);
+    assert_int_equal(kernel->ops->bind(kernel, listener, &addr), 0);
+    assert_int_equal(kernel->ops->listen(kernel, listener, 5), 0);
+    assert_int_equal(kernel->ops->watch(kernel, listener, TL_READABLE, &token), 0);
+    int client = kernel->ops->socket(kernel, TL_FAMILY_INET, TL_STREAM);
+    assert_int_equal(kernel->ops->connect(kernel, client, &addr), -EINPROGRESS);
+    for (int i = 0; i < 8 && kernel->ops->accept(kernel, listener, &peer) < 0; i++)
+        assert_true(kernel->ops->poll(kernel, TL_SECOND, events, 4) >= 0);
+    (void)kernel->ops->info(kernel, TL_INFO_PID, NULL, NULL, 0);
+    (void)write_text(kernel, client, "hello");
+    (void)kernel->ops->poll(kernel, TL_SECOND, events, 4);
+    tl_world *world = tl_sim_kernel_world(sim);
+    tl_world_hashes(world, &hashes.schedule, &hashes.content);
+    hashes.events = tl_world_events(world);
+    kernel->ops->destroy(kernel);
+    assert_int_equal(tl_trace_writer_close(writer), 0);
+    return hashes;
+}
+
+static void recording_changes_nothing_in_a_simulation(void **state)
+{
+    struct hashes bare = simulate(NULL), recorded = simulate(path_of(state));
+    size_t size, size_again;
+
+    assert_int_equal(bare.events, recorded.events);
+    assert_true(bare.schedule == recorded.schedule);
+    assert_true(bare.content == recorded.content);
+
+    /* And two recordings of one seed are the same file. */
+    uint8_t *trace = trace_file_read(path_of(state), &size);
+    (void)simulate(path_of(state));
+    uint8_t *again = trace_file_read(path_of(state), &size_again);
+    assert_int_equal(size, size_again);
+    assert_memory_equal(trace, again, size);
+    free(trace);
+    free(again);
 }
 
 /* --- The clocks --- */
@@ -508,6 +574,7 @@ int main(int argc, char **argv)
         TRACE_TEST(a_session_is_answered_again),
         TRACE_TEST(a_session_with_its_output_is_answered_again),
         TRACE_TEST(a_recorded_replay_is_the_same_trace),
+        TRACE_TEST(recording_changes_nothing_in_a_simulation),
         TRACE_TEST(clocks_may_be_read_more_or_less_often),
         TRACE_TEST(timeouts_may_be_off_by_less_than_a_millisecond),
         TRACE_TEST(posts_are_waited_for),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Processes side by side: signals and daemons, callbacks of the world, spawning while it runs, whose
- * turn it is, and what the others see when one ends.
+ * Processes side by side: signals and daemons, callbacks of the world, spawning while it runs,
+ * whose turn it is, and what the others see when one ends.
  *
  * One program uses a loop, to see that memory of the library is the world's concern when a process
  * is killed.

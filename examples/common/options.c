@@ -6,6 +6,7 @@
  */
 #include "example.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,8 +35,8 @@ static bool parse_number(const char *text, uint64_t *ret)
     return true;
 }
 
-/* Puts one option's value into the program's struct: NULL, or what is wrong with it. */
-static const char *store(const struct example_option *option, const char *text, void *ret)
+/* Puts one option's value into the program's struct; whether it is one. */
+static bool store(const struct example_option *option, const char *text, void *ret)
 {
     char *member = ret == NULL ? NULL : (char *)ret + option->offset;
     bool set = true;
@@ -44,19 +45,19 @@ static const char *store(const struct example_option *option, const char *text, 
     case EXAMPLE_FLAG:
         if (member != NULL)
             memcpy(member, &set, sizeof set);
-        return NULL;
+        return true;
     case EXAMPLE_TEXT:
         if (member != NULL)
             memcpy(member, &text, sizeof text);
-        return NULL;
+        return true;
     case EXAMPLE_NUMBER:
         if (!parse_number(text, &number) || number < option->least || number > option->most)
-            return "not a number in its range";
+            return false;
         if (member != NULL)
             memcpy(member, &number, sizeof number);
-        return NULL;
+        return true;
     }
-    return "of no known kind";
+    return false;
 }
 
 static int misuse(const struct example *example, const char *argument, const char *why)
@@ -64,6 +65,19 @@ static int misuse(const struct example *example, const char *argument, const cha
     fprintf(stderr, "%s: %s: %s\nusage: %s [OPTION]... ('%s --help' lists them)\n", example->name,
             argument, why, example->name, example->name);
     return EXAMPLE_USAGE;
+}
+
+/* The only values that can be wrong are numbers. */
+static int not_in_range(const struct example *example, const struct example_option *option,
+                        const char *text)
+{
+    char why[128];
+    (void)snprintf(why, sizeof why,
+                   "expected a number from %" PRIu64 " to %" PRIu64 ", got '%.40s'", option->least,
+                   option->most, text);
+    char argument[64];
+    (void)snprintf(argument, sizeof argument, "--%s", option->name);
+    return misuse(example, argument, why);
 }
 
 int example_parse(const struct example *example, int argc, char **argv, void *ret)
@@ -84,9 +98,8 @@ int example_parse(const struct example *example, int argc, char **argv, void *re
                 return misuse(example, argument, "needs a value");
             text = argv[++i];
         }
-        const char *why = store(option, text, ret);
-        if (why != NULL)
-            return misuse(example, argument, why);
+        if (!store(option, text, ret))
+            return not_in_range(example, option, text);
     }
     return 0;
 }

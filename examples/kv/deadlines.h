@@ -3,8 +3,8 @@
  * The deadlines of a store's keys, the earliest first.
  *
  * A heap of {deadline, entry}: the entries know their places in it, so that a deadline can be moved
- * or taken out wherever it is, and comparing does not touch the entries. Keys without a deadline are
- * not in it and cost it nothing. It knows no loop: what time it is, its user says.
+ * or taken out wherever it is, and comparing does not touch the entries. Keys without a deadline
+ * are not in it and cost it nothing. It knows no loop: what time it is, its user says.
  */
 #ifndef EXAMPLES_KV_DEADLINES_H
 #define EXAMPLES_KV_DEADLINES_H

@@ -3,10 +3,10 @@
  * What a client expects: commands drawn from a seed, each with the answer it must get.
  *
  * A connection has keys of its own, which nobody else touches: a model of them gives the one right
- * answer to every command. Some more of them have deadlines, of which it knows bounds: the answers
- * about those depend on when they come. And there are counters that all connections of all clients increase: of
- * those a connection knows that each answer is above the one before, and how often it has
- * increased each, so that the sum over all connections is known at the end.
+ * answer to every command. Some more of them have deadlines, of which it knows bounds: what is
+ * right about those depends on when the answer comes. And there are counters that all connections
+ * of all clients increase: of those a connection knows that each answer is above the one before,
+ * and how often it has increased each, so that the sum over all connections is known at the end.
  */
 #ifndef EXAMPLES_KV_MODEL_H
 #define EXAMPLES_KV_MODEL_H
@@ -73,8 +73,8 @@ void kv_model_clean(struct kv_model *model, struct kv_buffer *command, struct kv
 bool kv_model_next(struct kv_model *model, struct kv_buffer *command, struct kv_buffer *expected,
                    struct kv_expectation *ret);
 
-/* Whether an answer, come at an instant of the clock that sent is of, is right; takes note of what it
- * says about a counter or a deadline. */
+/* Whether an answer is right that came at an instant of the clock which sent is of; takes note of
+ * what it says about a counter or a deadline. */
 bool kv_model_check(struct kv_model *model, const struct kv_expectation *expectation,
                     tl_time answered, const char *expected, const char *answer, size_t answer_len);
 

@@ -50,8 +50,8 @@ void kv_store_finish(struct kv_store *store);
 struct kv_entry *kv_store_find(struct kv_store *store, const char *key, size_t key_len,
                                tl_time now);
 
-/* Sets a key to a copy of value, which is not the store's own, until a deadline or TL_TIME_NEVER. 0;
- * -ENOMEM with nothing changed. */
+/* Sets a key to a copy of value, which is not the store's own, until a deadline or TL_TIME_NEVER.
+ * 0; -ENOMEM with nothing changed. */
 int kv_store_set(struct kv_store *store, const char *key, size_t key_len, const char *value,
                  size_t value_len, tl_time deadline);
 

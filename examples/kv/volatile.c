@@ -10,27 +10,24 @@
 #include "number.h"
 #include "reply.h"
 
-#include <stdarg.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
-
-#define WORDS_MAX 6
 
 /* --- Commands --------------------------------------------------------------------------------- */
 
 /* Words up to a NULL. */
-static void append(struct kv_buffer *command, ...)
+static void append(struct kv_buffer *command, const char *const *words)
 {
-    const char *words[WORDS_MAX], *word;
     size_t count = 0;
-    va_list args;
-    va_start(args, command);
-    while ((word = va_arg(args, const char *)) != NULL)
-        words[count++] = word;
-    va_end(args);
+    while (words[count] != NULL)
+        count++;
     kv_reply_array(command, count);
     for (size_t i = 0; i < count; i++)
         kv_reply_text(command, words[i]);
 }
+
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 const char *kv_volatile_name(enum kv_volatile_op op)
 {
@@ -56,19 +53,19 @@ void kv_volatile_command(const struct kv_volatile_step *step, const char *key,
     const char *unit = whole ? "EX" : "PX", *ttl = whole ? seconds : ms;
     switch (step->op) {
     case KV_VOLATILE_SET:
-        append(command, "SET", key, value, unit, ttl, NULL);
+        append(command, WORDS("SET", key, value, unit, ttl));
         break;
     case KV_VOLATILE_SET_NX:
-        append(command, "SET", key, value, "NX", unit, ttl, NULL);
+        append(command, WORDS("SET", key, value, "NX", unit, ttl));
         break;
     case KV_VOLATILE_SET_GET:
-        append(command, "SET", key, value, "KEEPTTL", "GET", NULL);
+        append(command, WORDS("SET", key, value, "KEEPTTL", "GET"));
         break;
     case KV_VOLATILE_PEXPIRE:
-        append(command, whole ? "EXPIRE" : "PEXPIRE", key, ttl, NULL);
+        append(command, WORDS(whole ? "EXPIRE" : "PEXPIRE", key, ttl));
         break;
     default:
-        append(command, kv_volatile_name(step->op), key, NULL);
+        append(command, WORDS(kv_volatile_name(step->op), key));
         break;
     }
 }
@@ -173,13 +170,23 @@ static bool must_be_gone(const struct kv_volatile *key, tl_time sent)
     return !key->exists || sent >= key->latest;
 }
 
-const char *kv_volatile_wanted(const struct kv_volatile *key, tl_time sent, tl_time answered)
+const char *kv_volatile_wanted(const struct kv_volatile *key, tl_time sent, tl_time answered,
+                               char *text)
 {
-    if (must_be_there(key, answered))
-        return "what a key gives that cannot have expired yet";
-    if (must_be_gone(key, sent))
-        return "what a key gives that is not there or must have expired";
-    return "what a key gives whose deadline is about now";
+    const char *what = must_be_there(key, answered) ? "one that is there"
+                       : must_be_gone(key, sent)    ? "one that is gone"
+                                                    : "either";
+    if (!key->exists)
+        (void)snprintf(text, KV_VOLATILE_TEXT_MAX, "that of a key that is not there");
+    else if (key->latest == TL_TIME_NEVER)
+        (void)snprintf(text, KV_VOLATILE_TEXT_MAX, "that of a key of %" PRId64, key->value);
+    else
+        (void)snprintf(text, KV_VOLATILE_TEXT_MAX,
+                       "that of a key of %" PRId64 " which ends %" PRId64 " to %" PRId64
+                       " us after this was sent, %" PRId64 " us ago: %s",
+                       key->value, (key->earliest - sent) / 1000, (key->latest - sent) / 1000,
+                       (answered - sent) / 1000, what);
+    return text;
 }
 
 static void set(struct kv_volatile *key, int64_t value, tl_time earliest, tl_time latest)

@@ -59,8 +59,11 @@ void kv_volatile_command(const struct kv_volatile_step *step, const char *key,
 bool kv_volatile_check(struct kv_volatile *key, const struct kv_volatile_step *step, tl_time sent,
                        tl_time answered, const char *answer, size_t len);
 
-/* The step's name, and what was to be expected, for a report. */
+/* For reports: what a step is called, and what was to be expected of a key, in text, which is
+ * returned and has room for KV_VOLATILE_TEXT_MAX. */
+#define KV_VOLATILE_TEXT_MAX 160
 const char *kv_volatile_name(enum kv_volatile_op op);
-const char *kv_volatile_wanted(const struct kv_volatile *key, tl_time sent, tl_time answered);
+const char *kv_volatile_wanted(const struct kv_volatile *key, tl_time sent, tl_time answered,
+                               char *text);
 
 #endif

@@ -81,14 +81,15 @@ static void go_on(struct kv_worker *worker)
 static void complain(struct kv_worker *worker, const struct kv_expectation *expectation,
                      tl_time now, const char *expected, const char *answer, size_t len)
 {
+    _Static_assert(KV_VOLATILE_TEXT_MAX <= 4 * SHOWN_MAX, "every text fits in wanted");
     char problem[640], wanted[4 * SHOWN_MAX + 4], got[4 * SHOWN_MAX + 4];
     if (expectation->len > 0)
         show(expected, expectation->len, wanted);
     else if (expectation->kind == KV_EXPECT_INTEGER)
         strcpy(wanted, "a number");
     else if (expectation->kind == KV_EXPECT_VOLATILE)
-        strcpy(wanted, kv_volatile_wanted(&worker->model.volatiles[expectation->step.key],
-                                          expectation->sent, now));
+        (void)kv_volatile_wanted(&worker->model.volatiles[expectation->step.key], expectation->sent,
+                                 now, wanted);
     else
         (void)snprintf(wanted, sizeof wanted, "a number (%s %" PRId64 ")",
                        expectation->kind == KV_EXPECT_INCREASED ? "above" : "not below",

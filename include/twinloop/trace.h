@@ -37,14 +37,17 @@ int tl_trace_writer_open(const char *path, const struct tl_record_options *optio
 
 /* Writes what is buffered and an end mark, and closes the file. 0, or the first error that writing
  * met: a trace whose writing failed ends at the last whole chunk and says nothing of what came
- * after. Recorders that still use the writer keep it alive. NULL is allowed. */
+ * after. Recorders that still use the writer keep it alive, but record nothing more; no other
+ * thread may be using one of them at that moment. NULL is allowed. */
 int tl_trace_writer_close(tl_trace_writer *writer);
 
-/* A kernel that records inner. Takes inner when it succeeds. 0 or -ENOMEM. */
+/* A kernel that records inner. Takes inner when it succeeds. 0 or -ENOMEM; -EOVERFLOW when the
+ * trace has 65,536 loops already. */
 int tl_record_kernel_new(struct tl_kernel *inner, tl_trace_writer *writer, struct tl_kernel **ret);
 
-/* A policy whose loops are those of inner (NULL: the default policy's kernels), recorded to writer.
- * The caller frees it with tl_record_policy_free once its loops are closed. */
+/* A policy whose loops are those of the default policy, recorded to writer, which must stay open
+ * while loops are made. The caller frees it with tl_record_policy_free once its loops are closed.
+ */
 int tl_record_policy_new(tl_trace_writer *writer, tl_policy **ret);
 void tl_record_policy_free(tl_policy *policy);
 

@@ -88,7 +88,7 @@ struct tl_world_options {
     size_t bytes_count;
     bool quiet;       /* answer 0 everywhere at first, as after tl_world_set_faults(world, false) */
     tl_time deadline; /* virtual time after which a run has not recovered; 0: 10 minutes */
-    uint64_t instant_steps_max; /* steps at one instant that make a livelock; 0: 1,000,000 */
+    uint64_t instant_steps_max; /* polls without rest that make a livelock; 0: 1,000,000 */
     tl_time grace;              /* daemons' time between SIGTERM and their end; 0: 1 second */
     unsigned fds_max;           /* descriptors that a process may have; 0: 1,024 */
     FILE *log;                  /* one line per event; NULL: none */
@@ -121,7 +121,8 @@ const char *tl_host_address(const tl_host *host); /* as text */
 /* How bytes travel. Zero is the default of every member. */
 struct tl_link_options {
     tl_time latency; /* one way; 0: 200 microseconds between hosts, 10 within one; negative: none */
-    uint32_t buffer_bytes; /* room for bytes on their way and unread; 0: 212,992 */
+    uint32_t buffer_bytes; /* room for bytes on their way and unread, and as much again for those
+                              that the writer must hold back; 0: 212,992 */
 };
 
 /* Sets both directions between two hosts (or within one, when they are the same) for connections

@@ -79,7 +79,6 @@ static void run(void *arg)
     for (;;) {
         struct tl_errand *errand = world->runner.errand;
         errand->callback(world, errand->arg);
-        world->runner.errand = NULL;
         tl_coro_suspend(world->runner.coro);
     }
 }

@@ -29,7 +29,7 @@ static int grow(struct tl_fds *fds, const tl_allocator *allocator)
 {
     unsigned capacity = fds->capacity > 0 ? 2 * fds->capacity : WORD;
     struct tl_descriptor **slots =
-        tl_allocator_realloc(allocator, fds->slots, capacity * sizeof *slots);
+        tl_allocator_realloc(allocator, fds->slots, capacity * sizeof(struct tl_descriptor *));
     if (slots == NULL)
         return -ENOMEM;
     fds->slots = slots;
@@ -37,7 +37,7 @@ static int grow(struct tl_fds *fds, const tl_allocator *allocator)
     if (used == NULL)
         return -ENOMEM;
     fds->used = used;
-    memset(slots + fds->capacity, 0, (capacity - fds->capacity) * sizeof *slots);
+    memset(slots + fds->capacity, 0, (capacity - fds->capacity) * sizeof(struct tl_descriptor *));
     memset(used + fds->capacity / WORD, 0, (capacity - fds->capacity) / WORD * sizeof *used);
     if (fds->capacity == 0)
         used[0] = (1u << FIRST) - 1;

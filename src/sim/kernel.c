@@ -251,7 +251,7 @@ static int accept_one(struct tl_sim_kernel *kernel, struct tl_endpoint *listener
 static int sim_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
 {
     struct tl_endpoint *listener;
-    tl_addr peer;
+    tl_addr peer = {0};
     int r = get_endpoint(sim(kernel), fd, &listener);
     if (r == 0)
         r = accept_one(sim(kernel), listener, &peer);

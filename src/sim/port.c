@@ -14,7 +14,7 @@
 enum {
     EPHEMERAL_FIRST = 32768,
     EPHEMERAL_LAST = 60999,
-    BUCKETS_MIN = 64,
+    BUCKETS_MIN = 64, /* a power of two, as is what the table grows by */
     WINDOW = 8,
 };
 
@@ -22,7 +22,7 @@ enum {
 
 static struct tl_port **bucket_of(const struct tl_ports *ports, uint16_t number)
 {
-    return &ports->buckets[number % ports->buckets_count];
+    return &ports->buckets[number & (ports->buckets_count - 1)];
 }
 
 static struct tl_port *find(const struct tl_ports *ports, uint16_t number)
@@ -46,23 +46,25 @@ static void insert(struct tl_ports *ports, struct tl_port *port)
 static int grow(tl_host *host)
 {
     struct tl_ports *ports = &host->ports;
-    if (ports->buckets != NULL && ports->count < 2 * ports->buckets_count)
+    struct tl_port **old = ports->buckets;
+    size_t old_count = old != NULL ? ports->buckets_count : 0;
+    if (old != NULL && ports->count < 2 * old_count)
         return 0;
     const tl_allocator *allocator = &host->world->allocator;
-    struct tl_ports grown = *ports;
-    grown.buckets_count = ports->buckets != NULL ? 4 * ports->buckets_count : BUCKETS_MIN;
-    grown.buckets = tl_allocator_calloc(allocator, grown.buckets_count * sizeof *grown.buckets);
-    if (grown.buckets == NULL)
-        return ports->buckets != NULL ? 0 : -ENOMEM;
-    for (size_t i = 0; i < ports->buckets_count; i++) {
+    size_t count = old != NULL ? 4 * old_count : BUCKETS_MIN;
+    struct tl_port **buckets = tl_allocator_calloc(allocator, count * sizeof(struct tl_port *));
+    if (buckets == NULL)
+        return old != NULL ? 0 : -ENOMEM;
+    ports->buckets = buckets;
+    ports->buckets_count = count;
+    for (size_t i = 0; i < old_count; i++) {
         struct tl_port *next;
-        for (struct tl_port *port = ports->buckets[i]; port != NULL; port = next) {
+        for (struct tl_port *port = old[i]; port != NULL; port = next) {
             next = port->next;
-            insert(&grown, port);
+            insert(ports, port);
         }
     }
-    tl_allocator_free(allocator, ports->buckets);
-    *ports = grown;
+    tl_allocator_free(allocator, old);
     return 0;
 }
 
@@ -154,7 +156,7 @@ bool tl_port_conflicts(const struct tl_endpoint *endpoint, uint16_t number)
         return false;
     for (struct tl_list *at = port->holders.next; at != &port->holders; at = at->next) {
         const struct tl_endpoint *other = tl_listed(at, struct tl_endpoint, holder);
-        if (other == endpoint || !overlap(endpoint, other))
+        if (other == endpoint || other->state == TL_TCP_SYN_RECEIVED || !overlap(endpoint, other))
             continue;
         bool reuse =
             endpoint->reuse_address && other->reuse_address && other->state != TL_TCP_LISTENING;

@@ -358,7 +358,7 @@ tl_host *tl_process_host(const tl_process *process)
 
 bool tl_process_exited(const tl_process *process, int *ret_status)
 {
-    if (process->exited)
+    if (process->exited && ret_status != NULL)
         *ret_status = process->status;
     return process->exited;
 }

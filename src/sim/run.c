@@ -30,13 +30,13 @@ bool tl_world_busy(const tl_world *world)
     return !tl_list_empty(&world->runnable) || tl_agenda_next(&world->agenda) <= world->now;
 }
 
-/* Takes out the process whose turn it is. */
+/* Takes out the process whose turn it is; there must be one. */
 static tl_process *next_process(tl_world *world)
 {
-    tl_process *window[WINDOW];
-    uint32_t held = 0;
     struct tl_list *at = world->runnable.next;
-    for (; at != &world->runnable && held < WINDOW; at = at->next)
+    tl_process *window[WINDOW] = {tl_listed(at, tl_process, turn)};
+    uint32_t held = 1;
+    for (at = at->next; at != &world->runnable && held < WINDOW; at = at->next)
         window[held++] = tl_listed(at, tl_process, turn);
     uint32_t index =
         tl_choices_ask(world, TL_AT_WORLD_ORDER, window[0]->entity, &window[0]->order_draws, held);
@@ -185,6 +185,10 @@ static void run_step(tl_world *world)
         return;
     if (world->phase == TL_WORLD_GRACE) {
         world->phase = TL_WORLD_OVER;
+        return;
+    }
+    if (world->foreground == 0) {
+        begin_grace(world); /* what it waited for will never be */
         return;
     }
     tl_world_decide(world, TL_OUTCOME_STUCK,

@@ -68,12 +68,13 @@ int tl_sim_work(struct tl_kernel *kernel, struct tl_work *work)
     return r;
 }
 
+/* Which of the finished jobs is next; there must be one. */
 static struct job *choose_job(struct tl_sim_kernel *kernel)
 {
-    struct job *window[WINDOW];
-    uint32_t held = 0;
-    for (struct tl_list *at = kernel->done.next; at != &kernel->done && held < WINDOW;
-         at = at->next)
+    struct tl_list *at = kernel->done.next;
+    struct job *window[WINDOW] = {tl_listed(at, struct job, place)};
+    uint32_t held = 1;
+    for (at = at->next; at != &kernel->done && held < WINDOW; at = at->next)
         window[held++] = tl_listed(at, struct job, place);
     return window[tl_choices_ask(tl_sim_kernel_of(kernel), TL_AT_WORK_ORDER, window[0]->id,
                                  &window[0]->draws, held)];

@@ -25,7 +25,7 @@ tl_addr simulated_address(const char *host, uint16_t port);
 /* A stream socket of IPv4. */
 int simulated_socket(struct tl_kernel *kernel);
 
-/* An allocator's realloc for tl_set_allocator: ctx is an int, how many more requests are granted. */
+/* An allocator's realloc for tl_set_allocator: ctx is an int, how many more requests it grants. */
 void *simulated_realloc(void *ctx, void *ptr, size_t size);
 
 /* --- Worlds of programs --- */
