@@ -212,7 +212,9 @@ $(O)/tests/%: $(O)/obj/tests/%.c.o $(call obj,$(SUPPORT_SRC)) $(O)/libexamples.a
 
 # A fuzz target runs under libFuzzer in its own variant, over given files in every other.
 FUZZ_MAIN   := $(if $(filter fuzz,$(VARIANT)),,$(call obj,fuzz/standalone.c))
-$(O)/fuzz/%: $(O)/obj/fuzz/%.c.o $(call obj,$(FUZZ_COMMON)) $(FUZZ_MAIN) $(LIBSIM) $(LIB) $(O)/sources
+$(call obj,$(FUZZER_SRC)): COMPILE += -I.
+$(O)/fuzz/%: $(O)/obj/fuzz/%.c.o $(call obj,$(FUZZ_COMMON)) $(FUZZ_MAIN) $(O)/libexamples.a \
+             $(LIBSIM) $(LIB) $(O)/sources
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(LINK) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) $(LDLIBS)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * echo: the echo server and its client as a program, on the real loop or, with --sim, on a simulated
- * one. See echo/echo.h.
+ * echo: the echo server and its client as a program, on the real loop or, with --sim, on a
+ * simulated one. See echo/echo.h.
  */
 #include "common/example.h"
 #include "echo/echo.h"

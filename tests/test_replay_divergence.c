@@ -133,7 +133,7 @@ static void end_pair(struct pair *pair)
 
 static void the_report_has_both_sides(void **state)
 {
-    struct pair pair;
+    struct pair pair = {0};
 
     replay_hello(&pair, path_of(state), true);
     assert_int_equal(write_text(pair.kernel, pair.fd, "hello, World"), TL_EDIVERGED);
@@ -167,7 +167,7 @@ static void the_report_has_both_sides(void **state)
 
 static void beyond_the_end_everything_diverges(void **state)
 {
-    struct pair pair;
+    struct pair pair = {0};
     struct tl_event events[4];
 
     replay_hello(&pair, path_of(state), false);
@@ -206,7 +206,7 @@ static void a_closed_loop_ends_a_run_that_diverges(void **state)
 
 static void a_torn_trace_is_out_of_reach(void **state)
 {
-    struct pair pair;
+    struct pair pair = {0};
     struct tl_event events[4];
     size_t size;
 

@@ -12,6 +12,7 @@
 #include <twinloop/assert.h>
 #include <twinloop/error.h>
 #include <twinloop/kernel.h>
+#include <twinloop/loop.h>
 #include <twinloop/sim.h>
 #include <twinloop/world.h>
 #include <cmocka.h>
@@ -299,6 +300,28 @@ static void processes_are_no_guests(void **state)
     notes_run(join_own_world, (struct tl_world_options){0}, TL_OUTCOME_HELD, "");
 }
 
+static void count(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void a_loop_in_one_line(void **state)
+{
+    (void)state;
+    tl_loop *loop;
+    int counted = 0;
+    assert_int_equal(tl_sim_loop_new(NULL, NULL), -EINVAL);
+    assert_int_equal(tl_sim_loop_new(NULL, &loop), 0);
+    tl_world *world = tl_sim_kernel_world(tl_loop_kernel(loop));
+    assert_string_equal(tl_host_address(tl_world_find_host(world, "local")), "10.0.0.1");
+    tl_time start = tl_loop_time(loop);
+    assert_int_equal(tl_loop_call_later(loop, 3600 * TL_SECOND, count, &counted, NULL), 0);
+    assert_int_equal(tl_loop_run_forever(loop), TL_EDEADLOCK);
+    assert_int_equal(counted, 1);
+    assert_int_equal(tl_loop_time(loop) - start, 3600 * TL_SECOND);
+    tl_loop_free(loop);
+}
+
 /* --- Memory is out ---------------------------------------------------------------------------- */
 
 static int leave_name(int argc, char **argv)
@@ -345,6 +368,25 @@ static void every_failed_allocation_is_told(void **state)
     assert_true(n > 10);
 }
 
+static void no_loop_without_memory(void **state)
+{
+    (void)state;
+    int left = 0;
+    tl_allocator allocator = {.realloc = simulated_realloc, .ctx = &left};
+    tl_loop *loop = NULL;
+    tl_set_allocator(&allocator);
+    for (int n = 0; loop == NULL; n++) {
+        assert_true(n < 30);
+        left = n;
+        int r = tl_sim_loop_new(NULL, &loop);
+        assert_true(r == 0 || r == -ENOMEM);
+        assert_int_equal(r == 0, loop != NULL);
+    }
+    left = 0;
+    tl_loop_free(loop);
+    tl_set_allocator(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +401,8 @@ int main(void)
         cmocka_unit_test(a_guest_lives_alongside_processes),
         cmocka_unit_test(a_guest_learns_that_the_run_has_failed),
         cmocka_unit_test(processes_are_no_guests),
+        cmocka_unit_test(a_loop_in_one_line),
+        cmocka_unit_test(no_loop_without_memory),
         cmocka_unit_test(every_failed_allocation_is_told),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,6 @@
  */
 #include "sim/choice.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 

@@ -6,7 +6,6 @@
  * established; its acknowledgement puts the other end into the listener's queue. A SYN that nobody
  * answers is sent again after 1, 2, 4 ... seconds, and after 127 seconds connect has timed out.
  */
-#include <assert.h>
 #include <errno.h>
 
 #include "sim/endpoint.h"

@@ -6,7 +6,6 @@
  * assertion that fails in one can leave it for good, and what the library asks there is answered by
  * the world.
  */
-#include <assert.h>
 #include <errno.h>
 
 #include "core/alloc.h"

@@ -5,7 +5,6 @@
  */
 #include "sim/kernel.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 

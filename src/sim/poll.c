@@ -14,7 +14,6 @@
  */
 #include "sim/kernel.h"
 
-#include <assert.h>
 #include <errno.h>
 
 enum {

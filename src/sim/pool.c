@@ -26,6 +26,7 @@ void tl_pool_finish(struct tl_pool *pool)
     struct tl_pool_slab *next;
     for (struct tl_pool_slab *slab = pool->slabs; slab != NULL; slab = next) {
         next = slab->next;
+        TL_UNPOISON(slab + 1, pool->slab_count * pool->object_size);
         tl_allocator_free(pool->allocator, slab);
     }
     pool->slabs = NULL;

@@ -4,7 +4,6 @@
  *
  * The report lies in the world, so that it can be written when memory is out.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -8,7 +8,6 @@
  * by a reset. Where a segment is cut and how long it takes are choices. The receiver's event is for
  * the first thing on its way; what arrives at one instant arrives together.
  */
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 

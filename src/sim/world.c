@@ -8,7 +8,6 @@
 #include "sim/world.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
 
 #include "core/alloc.h"

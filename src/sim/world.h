@@ -11,7 +11,6 @@
 #define TL_SIM_WORLD_H
 
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <twinloop/world.h>
