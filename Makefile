@@ -59,8 +59,8 @@ COMPILER    := $(or $(CC.$(VARIANT)),$(CC))
 BUG_MACRO   := $(if $(BUG),-DTL_BUG_$(shell echo '$(BUG)' | tr 'a-z-' 'A-Z_'))
 
 WARNINGS    := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla
-ALL_CFLAGS  := -std=gnu11 -fPIC -fno-semantic-interposition $(WARNINGS) $(FLAGS.$(VARIANT)) \
-               $(if $(WERROR),-Werror) $(CFLAGS)
+ALL_CFLAGS  := -std=gnu11 -fPIC -fno-plt -fno-semantic-interposition $(WARNINGS) \
+               $(FLAGS.$(VARIANT)) $(if $(WERROR),-Werror) $(CFLAGS)
 ALL_CPP     := -D_GNU_SOURCE= -Iinclude -Isrc $(BUG_MACRO) $(CPPFLAGS)
 ALL_LDFLAGS := -Wl,--as-needed $(LDFLAGS)
 LDLIBS      := -lcbor -lz -lpthread

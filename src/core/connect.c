@@ -17,6 +17,7 @@
 #include "core/net.h"
 #include "core/protocol.h"
 #include "core/stream.h"
+#include "core/watch.h"
 
 struct attempt {
     struct tl_live live;          /* while CONNECTING */
@@ -155,7 +156,7 @@ static void start(struct attempt *attempt)
     struct tl_kernel *kernel = attempt->loop->kernel;
     int r = kernel->ops->connect(kernel, attempt->watch.fd, &attempt->addr);
     if (r == 0)
-        tl_loop_queue(attempt->loop, &attempt->watch.writer);
+        tl_loop_queue(attempt->loop, &attempt->watch.place);
     else if (r == -EINPROGRESS)
         r = tl_watch_add(&attempt->watch, attempt->loop, TL_WRITABLE);
     if (r < 0)
@@ -180,7 +181,7 @@ static struct attempt *attempt_new(tl_loop *loop, int fd, const tl_addr *addr, t
     attempt->pair = pair;
     attempt->addr = *addr;
     attempt->owner = (struct tl_stream_owner){.made = opened, .lost = lost};
-    tl_watch_init(&attempt->watch, fd, NULL, connected, attempt);
+    tl_watch_init(&attempt->watch, fd, connected, attempt);
     tl_live_add(&attempt->live, loop, abandon);
     return attempt;
 }

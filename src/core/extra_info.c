@@ -22,18 +22,30 @@ struct tl_names {
     struct tl_name peer;
 };
 
-void tl_extra_info_init(union tl_extra_info *info, const tl_addr *addr)
+struct tl_inet6_peer {
+    uint32_t scope;
+    uint16_t port;
+    uint8_t data[16];
+};
+
+enum tl_extra_info_kind tl_extra_info_init(union tl_extra_info *info, const tl_addr *addr)
 {
     static const uint8_t nobody[16];
-    *info = (union tl_extra_info){.peer = {.family = TL_FAMILY_NONE}};
-    if (addr == NULL || (addr->family != TL_FAMILY_INET && addr->family != TL_FAMILY_INET6))
-        return;
-    if (memcmp(addr->data, nobody, sizeof nobody) == 0)
-        return;
-    info->peer.family = addr->family;
-    info->peer.port = addr->port;
-    info->peer.scope = addr->scope;
-    memcpy(info->peer.data, addr->data, sizeof info->peer.data);
+    if (addr == NULL || memcmp(addr->data, nobody, sizeof nobody) == 0)
+        return TL_EXTRA_INFO_NONE;
+    if (addr->family == TL_FAMILY_INET) {
+        memcpy(info->inet.data, addr->data, sizeof info->inet.data);
+        info->inet.port = addr->port;
+        return TL_EXTRA_INFO_INET;
+    }
+    if (addr->family != TL_FAMILY_INET6)
+        return TL_EXTRA_INFO_NONE;
+    info->inet6 = tl_alloc(sizeof *info->inet6);
+    if (info->inet6 == NULL)
+        return TL_EXTRA_INFO_NONE;
+    *info->inet6 = (struct tl_inet6_peer){.scope = addr->scope, .port = addr->port};
+    memcpy(info->inet6->data, addr->data, sizeof info->inet6->data);
+    return TL_EXTRA_INFO_INET6;
 }
 
 static void name_set(struct tl_name *name)
@@ -41,22 +53,32 @@ static void name_set(struct tl_name *name)
     name->value = tl_value_pointer(&name->addr, NULL);
 }
 
-static struct tl_names *spell_out(union tl_extra_info *info, bool *named)
+/* Writes out the peer that is kept. */
+static void name_peer(struct tl_name *name, const union tl_extra_info *info, uint8_t kind)
 {
-    if (*named)
+    if (kind == TL_EXTRA_INFO_INET) {
+        name->addr = (tl_addr){.family = TL_FAMILY_INET, .port = info->inet.port};
+        memcpy(name->addr.data, info->inet.data, sizeof info->inet.data);
+        name_set(name);
+    } else if (kind == TL_EXTRA_INFO_INET6) {
+        const struct tl_inet6_peer *peer = info->inet6;
+        name->addr = (tl_addr){.family = TL_FAMILY_INET6, .port = peer->port, .scope = peer->scope};
+        memcpy(name->addr.data, peer->data, sizeof peer->data);
+        name_set(name);
+    }
+}
+
+static struct tl_names *spell_out(union tl_extra_info *info, uint8_t *kind)
+{
+    if (*kind == TL_EXTRA_INFO_NAMES)
         return info->names;
     struct tl_names *names = tl_calloc(sizeof *names);
     if (names == NULL)
         return NULL;
-    const struct tl_compact_addr *peer = &info->peer;
-    if (peer->family != TL_FAMILY_NONE) {
-        names->peer.addr =
-            (tl_addr){.family = peer->family, .port = peer->port, .scope = peer->scope};
-        memcpy(names->peer.addr.data, peer->data, sizeof peer->data);
-        name_set(&names->peer);
-    }
+    name_peer(&names->peer, info, *kind);
+    tl_extra_info_finish(info, *kind);
     info->names = names;
-    *named = true;
+    *kind = TL_EXTRA_INFO_NAMES;
     return names;
 }
 
@@ -67,14 +89,14 @@ static void ask(struct tl_name *name, enum tl_address_side side, struct tl_kerne
         name_set(name);
 }
 
-const tl_value *tl_extra_info_get(union tl_extra_info *info, bool *named, const char *name,
+const tl_value *tl_extra_info_get(union tl_extra_info *info, uint8_t *kind, const char *name,
                                   struct tl_kernel *kernel, int fd)
 {
     bool socket = strcmp(name, "socket") == 0;
     bool own = strcmp(name, "sockname") == 0;
     if (!socket && !own && strcmp(name, "peername") != 0)
         return NULL;
-    struct tl_names *names = spell_out(info, named);
+    struct tl_names *names = spell_out(info, kind);
     if (names == NULL)
         return NULL;
     if (socket) {
@@ -86,17 +108,19 @@ const tl_value *tl_extra_info_get(union tl_extra_info *info, bool *named, const 
     return asked->value.kind != TL_VALUE_NONE ? &asked->value : NULL;
 }
 
-void tl_extra_info_latch(union tl_extra_info *info, bool *named, struct tl_kernel *kernel, int fd)
+void tl_extra_info_latch(union tl_extra_info *info, uint8_t *kind, struct tl_kernel *kernel, int fd)
 {
-    struct tl_names *names = spell_out(info, named);
+    struct tl_names *names = spell_out(info, kind);
     if (names == NULL)
         return;
     ask(&names->own, TL_ADDRESS_LOCAL, kernel, fd);
     ask(&names->peer, TL_ADDRESS_PEER, kernel, fd);
 }
 
-void tl_extra_info_finish(union tl_extra_info *info, bool named)
+void tl_extra_info_finish(union tl_extra_info *info, uint8_t kind)
 {
-    if (named)
+    if (kind == TL_EXTRA_INFO_INET6)
+        tl_free(info->inet6);
+    else if (kind == TL_EXTRA_INFO_NAMES)
         tl_free(info->names);
 }

@@ -49,7 +49,8 @@ int tl_loop_new(struct tl_kernel *kernel, tl_loop **ret)
     }
     loop->kernel = kernel;
     tl_ready_queue_init(&loop->ready);
-    tl_ready_queue_init(&loop->batch);
+    tl_piece_init(&loop->incoming);
+    tl_piece_init(&loop->outgoing);
     loop->live.next = &loop->live;
     loop->live.prev = &loop->live;
     loop->iteration_time = kernel->ops->now(kernel);
@@ -131,9 +132,8 @@ static void discard(struct tl_ready *ready)
 
 static void discard_queue(struct tl_ready_queue *queue)
 {
-    struct tl_ready *ready;
-    while ((ready = tl_ready_queue_pop(queue)) != NULL)
-        discard(ready);
+    while (!tl_ready_queue_empty(queue))
+        discard(tl_ready_queue_pop(queue));
 }
 
 static void discard_timers(struct tl_timers *timers)

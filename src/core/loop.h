@@ -11,9 +11,9 @@
 #include <twinloop/kernel.h>
 #include <twinloop/loop.h>
 #include "core/object.h"
+#include "core/piece.h"
 #include "core/ready.h"
 #include "core/timer.h"
-#include "core/watch.h"
 
 /* Something that can still act on its own: an open transport, server or attempt to connect. The
  * loop holds it while it is in the loop's list. When the loop is closed under it, abandon is
@@ -29,12 +29,15 @@ struct tl_loop {
     tl_object object;         /* held by the program and by every object of the loop */
     struct tl_kernel *kernel; /* NULL once closed */
     struct tl_ready_queue ready;
-    struct tl_ready_queue batch; /* what this iteration still has to run */
+    struct tl_ready batch_end; /* queued while a batch runs: where it ends; never runs */
     struct tl_timers timers;
     tl_time iteration_time; /* read after poll */
     bool running;
     bool stopping;
     bool debug;
+
+    struct tl_piece incoming; /* the running thread's read buffer; NULL until it is needed */
+    struct tl_piece outgoing; /* what is being written */
 
     struct tl_live live;                    /* head of the list of what can act */
     struct tl_signals *signals;             /* handlers by number; NULL: none yet */

@@ -4,8 +4,7 @@
  *
  * A place in the queue (struct tl_ready) is embedded in what owns it, so queueing allocates nothing
  * and cannot fail, and leaving the queue is immediate: whoever frees an object takes it out first,
- * also in the middle of a batch. The loop moves the whole queue to a batch before it runs it; a
- * place may be in either.
+ * also in the middle of a batch.
  */
 #ifndef TL_CORE_READY_H
 #define TL_CORE_READY_H
@@ -43,9 +42,10 @@ static inline bool tl_ready_queued(const struct tl_ready *ready)
 /* Puts an unqueued place at the tail. */
 static inline void tl_ready_queue_push(struct tl_ready_queue *queue, struct tl_ready *ready)
 {
+    struct tl_ready *last = queue->head.prev;
+    ready->prev = last;
+    last->next = ready;
     ready->next = &queue->head;
-    ready->prev = queue->head.prev;
-    queue->head.prev->next = ready;
     queue->head.prev = ready;
 }
 
@@ -57,29 +57,16 @@ static inline void tl_ready_remove(struct tl_ready *ready)
     ready->prev->next = ready->next;
     ready->next->prev = ready->prev;
     ready->next = NULL;
-    ready->prev = NULL;
 }
 
-/* Takes out and returns the first place; NULL when the queue is empty. */
+/* Takes out and returns the first place, which there is. */
 static inline struct tl_ready *tl_ready_queue_pop(struct tl_ready_queue *queue)
 {
     struct tl_ready *ready = queue->head.next;
-    if (ready == &queue->head)
-        return NULL;
-    tl_ready_remove(ready);
+    queue->head.next = ready->next;
+    ready->next->prev = &queue->head;
+    ready->next = NULL;
     return ready;
-}
-
-/* Moves everything from source to the empty target. */
-static inline void tl_ready_queue_move(struct tl_ready_queue *source, struct tl_ready_queue *target)
-{
-    if (tl_ready_queue_empty(source))
-        return;
-    target->head.next = source->head.next;
-    target->head.prev = source->head.prev;
-    target->head.next->prev = &target->head;
-    target->head.prev->next = &target->head;
-    tl_ready_queue_init(source);
 }
 
 #endif

@@ -14,6 +14,7 @@
 #include "core/post.h"
 #include "core/self.h"
 #include "core/signal.h"
+#include "core/watch.h"
 
 enum { EVENTS_MAX = 128 };
 
@@ -21,11 +22,9 @@ enum { EVENTS_MAX = 128 };
  */
 static const tl_time WAIT_MAX = 86400 * TL_SECOND;
 
-/* How long poll may wait: nanoseconds, negative for ever. */
-static tl_time prepare(tl_loop *loop)
+/* How long it is until the next timer: nanoseconds, negative for ever. */
+static __attribute__((noinline)) tl_time until_timer(tl_loop *loop)
 {
-    if (loop->stopping || !tl_ready_queue_empty(&loop->ready))
-        return 0;
     tl_time next = tl_timers_next(&loop->timers);
     if (next == TL_TIME_NEVER)
         return -1;
@@ -37,12 +36,18 @@ static tl_time prepare(tl_loop *loop)
     return wait < (uint64_t)WAIT_MAX ? (tl_time)wait : WAIT_MAX;
 }
 
-static void deliver(tl_loop *loop, const struct tl_event *event)
+/* How long poll may wait, likewise. Without a timer, which is usual, nothing is asked. */
+static inline tl_time prepare(tl_loop *loop)
+{
+    if (loop->stopping || !tl_ready_queue_empty(&loop->ready))
+        return 0;
+    return tl_timers_empty(&loop->timers) ? -1 : until_timer(loop);
+}
+
+/* Anything but readiness. */
+static __attribute__((noinline)) void deliver_rare(tl_loop *loop, const struct tl_event *event)
 {
     switch (event->kind) {
-    case TL_EVENT_FD:
-        tl_watch_deliver(event->token, loop, event);
-        break;
     case TL_EVENT_POSTED:
         tl_posts_deliver(loop, event->token);
         break;
@@ -54,7 +59,9 @@ static void deliver(tl_loop *loop, const struct tl_event *event)
     }
 }
 
-static int wait(tl_loop *loop, tl_time timeout)
+/* As run_once, always part of run: a server with few connections makes one iteration for every
+ * message. */
+static inline __attribute__((always_inline)) int wait(tl_loop *loop, tl_time timeout)
 {
     struct tl_event events[EVENTS_MAX];
     struct tl_kernel *kernel = loop->kernel;
@@ -62,28 +69,43 @@ static int wait(tl_loop *loop, tl_time timeout)
     loop->iteration_time = kernel->ops->now(kernel);
     if (count < 0)
         return count;
-    for (int i = 0; i < count; i++)
-        deliver(loop, &events[i]);
-    tl_timers_expire(&loop->timers, loop->iteration_time, &loop->ready);
+    for (int i = 0; i < count; i++) {
+        if (__builtin_expect(events[i].kind == TL_EVENT_FD, 1))
+            tl_watch_deliver(events[i].token, loop, events[i].ready);
+        else
+            deliver_rare(loop, &events[i]);
+    }
+    if (!tl_timers_empty(&loop->timers))
+        tl_timers_expire(&loop->timers, loop->iteration_time, &loop->ready);
     return 0;
 }
 
-static void dispatch(tl_loop *loop)
+static inline void dispatch(tl_loop *loop)
 {
     /* asyncio: exactly what is queued now runs; what that queues runs in the next iteration. */
-    tl_ready_queue_move(&loop->ready, &loop->batch);
     struct tl_ready *ready;
-    while ((ready = tl_ready_queue_pop(&loop->batch)) != NULL)
+    tl_ready_queue_push(&loop->ready, &loop->batch_end);
+    while ((ready = tl_ready_queue_pop(&loop->ready)) != &loop->batch_end)
         ready->callback(ready->arg);
 }
 
-static int run_once(tl_loop *loop)
+static inline __attribute__((always_inline)) int run_once(tl_loop *loop)
 {
     int r = wait(loop, prepare(loop));
     if (r < 0)
         return r;
     dispatch(loop);
     return 0;
+}
+
+/* Again and again: until stopped, or for as long as the kernel goes along. */
+static __attribute__((noinline)) int run(tl_loop *loop)
+{
+    int r;
+    do
+        r = run_once(loop);
+    while (r == 0 && !loop->stopping);
+    return r;
 }
 
 /* --- Runs ------------------------------------------------------------------------------------- */
@@ -108,9 +130,8 @@ int tl_loop_run_forever(tl_loop *loop)
     self->running = loop;
     self->running_pid = loop->kernel->ops->info(loop->kernel, TL_INFO_PID, NULL, NULL, 0);
     loop->running = true;
-    do
-        r = run_once(loop);
-    while (r == 0 && !loop->stopping);
+    loop->incoming.bytes = (struct iovec){self->read_buffer, TL_READ_BUFFER_SIZE};
+    r = run(loop);
     loop->stopping = false;
     loop->running = false;
     self->running = NULL;

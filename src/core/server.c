@@ -280,7 +280,7 @@ void tl_server_add_listener(tl_server *server, int fd, const tl_addr *address)
     struct tl_listener *listener = &server->listeners[server->listeners_count++];
     listener->server = server;
     listener->address = *address;
-    tl_watch_init(&listener->watch, fd, acceptable, NULL, listener);
+    tl_watch_init(&listener->watch, fd, acceptable, listener);
     tl_timer_init(&listener->retry, server->loop, resume_listener, listener);
 }
 

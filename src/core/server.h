@@ -11,6 +11,7 @@
 #include <twinloop/timer.h>
 #include "core/loop.h"
 #include "core/stream.h"
+#include "core/watch.h"
 
 /* One listening socket. */
 struct tl_listener {

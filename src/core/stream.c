@@ -16,7 +16,7 @@
  * anywhere. connection_lost is called in one place, tl_stream_finish, exactly once.
  *
  * connection_made and connection_lost have no place of their own in the ready queue: each borrows
- * the one of the watch's reader, which is not wanted before the former nor after the latter is due.
+ * the watch's, of which nothing is wanted before the former nor after the latter is due.
  * A stream that is closed before its connection_made (by its server) gets both, in order.
  *
  * The loop cannot be closed while it runs, so inside a callback from the loop the stream stays,
@@ -79,7 +79,7 @@ void tl_stream_finish(struct tl_stream *stream)
         ops->connection_lost(transport->protocol, error.code < 0 ? &error : NULL);
     /* asyncio: the descriptor is closed after connection_lost, and names are known afterwards. */
     if (transport->object.refs > 1)
-        tl_extra_info_latch(&stream->info, &transport->named, loop->kernel, stream->watch.fd);
+        tl_extra_info_latch(&stream->info, &transport->info, loop->kernel, stream->watch.fd);
     tl_watch_close(&stream->watch, loop);
     leave(stream, false);
 }
@@ -91,10 +91,10 @@ static void lost(void *arg)
 
 static void queue_lost(struct tl_stream *stream)
 {
-    assert(stream->watch.wanted == 0 && !tl_ready_queued(&stream->watch.reader) &&
-           "the reader's place is free");
-    stream->watch.reader.callback = lost;
-    tl_loop_queue(stream->transport.loop, &stream->watch.reader);
+    struct tl_ready *place = &stream->watch.place;
+    assert(stream->watch.wanted == 0 && !tl_ready_queued(place) && "the watch's place is free");
+    place->callback = lost;
+    tl_loop_queue(stream->transport.loop, place);
 }
 
 void tl_stream_end(struct tl_stream *stream, int error)
@@ -164,40 +164,44 @@ static __attribute__((noinline)) void receive_nothing(struct tl_stream *stream, 
         tl_stream_end(stream, result);
 }
 
-static ssize_t read_into(struct tl_stream *stream, void *buffer, size_t len)
+static inline ssize_t read_to(struct tl_stream *stream, struct tl_message *message)
 {
     struct tl_kernel *kernel = stream->transport.loop->kernel;
-    struct iovec iov = {buffer, len};
-    struct tl_message message = {.iov = &iov, .iov_count = 1};
-    return kernel->ops->read(kernel, stream->watch.fd, &message, 1);
+    return kernel->ops->read(kernel, stream->watch.fd, message, 1);
 }
 
-/* This thread's buffer, made on first use; NULL when memory is out. */
-static inline void *read_buffer(void)
+/* The first read of this thread: makes its buffer. Whether there is one now. */
+static __attribute__((noinline)) bool make_buffer(tl_loop *loop)
 {
     struct tl_thread *self = tl_thread_self();
     if (self->read_buffer == NULL)
         self->read_buffer = tl_alloc(TL_READ_BUFFER_SIZE);
-    return self->read_buffer;
+    loop->incoming.bytes = (struct iovec){self->read_buffer, TL_READ_BUFFER_SIZE};
+    return self->read_buffer != NULL;
+}
+
+static inline struct tl_piece *incoming(const struct tl_stream *stream)
+{
+    return &stream->transport.loop->incoming;
 }
 
 /* Reads once for a streaming protocol; whether there may well be more, and it is wanted. */
 static inline __attribute__((always_inline)) bool receive_data(struct tl_stream *stream)
 {
     tl_protocol *protocol = stream->transport.protocol;
-    void *buffer = read_buffer();
-    if (buffer == NULL) {
+    if (incoming(stream)->bytes.iov_base == NULL && !make_buffer(stream->transport.loop)) {
         tl_stream_end(stream, -ENOMEM);
         return false;
     }
-    ssize_t len = read_into(stream, buffer, TL_READ_BUFFER_SIZE);
+    ssize_t len = read_to(stream, &incoming(stream)->message);
     if (len <= 0) {
         receive_nothing(stream, (int)len);
         return false;
     }
     if (protocol->ops->data_received != NULL) {
         tl_protocol_hold(protocol);
-        int r = protocol->ops->data_received(protocol, buffer, (size_t)len);
+        int r =
+            protocol->ops->data_received(protocol, incoming(stream)->bytes.iov_base, (size_t)len);
         if (r < 0)
             failed(stream, protocol, "Fatal error: protocol.data_received() call failed.", r);
         tl_protocol_unhold(protocol);
@@ -229,7 +233,8 @@ static bool receive_into(struct tl_stream *stream, tl_protocol *protocol)
     struct iovec room;
     if (!get_buffer(stream, protocol, &room))
         return false;
-    ssize_t len = read_into(stream, room.iov_base, room.iov_len);
+    struct tl_message message = {.iov = &room, .iov_count = 1};
+    ssize_t len = read_to(stream, &message);
     if (len <= 0) {
         receive_nothing(stream, (int)len);
         return false;
@@ -254,21 +259,35 @@ static inline bool is_buffered(const struct tl_stream *stream)
     return stream->transport.protocol->ops->kind == TL_PROTOCOL_BUFFERED;
 }
 
-/* The rounds after the first. The protocol, and with it the way it reads, may change between. */
-static __attribute__((noinline)) void read_on(struct tl_stream *stream)
+static inline __attribute__((always_inline)) bool receive(struct tl_stream *stream)
 {
-    bool more = true;
-    for (int round = 1; more && round < READS_MAX; round++)
-        more = is_buffered(stream) ? receive_buffered(stream) : receive_data(stream);
+    return is_buffered(stream) ? receive_buffered(stream) : receive_data(stream);
 }
 
-/* The hot path; what is rare is kept out of line. */
-static void readable(void *arg)
+/* Up to so many rounds. The protocol, and with it the way it reads, may change between two. */
+static __attribute__((noinline)) void read_rounds(struct tl_stream *stream, int count)
+{
+    while (count > 0 && receive(stream))
+        count--;
+}
+
+static __attribute__((noinline)) void ready_to_write(struct tl_stream *stream)
+{
+    if ((stream->watch.ready & TL_READABLE) != 0)
+        read_rounds(stream, READS_MAX);
+    /* Unless reading has put an end to that. */
+    if ((stream->watch.ready & TL_WRITABLE) != 0)
+        tl_stream_writable(stream);
+}
+
+/* The watch's callback. The hot path: a peer that keeps up, and a short message. */
+static void ready(void *arg)
 {
     struct tl_stream *stream = arg;
-    assert(reading(stream) && "the watch calls only for what is wanted");
-    if (is_buffered(stream) ? receive_buffered(stream) : receive_data(stream))
-        read_on(stream);
+    if (stream->watch.ready != TL_READABLE)
+        ready_to_write(stream);
+    else if (receive(stream))
+        read_rounds(stream, READS_MAX - 1);
 }
 
 static int stream_pause_reading(tl_transport *transport)
@@ -315,7 +334,7 @@ static void made(void *arg)
     tl_protocol *protocol = transport->protocol;
     bool closed_before = transport->phase == TL_TRANSPORT_ENDING;
     transport->made = true;
-    stream->watch.reader.callback = readable;
+    stream->watch.place.callback = ready;
     tl_protocol_hold(protocol);
     int r = 0;
     if (protocol->ops->connection_made != NULL)
@@ -336,7 +355,7 @@ static const tl_value *stream_extra_info(tl_transport *transport, const char *na
 {
     struct tl_stream *stream = tl_stream_of(transport);
     struct tl_kernel *kernel = stream->watch.fd >= 0 ? transport->loop->kernel : NULL;
-    return tl_extra_info_get(&stream->info, &transport->named, name, kernel, stream->watch.fd);
+    return tl_extra_info_get(&stream->info, &transport->info, name, kernel, stream->watch.fd);
 }
 
 static struct tl_flow *stream_flow(tl_transport *transport)
@@ -350,7 +369,7 @@ static void stream_destroy(tl_object *object)
     struct tl_stream *stream = tl_stream_of(transport);
     tl_loop *loop = transport->loop;
     assert(transport->phase == TL_TRANSPORT_ENDED && "the loop holds it until then");
-    tl_extra_info_finish(&stream->info, transport->named);
+    tl_extra_info_finish(&stream->info, transport->info);
     tl_free(stream);
     tl_loop_unref(loop);
 }
@@ -379,11 +398,11 @@ static struct tl_stream *stream_new(tl_loop *loop, int fd, tl_protocol *protocol
     stream->transport.loop = tl_loop_ref(loop);
     stream->transport.protocol = protocol;
     stream->owner = owner;
-    tl_watch_init(&stream->watch, fd, made, tl_stream_writable, stream);
+    tl_watch_init(&stream->watch, fd, made, stream);
     tl_flow_init(&stream->flow);
-    tl_extra_info_init(&stream->info, peer);
+    stream->transport.info = tl_extra_info_init(&stream->info, peer);
     tl_live_add(&stream->live, loop, abandon);
-    tl_loop_queue(loop, &stream->watch.reader);
+    tl_loop_queue(loop, &stream->watch.place);
     return stream;
 }
 

@@ -9,6 +9,7 @@
 #include "core/extra_info.h"
 #include "core/loop.h"
 #include "core/transport.h"
+#include "core/watch.h"
 #include "core/write_queue.h"
 
 struct tl_stream;
@@ -27,15 +28,15 @@ struct tl_stream_owner {
 struct tl_stream {
     tl_transport transport;
     struct tl_live live;
-    struct tl_watch watch; /* reader's place also carries connection_made and connection_lost */
+    struct tl_watch watch;         /* its place also carries connection_made and connection_lost */
     struct tl_stream_owner *owner; /* outlives the stream's last word; or NULL */
     struct tl_write_queue queue;   /* flow.size bytes */
     struct tl_flow flow;
-    union tl_extra_info info; /* transport.named tells which member */
+    union tl_extra_info info; /* transport.info tells of what kind */
 };
 
 /* The figure to watch: what an idle connection costs. */
-_Static_assert(sizeof(void *) != 8 || sizeof(struct tl_stream) <= 200,
+_Static_assert(sizeof(void *) != 8 || sizeof(struct tl_stream) <= 152,
                "a connection is one small allocation");
 
 static inline struct tl_stream *tl_stream_of(tl_transport *transport)
@@ -64,8 +65,9 @@ void tl_stream_end(struct tl_stream *stream, int error);
  * may be freed memory afterwards. */
 void tl_stream_finish(struct tl_stream *stream);
 
-/* The watch's writer. */
-void tl_stream_writable(void *stream);
+/* Writes what is queued, as much as the kernel takes. From the loop; the stream may be freed memory
+ * afterwards. */
+void tl_stream_writable(struct tl_stream *stream);
 
 int tl_stream_write(tl_transport *transport, const void *data, size_t len);
 int tl_stream_writelines(tl_transport *transport, const tl_buf *bufs, size_t count);

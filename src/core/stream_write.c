@@ -28,13 +28,21 @@ static ssize_t write_pieces(struct tl_stream *stream, struct iovec *iov, size_t 
     return kernel->ops->write(kernel, stream->watch.fd, &message, 1);
 }
 
+/* What tl_stream_write is writing. */
+static inline const struct iovec *outgoing(const struct tl_stream *stream)
+{
+    return &stream->transport.loop->outgoing.bytes;
+}
+
 /* Why a write may not be made now; 0 when it may. */
 static inline int refusal(const struct tl_stream *stream)
 {
     const tl_transport *transport = &stream->transport;
-    if (transport->phase != TL_TRANSPORT_OPEN || !tl_loop_open(transport->loop))
-        return TL_ECLOSED;
-    return transport->output != TL_OUTPUT_OPEN ? TL_ESTATE : 0;
+    bool open = transport->phase == TL_TRANSPORT_OPEN && transport->output == TL_OUTPUT_OPEN;
+    if (open && tl_loop_open(transport->loop))
+        return 0;
+    bool ended = transport->phase == TL_TRANSPORT_OPEN && tl_loop_open(transport->loop);
+    return ended ? TL_ESTATE : TL_ECLOSED;
 }
 
 /* --- Queueing --- */
@@ -57,16 +65,16 @@ fail:
     return r;
 }
 
-/* What is left of a write once the kernel took sent bytes of it. */
-static __attribute__((noinline)) int write_rest(struct tl_stream *stream, const void *data,
-                                                size_t len, ssize_t sent)
+/* What is left of the outgoing piece once the kernel took sent bytes of it. */
+static __attribute__((noinline)) int write_rest(struct tl_stream *stream, ssize_t sent)
 {
+    const struct iovec bytes = *outgoing(stream);
     if (sent < 0 && sent != -EAGAIN) {
         tl_stream_end(stream, (int)sent);
         return 0; /* asyncio: an error of the connection is connection_lost's to tell */
     }
     size_t skip = sent > 0 ? (size_t)sent : 0;
-    int r = queue_bytes(stream, (const char *)data + skip, len - skip);
+    int r = queue_bytes(stream, (const char *)bytes.iov_base + skip, bytes.iov_len - skip);
     if (r < 0)
         return r;
     tl_flow_grown(&stream->transport, &stream->flow);
@@ -76,17 +84,16 @@ static __attribute__((noinline)) int write_rest(struct tl_stream *stream, const 
 int tl_stream_write(tl_transport *transport, const void *data, size_t len)
 {
     struct tl_stream *stream = tl_stream_of(transport);
+    tl_loop *loop = transport->loop;
     int r = refusal(stream);
     if (r < 0 || len == 0)
         return r;
-    ssize_t sent = 0;
-    if (stream->flow.size == 0) {
-        struct iovec iov = {(void *)data, len};
-        sent = write_pieces(stream, &iov, 1);
-        if (sent == (ssize_t)len)
-            return 0;
-    }
-    return write_rest(stream, data, len, sent);
+    struct tl_kernel *kernel = loop->kernel;
+    loop->outgoing.bytes = (struct iovec){(void *)data, len};
+    if (stream->flow.size != 0)
+        return write_rest(stream, 0);
+    ssize_t sent = kernel->ops->write(kernel, stream->watch.fd, &loop->outgoing.message, 1);
+    return sent == (ssize_t)outgoing(stream)->iov_len ? 0 : write_rest(stream, sent);
 }
 
 /* --- Several pieces --- */
@@ -216,9 +223,8 @@ static void flushed(struct tl_stream *stream)
         send_eof(stream);
 }
 
-void tl_stream_writable(void *arg)
+void tl_stream_writable(struct tl_stream *stream)
 {
-    struct tl_stream *stream = arg;
     struct iovec iov[IOV_COUNT];
     assert(stream->flow.size > 0 && "the writer is wanted while something is queued");
     size_t count = tl_write_queue_gather(&stream->queue, iov, IOV_COUNT);

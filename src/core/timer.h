@@ -31,6 +31,12 @@ int tl_timers_add(struct tl_timers *timers, struct tl_timer *timer, tl_time when
 /* Removes a running timer. */
 void tl_timers_cancel(struct tl_timers *timers, struct tl_timer *timer);
 
+/* Whether no timer runs: then there is nothing to ask the others for. */
+static inline bool tl_timers_empty(const struct tl_timers *timers)
+{
+    return timers->count == 0;
+}
+
 /* The earliest deadline, or TL_TIME_NEVER. */
 tl_time tl_timers_next(struct tl_timers *timers);
 

@@ -116,8 +116,7 @@ int tl_transport_write(tl_transport *transport, const void *data, size_t len)
 {
     if (transport == NULL || (data == NULL && len > 0))
         return -EINVAL;
-    int (*write)(tl_transport *, const void *, size_t) = tl_transport_type(transport)->write;
-    return write != NULL ? write(transport, data, len) : -EOPNOTSUPP;
+    return tl_transport_type(transport)->write(transport, data, len);
 }
 
 int tl_transport_writelines(tl_transport *transport, const tl_buf *bufs, size_t count)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <twinloop/handle.h>
 #include <twinloop/transport.h>
 #include "core/flow.h"
@@ -40,10 +41,11 @@ struct tl_transport {
     bool reading_paused : 1; /* by the program */
     bool eof_received : 1;   /* there is nothing more to read */
     bool writing_paused : 1; /* pause_writing has been called last, not resume_writing */
-    bool named;              /* the kind's: see core/extra_info.h */
+    uint8_t info;            /* the kind of its extra info: see core/extra_info.h */
 };
 
-/* A kind of transport. A NULL member is something this kind cannot do: -EOPNOTSUPP. */
+/* A kind of transport. A NULL member is something this kind cannot do: -EOPNOTSUPP. Every kind has
+ * those up to extra_info, and write. */
 struct tl_transport_type {
     struct tl_object_type object;
     bool (*accepts)(const tl_protocol *protocol); /* for set_protocol */

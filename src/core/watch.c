@@ -5,23 +5,28 @@
  */
 #include "core/watch.h"
 
-#include "core/loop.h"
-
-void tl_watch_init(struct tl_watch *watch, int fd, tl_callback reader, tl_callback writer,
-                   void *arg)
+void tl_watch_init(struct tl_watch *watch, int fd, tl_callback callback, void *arg)
 {
-    tl_ready_init(&watch->reader, reader, arg);
-    tl_ready_init(&watch->writer, writer, arg);
+    tl_ready_init(&watch->place, callback, arg);
     watch->fd = fd;
     watch->wanted = 0;
+    watch->ready = 0;
+}
+
+/* What is not among events any more is no reason to call. A place that is queued while nothing is
+ * ready is its owner's own doing, and stays. */
+static void keep_ready(struct tl_watch *watch, uint32_t events)
+{
+    if (watch->ready == 0)
+        return;
+    watch->ready &= (uint8_t)events;
+    if (watch->ready == 0)
+        tl_ready_remove(&watch->place);
 }
 
 int tl_watch_want(struct tl_watch *watch, tl_loop *loop, uint32_t events)
 {
-    if ((events & TL_READABLE) == 0)
-        tl_ready_remove(&watch->reader);
-    if ((events & TL_WRITABLE) == 0)
-        tl_ready_remove(&watch->writer);
+    keep_ready(watch, events);
     if (events == watch->wanted)
         return 0;
     if (!tl_loop_open(loop))
@@ -31,26 +36,16 @@ int tl_watch_want(struct tl_watch *watch, tl_loop *loop, uint32_t events)
      * on to report is not delivered. */
     if (r < 0 && (events & ~watch->wanted) != 0)
         return r;
-    watch->wanted = events;
+    watch->wanted = (uint8_t)events;
     return 0;
 }
 
 void tl_watch_close(struct tl_watch *watch, tl_loop *loop)
 {
-    tl_ready_remove(&watch->reader);
-    tl_ready_remove(&watch->writer);
+    tl_ready_remove(&watch->place);
     watch->wanted = 0;
+    watch->ready = 0;
     if (watch->fd >= 0 && tl_loop_open(loop))
         (void)loop->kernel->ops->close(loop->kernel, watch->fd);
     watch->fd = -1;
-}
-
-void tl_watch_deliver(struct tl_watch *watch, tl_loop *loop, const struct tl_event *event)
-{
-    uint32_t broken = event->ready & (TL_HANGUP | TL_FAULT);
-    /* asyncio: a hang-up or an error counts as readable and as writable; the reader goes first. */
-    if ((watch->wanted & TL_READABLE) != 0 && ((event->ready & TL_READABLE) | broken) != 0)
-        tl_loop_queue(loop, &watch->reader);
-    if ((watch->wanted & TL_WRITABLE) != 0 && ((event->ready & TL_WRITABLE) | broken) != 0)
-        tl_loop_queue(loop, &watch->writer);
 }

@@ -31,6 +31,8 @@ _Static_assert(EPOLLIN == 1 && EPOLLOUT == 4 && EPOLLERR == 8 && EPOLLHUP == 16,
 
 static inline uint32_t from_epoll(uint32_t events)
 {
+    if (events == EPOLLIN) /* nearly always */
+        return TL_READABLE;
     return (events & TL_READABLE) | (events >> 1 & TL_WRITABLE) | (events >> 2 & TL_HANGUP) |
            (events & TL_FAULT);
 }
@@ -61,12 +63,9 @@ static int wait_coarse(struct tl_real *real, tl_time timeout, int room)
     return epoll_wait(real->epoll, real->batch, room, ms < INT_MAX ? (int)ms : INT_MAX);
 }
 
-static int wait_for(struct tl_real *real, tl_time timeout, int room)
+/* Waits for some time. */
+static __attribute__((noinline)) int wait_until(struct tl_real *real, tl_time timeout, int room)
 {
-    if (room > TL_REAL_BATCH_MAX)
-        room = TL_REAL_BATCH_MAX;
-    if (timeout <= 0)
-        return epoll_wait(real->epoll, real->batch, room, timeout < 0 ? -1 : 0);
     if (!real->coarse) {
         struct timespec t = {.tv_sec = timeout / TL_SECOND, .tv_nsec = timeout % TL_SECOND};
         int n = (int)syscall(SYS_epoll_pwait2, real->epoll, real->batch, room, &t, NULL, 0);
@@ -75,6 +74,15 @@ static int wait_for(struct tl_real *real, tl_time timeout, int room)
         real->coarse = true;
     }
     return wait_coarse(real, timeout, room);
+}
+
+static inline int wait_for(struct tl_real *real, tl_time timeout, int room)
+{
+    if (room > TL_REAL_BATCH_MAX)
+        room = TL_REAL_BATCH_MAX;
+    if (timeout > 0)
+        return wait_until(real, timeout, room);
+    return epoll_wait(real->epoll, real->batch, room, timeout < 0 ? -1 : 0);
 }
 
 static int take_pending(struct tl_real *real, struct tl_event *events, int room)
@@ -89,7 +97,7 @@ static int take_pending(struct tl_real *real, struct tl_event *events, int room)
 }
 
 /* What an event of the kernel's own descriptors amounts to. */
-static int deliver_own(struct tl_real *real, struct tl_real_fd *entry, struct tl_event *event)
+static int deliver_own(struct tl_real *real, const struct tl_real_fd *entry, struct tl_event *event)
 {
     if (entry->kind == TL_REAL_CHILD)
         return tl_real_child_reap(real, entry->token, event);
@@ -100,44 +108,89 @@ static int deliver_own(struct tl_real *real, struct tl_real_fd *entry, struct tl
     return 0;
 }
 
-static int deliver(struct tl_real *real, int ready, struct tl_event *events)
+static inline bool is_own(const struct tl_real_fd *entry)
 {
-    struct tl_event *event = events;
+    return entry->kind < TL_REAL_STREAM;
+}
+
+static inline struct tl_real_fd *entry_of(const struct tl_real *real, int i)
+{
+    return &real->fds[real->batch[i].data.fd];
+}
+
+static inline void tell(struct tl_event *event, const struct tl_real_fd *entry, uint32_t events)
+{
+    event->token = entry->token;
+    event->kind = TL_EVENT_FD;
+    event->ready = from_epoll(events);
+}
+
+/* As deliver, where some are the kernel's own; and what these brought to light. */
+static __attribute__((noinline)) int deliver_mixed(struct tl_real *real, int ready,
+                                                   struct tl_event *events, int count)
+{
+    int made = 0;
 
     for (int i = 0; i < ready; i++) {
-        struct tl_real_fd *entry = &real->fds[real->batch[i].data.fd];
+        const struct tl_real_fd *entry = entry_of(real, i);
 
-        if (entry->kind >= TL_REAL_STREAM) {
-            event->token = entry->token;
-            event->kind = TL_EVENT_FD;
-            event->ready = from_epoll(real->batch[i].events);
-            event->value = 0;
-            event++;
-        } else {
-            event += deliver_own(real, entry, event);
-        }
+        if (is_own(entry))
+            made += deliver_own(real, entry, &events[made]);
+        else
+            tell(&events[made++], entry, real->batch[i].events);
     }
-    return (int)(event - events);
+    if (real->pending)
+        made += take_pending(real, events + made, count - made);
+    return made;
+}
+
+/* Makes events of what epoll has put into the batch. Nearly always all are of the program's
+ * descriptors, and that is done without a call. */
+static inline int deliver(struct tl_real *real, int ready, struct tl_event *events, int count)
+{
+    for (int i = 0; i < ready; i++) {
+        const struct tl_real_fd *entry = entry_of(real, i);
+
+        if (is_own(entry))
+            return deliver_mixed(real, ready, events, count);
+        tell(&events[i], entry, real->batch[i].events);
+    }
+    return ready;
+}
+
+/* Waits, and hands out what there is room for. */
+static inline int poll_once(struct tl_real *real, tl_time timeout, struct tl_event *events,
+                            int count)
+{
+    int ready = wait_for(real, timeout, count);
+    if (ready < 0)
+        return errno == EINTR ? 0 : -errno;
+    return deliver(real, ready, events, count);
+}
+
+/* Something has been left over: it goes first, and then there is no waiting. */
+static __attribute__((noinline)) int poll_pending(struct tl_real *real, struct tl_event *events,
+                                                  int count)
+{
+    int made = take_pending(real, events, (count + 1) / 2);
+    if (made == count)
+        return made;
+    int more = poll_once(real, 0, events + made, count - made);
+    if (more < 0)
+        return made > 0 ? made : more;
+    made += more;
+    if (real->pending)
+        made += take_pending(real, events + made, count - made);
+    return made;
 }
 
 int tl_real_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count)
 {
     struct tl_real *real = tl_real_of(kernel);
-    int made = 0;
 
     if (count <= 0)
         return -EINVAL;
-    if (real->pending) {
-        made = take_pending(real, events, (count + 1) / 2);
-        if (made == count)
-            return made;
-        timeout = 0;
-    }
-    int ready = wait_for(real, timeout, count - made);
-    if (ready < 0)
-        return errno == EINTR ? made : -errno;
-    made += deliver(real, ready, events + made);
     if (real->pending)
-        made += take_pending(real, events + made, count - made);
-    return made;
+        return poll_pending(real, events, count);
+    return poll_once(real, timeout, events, count);
 }

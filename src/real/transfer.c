@@ -19,11 +19,12 @@
 /* How many datagrams one system call takes at most; the caller asks again for more. */
 #define DATAGRAMS_MAX 16
 
+/* A message of one piece on a stream; addresses and truncation are matters of datagrams. */
 static inline bool is_plain(const struct tl_real *real, int fd, const struct tl_message *message,
                             size_t count)
 {
     return (unsigned)fd < real->fds_count && real->fds[fd].kind == TL_REAL_STREAM && count == 1 &&
-           message->iov_count == 1 && message->addr == NULL;
+           message->iov_count == 1;
 }
 
 /* A stream takes as many pieces as the system lets it, the caller comes again for the rest. */
@@ -188,10 +189,10 @@ static ssize_t write_pipe(int fd, struct tl_message *message)
 /* --- The operations --- */
 
 /* Kept out of line, so that the usual way saves as few registers as it needs. */
-static __attribute__((noinline)) ssize_t read_other(struct tl_real *real, int fd,
+static __attribute__((noinline)) ssize_t read_other(struct tl_kernel *kernel, int fd,
                                                     struct tl_message *messages, size_t count)
 {
-    const struct tl_real_fd *entry = tl_real_fd(real, fd);
+    const struct tl_real_fd *entry = tl_real_fd(tl_real_of(kernel), fd);
 
     if (entry == NULL)
         return -EBADF;
@@ -203,10 +204,10 @@ static __attribute__((noinline)) ssize_t read_other(struct tl_real *real, int fd
     return receive_one(fd, messages, datagram);
 }
 
-static __attribute__((noinline)) ssize_t write_other(struct tl_real *real, int fd,
+static __attribute__((noinline)) ssize_t write_other(struct tl_kernel *kernel, int fd,
                                                      struct tl_message *messages, size_t count)
 {
-    const struct tl_real_fd *entry = tl_real_fd(real, fd);
+    const struct tl_real_fd *entry = tl_real_fd(tl_real_of(kernel), fd);
 
     if (entry == NULL)
         return -EBADF;
@@ -220,24 +221,19 @@ static __attribute__((noinline)) ssize_t write_other(struct tl_real *real, int f
 
 ssize_t tl_real_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count)
 {
-    struct tl_real *real = tl_real_of(kernel);
-
-    if (!is_plain(real, fd, messages, count))
-        return read_other(real, fd, messages, count);
+    if (!is_plain(tl_real_of(kernel), fd, messages, count))
+        return read_other(kernel, fd, messages, count);
     ssize_t n = recv(fd, messages->iov->iov_base, messages->iov->iov_len, MSG_DONTWAIT);
     if (n < 0)
         return -errno;
     messages->len = (size_t)n;
-    messages->truncated = 0;
     return n;
 }
 
 ssize_t tl_real_write(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count)
 {
-    struct tl_real *real = tl_real_of(kernel);
-
-    if (!is_plain(real, fd, messages, count))
-        return write_other(real, fd, messages, count);
+    if (!is_plain(tl_real_of(kernel), fd, messages, count))
+        return write_other(kernel, fd, messages, count);
     ssize_t n =
         send(fd, messages->iov->iov_base, messages->iov->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0)
