@@ -192,7 +192,7 @@ static void a_spawn_that_fails_leaves_nothing(struct contract *contract)
     struct tl_kernel *kernel = contract_kernel(contract);
     const char *const argv[] = {"sh", NULL};
     struct tl_spawn spawn = {
-        .program = "twinloop-no-such-program",
+        .program = "/twinloop-no-such-program",
         .argv = argv,
         .fds = {TL_FD_NULL, TL_FD_NULL, TL_FD_NULL},
     };

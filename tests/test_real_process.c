@@ -380,7 +380,7 @@ static void a_child_has_only_its_three_descriptors(void **state)
 static void a_childs_descriptors_are_blocking(void **state)
 {
     struct tl_kernel *kernel = real_kernel();
-    const char *const argv[] = {"twinloop-no-such-program", NULL};
+    const char *const argv[] = {"/twinloop-no-such-program", NULL};
     int out[2], in[2];
 
     (void)state;
