@@ -16,24 +16,37 @@
 #include <twinloop/alloc.h>
 #include <twinloop/value.h>
 
+#include "sim/list.h"
+
 struct tl_agenda_event {
+    union {
+        size_t index;        /* in the heap, of one that is near */
+        struct tl_list link; /* in its slot of the wheel, of one that is far */
+    };
+    uint64_t turn;                               /* among those of one time; 0: not added */
+    tl_time time;                                /* until the horizon: it is near, else far */
     void (*fire)(struct tl_agenda_event *event); /* called once its time has come */
-    size_t slot;                                 /* its place in the heap, from 1; 0: not added */
 };
 
 struct tl_agenda_entry {
     tl_time time;
-    uint64_t turn; /* among those of one time */
+    uint64_t turn;
     struct tl_agenda_event *event;
 };
 
+struct tl_agenda_wheel;
+
 struct tl_agenda {
     const tl_allocator *allocator;
-    struct tl_agenda_entry *entries; /* a 4-ary heap */
-    size_t count;
+    struct tl_agenda_entry *entries; /* a 4-ary heap of those that are near */
+    struct tl_agenda_wheel *wheel;   /* of those that are far; NULL in a small agenda */
+    size_t near;                     /* how many: 0 only in an empty agenda */
+    size_t count;                    /* near and far */
+    size_t near_max;                 /* more, and the horizon may be moved closer */
     size_t capacity;
     size_t reserved; /* events that are initialised */
-    uint64_t turn;   /* the next event's */
+    uint64_t turn;   /* the last event's */
+    tl_time horizon;
 };
 
 void tl_agenda_init(struct tl_agenda *agenda, const tl_allocator *allocator);
@@ -46,7 +59,8 @@ int tl_agenda_event_init(struct tl_agenda *agenda, struct tl_agenda_event *event
 /* Cancels an initialised event and gives its place back; a no-op for a zeroed one. */
 void tl_agenda_event_finish(struct tl_agenda *agenda, struct tl_agenda_event *event);
 
-/* Has the event fire at time, after those already there; one that is added already moves. */
+/* Has the event fire at time, which is not negative, after those already there; one that is added
+ * already moves. */
 void tl_agenda_add(struct tl_agenda *agenda, struct tl_agenda_event *event, tl_time time);
 
 /* A no-op for an event that is not added. */
@@ -54,7 +68,7 @@ void tl_agenda_cancel(struct tl_agenda *agenda, struct tl_agenda_event *event);
 
 static inline bool tl_agenda_added(const struct tl_agenda_event *event)
 {
-    return event->slot != 0;
+    return event->turn != 0;
 }
 
 /* The time of the first event; TL_TIME_NEVER when there is none. */
