@@ -39,12 +39,14 @@ FLAGS.gcc-O0      := -O0 -g
 FLAGS.clang       := -O2 -g
 FLAGS.asan        := $(SANITIZE) -fsanitize=address,undefined
 FLAGS.tsan        := $(SANITIZE) -fsanitize=thread
-FLAGS.fuzz        := $(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined
+FLAGS.fuzz        := $(SANITIZE) -O2 -fsanitize=address
+FLAGS.fuzz-ubsan  := $(SANITIZE) -O2 -fsanitize=address,undefined
 FLAGS.check-gcc   := -O2 -g -Werror
 FLAGS.check-clang := -O2 -g -Werror
 
 CC.clang          = $(CLANG)
 CC.fuzz           = $(CLANG)
+CC.fuzz-ubsan     = $(CLANG)
 CC.check-clang    = $(CLANG)
 
 ifeq ($(FLAGS.$(VARIANT)),)
@@ -211,7 +213,13 @@ $(O)/tests/%: $(O)/obj/tests/%.c.o $(call obj,$(SUPPORT_SRC)) $(O)/libexamples.a
 	$(LINK) -lcmocka $(LDLIBS)
 
 # A fuzz target runs under libFuzzer in its own variant, over given files in every other.
-FUZZ_MAIN   := $(if $(filter fuzz,$(VARIANT)),,$(call obj,fuzz/standalone.c))
+# There, what is fuzzed tells the fuzzer which way it went, and the simulator around it is fast: its
+# own tests are what looks for its mistakes.
+ifneq ($(filter fuzz%,$(VARIANT)),)
+$(call obj,$(MODULE_SRC) $(FUZZER_SRC)): COMPILE += -fsanitize=fuzzer-no-link
+$(call obj,$(filter-out %/fuzz_memory.c,$(SIM_SRC))): COMPILE += -fno-sanitize=all
+endif
+FUZZ_MAIN   := $(if $(filter fuzz%,$(VARIANT)),,$(call obj,fuzz/standalone.c))
 $(call obj,$(FUZZER_SRC)): COMPILE += -I.
 $(O)/fuzz/%: $(O)/obj/fuzz/%.c.o $(call obj,$(FUZZ_COMMON)) $(FUZZ_MAIN) $(O)/libexamples.a \
              $(LIBSIM) $(LIB) $(O)/sources
@@ -264,13 +272,14 @@ check-hashes: scripts/check-hashes ## the same seeds under three compilers: the 
 demo bench traces check-hashes:
 	+@bash scripts/$@
 
-FUZZER       = $(call place,fuzz)/fuzz/$(T:_fuzzer=)_fuzzer
+FUZZ_BUILD  := fuzz$(if $(UBSAN),-ubsan)
+FUZZER       = $(call place,$(FUZZ_BUILD))/fuzz/$(T:_fuzzer=)_fuzzer
 FOUND        = build/fuzz-found/$(T:_fuzzer=)
-fuzz: ## one libFuzzer target for S seconds: T=target S=60; BUG=name plants a bug
+fuzz: ## one libFuzzer target for S seconds: T=target S=60; UBSAN=1; BUG=name plants a bug
 	$(if $(wildcard fuzz/$(T:_fuzzer=)_fuzzer.c),,$(error make fuzz T=target, one of: \
 	  $(patsubst fuzz/%_fuzzer.c,%,$(FUZZER_SRC))))
 	@bash scripts/deps fuzz
-	$(SUB) VARIANT=fuzz $(FUZZER)
+	$(SUB) VARIANT=$(FUZZ_BUILD) $(FUZZER)
 	@mkdir -p $(FOUND)/corpus
 	$(FUZZER) -max_total_time=$(S) -artifact_prefix=$(FOUND)/ \
 	  $(patsubst %,-dict=%,$(wildcard fuzz/dict/$(T:_fuzzer=).dict)) \

@@ -28,11 +28,6 @@ void tl_fuzz_log(const tl_fuzzer *fuzzer, const char *format, ...)
     va_end(args);
 }
 
-static struct tl_endpoint *endpoint_of(const tl_fuzzer *fuzzer, const struct tl_fuzz_client *client)
-{
-    return tl_endpoint_of(tl_fds_get(&fuzzer->clients->process->fds, client->fd));
-}
-
 /* --- Opening and closing ---------------------------------------------------------------------- */
 
 void tl_fuzz_client_open(tl_fuzzer *fuzzer, struct tl_fuzz_client *client)
@@ -45,6 +40,8 @@ void tl_fuzz_client_open(tl_fuzzer *fuzzer, struct tl_fuzz_client *client)
     if (fd < 0)
         return;
     client->fd = fd;
+    fuzzer->open |= 1u << connection->number;
+    client->endpoint = tl_endpoint_of(tl_fds_get(&fuzzer->clients->process->fds, fd));
     connection->reading = true;
     connection->half_closed = connection->ended = false;
     if (size > 0)
@@ -53,9 +50,9 @@ void tl_fuzz_client_open(tl_fuzzer *fuzzer, struct tl_fuzz_client *client)
     connection->reset = r < 0 && r != -EINPROGRESS;
 }
 
-bool tl_fuzz_client_connecting(const tl_fuzzer *fuzzer, const struct tl_fuzz_client *client)
+bool tl_fuzz_client_connecting(const struct tl_fuzz_client *client)
 {
-    return client->fd >= 0 && endpoint_of(fuzzer, client)->state == TL_TCP_SYN_SENT;
+    return client->fd >= 0 && client->endpoint->state == TL_TCP_SYN_SENT;
 }
 
 void tl_fuzz_client_half_close(tl_fuzzer *fuzzer, struct tl_fuzz_client *client)
@@ -74,13 +71,14 @@ void tl_fuzz_client_close(tl_fuzzer *fuzzer, struct tl_fuzz_client *client, bool
     if (client->fd < 0)
         return;
     tl_fuzz_log(fuzzer, "%s %u", reset ? "reset" : "close", client->connection.number);
-    struct tl_endpoint *endpoint = endpoint_of(fuzzer, client);
+    struct tl_endpoint *endpoint = client->endpoint;
     if (reset && endpoint->state != TL_TCP_CLOSED && endpoint->state != TL_TCP_SYN_SENT) {
         tl_endpoint_set_closed(endpoint);
         tl_travel_reset(endpoint);
     }
     (void)kernel->ops->close(kernel, client->fd);
     client->fd = -1;
+    fuzzer->open &= ~(1u << client->connection.number);
     if (fuzzer->target->closed != NULL)
         fuzzer->target->closed(&client->connection);
 }
@@ -108,15 +106,19 @@ void tl_fuzz_client_send(tl_fuzzer *fuzzer, struct tl_fuzz_client *client, const
         client->connection.reset = true;
 }
 
+/* Whether a read would say something. */
+static bool has_news(const struct tl_endpoint *endpoint)
+{
+    return endpoint->unread.bytes > 0 || endpoint->fin_received || endpoint->error != 0 ||
+           endpoint->state == TL_TCP_CLOSED;
+}
+
 void tl_fuzz_client_read(tl_fuzzer *fuzzer, struct tl_fuzz_client *client)
 {
     struct tl_kernel *kernel = &fuzzer->clients->base;
     struct tl_fuzz_connection *connection = &client->connection;
-    const uint32_t news = TL_READABLE | TL_HANGUP | TL_FAULT;
-    while (client->fd >= 0 && connection->reading && !connection->ended) {
-        const struct tl_descriptor *descriptor = &endpoint_of(fuzzer, client)->descriptor;
-        if ((descriptor->ops->readiness(descriptor) & news) == 0)
-            break;
+    while (client->fd >= 0 && connection->reading && !connection->ended &&
+           has_news(client->endpoint)) {
         struct iovec iov = {fuzzer->buffer, sizeof fuzzer->buffer};
         struct tl_message message = {.iov = &iov, .iov_count = 1};
         ssize_t n = kernel->ops->read(kernel, client->fd, &message, 1);
@@ -126,29 +128,4 @@ void tl_fuzz_client_read(tl_fuzzer *fuzzer, struct tl_fuzz_client *client)
         if (n > 0 && fuzzer->target->received != NULL)
             fuzzer->target->received(connection, fuzzer->buffer, (size_t)n);
     }
-}
-
-/* --- Quiet ------------------------------------------------------------------------------------ */
-
-static bool still(const struct tl_descriptor *descriptor)
-{
-    if (descriptor->ops != &tl_endpoint_ops)
-        return true;
-    const struct tl_endpoint *endpoint =
-        tl_listed(descriptor, const struct tl_endpoint, descriptor);
-    const struct tl_endpoint *peer = endpoint->peer;
-    return !tl_agenda_added(&endpoint->arrival) && endpoint->children == 0 &&
-           (peer == NULL || !tl_agenda_added(&peer->arrival));
-}
-
-bool tl_fuzz_quiet(const tl_process *process)
-{
-    for (unsigned word = 0; word < process->fds.capacity / 64; word++)
-        for (uint64_t used = process->fds.used[word]; used != 0; used &= used - 1) {
-            const struct tl_descriptor *descriptor =
-                process->fds.slots[word * 64 + (unsigned)__builtin_ctzll(used)];
-            if (descriptor != NULL && !still(descriptor))
-                return false;
-        }
-    return true;
 }

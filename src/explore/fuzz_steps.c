@@ -11,6 +11,7 @@
 
 #include "core/loop.h"
 #include "explore/fuzz.h"
+#include "sim/endpoint.h"
 
 enum { ESCAPE = 0xff, END = 0xfe, OPERATIONS = 8 };
 
@@ -65,44 +66,72 @@ static void add_turn(tl_fuzzer *fuzzer, tl_time when)
     tl_agenda_add(&fuzzer->world->agenda, &fuzzer->turn, when);
 }
 
-/* After whatever happens next. */
+/* When what happens next has had time to be answered. */
 static void add_turn_soon(tl_fuzzer *fuzzer)
 {
     tl_world *world = fuzzer->world;
     tl_time next = tl_agenda_next(&world->agenda);
-    if (!tl_list_empty(&world->runnable) || next <= world->now || next == TL_TIME_NEVER)
-        next = world->now + 1;
-    add_turn(fuzzer, next);
+    if (!tl_list_empty(&world->runnable) || next == TL_TIME_NEVER)
+        next = world->now;
+    add_turn(fuzzer, next + fuzzer->latency + 1);
 }
 
+/* A handshake and an end of file are on their way as bytes are; a connection that is not accepted
+ * yet waits in its listener. */
 static bool quiet(const tl_fuzzer *fuzzer)
 {
-    return tl_list_empty(&fuzzer->world->runnable) && tl_list_empty(&fuzzer->server->jobs) &&
-           tl_list_empty(&fuzzer->server->done) && tl_fuzz_quiet(fuzzer->clients->process) &&
-           tl_fuzz_quiet(fuzzer->server->process);
+    tl_world *world = fuzzer->world;
+    if (!tl_list_empty(&world->runnable) || !tl_list_empty(&fuzzer->server->jobs) ||
+        !tl_list_empty(&fuzzer->server->done))
+        return false;
+    for (struct tl_list *at = world->sockets.next; at != &world->sockets; at = at->next) {
+        const struct tl_endpoint *endpoint = tl_listed(at, struct tl_endpoint, place);
+        if (tl_agenda_added(&endpoint->arrival) || endpoint->children > 0)
+            return false;
+    }
+    return true;
 }
 
-/* Waits for quiet, from now on. */
-static void settle(tl_fuzzer *fuzzer)
+/* The first client with a connection among those of a set, which it leaves; NULL: there is none. */
+static struct tl_fuzz_client *next_client(tl_fuzzer *fuzzer, unsigned *set)
 {
-    fuzzer->settled_by = fuzzer->world->now + SETTLE_MAX;
-    add_turn_soon(fuzzer);
+    if (*set == 0)
+        return NULL;
+    unsigned number = (unsigned)__builtin_ctz(*set);
+    *set &= *set - 1;
+    return &fuzzer->client[number];
+}
+
+static void read_all(tl_fuzzer *fuzzer)
+{
+    struct tl_fuzz_client *client;
+    for (unsigned set = fuzzer->open; (client = next_client(fuzzer, &set)) != NULL;)
+        tl_fuzz_client_read(fuzzer, client);
 }
 
 /* Whether the wait for quiet is over; if not, it goes on. */
 static bool settled(tl_fuzzer *fuzzer)
 {
-    if (!quiet(fuzzer) && fuzzer->world->now < fuzzer->settled_by) {
+    read_all(fuzzer);
+    bool is_quiet = quiet(fuzzer);
+    if (!is_quiet && fuzzer->world->now < fuzzer->settled_by) {
         add_turn_soon(fuzzer);
         return false;
     }
     fuzzer->settled_by = 0;
-    if (fuzzer->target->quiet == NULL || !quiet(fuzzer))
+    if (fuzzer->target->quiet == NULL || !is_quiet)
         return true;
-    for (unsigned i = 0; i < TL_FUZZ_CONNECTIONS; i++)
-        if (fuzzer->client[i].fd >= 0)
-            fuzzer->target->quiet(&fuzzer->client[i].connection);
+    struct tl_fuzz_client *client;
+    for (unsigned set = fuzzer->open; (client = next_client(fuzzer, &set)) != NULL;)
+        fuzzer->target->quiet(&client->connection);
     return true;
+}
+
+/* Waits for quiet, from now on. Whether it is quiet. */
+static bool settle(tl_fuzzer *fuzzer)
+{
+    fuzzer->settled_by = fuzzer->world->now + SETTLE_MAX;
+    return settled(fuzzer);
 }
 
 /* --- Steps: each returns whether the turn goes on --------------------------------------------- */
@@ -115,8 +144,7 @@ static bool operate(tl_fuzzer *fuzzer, uint8_t byte)
         add_turn(fuzzer, fuzzer->world->now + (TL_MICROSECOND << byte / OPERATIONS));
         return false;
     case SETTLE:
-        settle(fuzzer);
-        return false;
+        return settle(fuzzer);
     case USE:
         fuzzer->current = &fuzzer->client[byte / OPERATIONS % TL_FUZZ_CONNECTIONS];
         break;
@@ -141,7 +169,7 @@ static bool say(tl_fuzzer *fuzzer, const uint8_t *start)
 {
     if (fuzzer->current->fd < 0)
         tl_fuzz_client_open(fuzzer, fuzzer->current);
-    if (tl_fuzz_client_connecting(fuzzer, fuzzer->current)) {
+    if (tl_fuzz_client_connecting(fuzzer->current)) {
         add_turn_soon(fuzzer);
         return false;
     }
@@ -171,11 +199,12 @@ static void stop(tl_fuzzer *fuzzer)
     tl_agenda_add(&fuzzer->world->agenda, &fuzzer->server->timeout, fuzzer->world->now);
 }
 
-static void end_phase(tl_fuzzer *fuzzer)
+/* Whether the next phase is over at once. */
+static bool begin_phase(tl_fuzzer *fuzzer)
 {
     fuzzer->phase++;
-    for (unsigned i = 0; i < TL_FUZZ_CONNECTIONS; i++) {
-        struct tl_fuzz_client *client = &fuzzer->client[i];
+    struct tl_fuzz_client *client;
+    for (unsigned set = fuzzer->open; (client = next_client(fuzzer, &set)) != NULL;) {
         if (fuzzer->phase == TL_FUZZ_CLOSING) {
             tl_fuzz_client_half_close(fuzzer, client);
             client->connection.reading = true;
@@ -183,21 +212,20 @@ static void end_phase(tl_fuzzer *fuzzer)
             tl_fuzz_client_close(fuzzer, client, false);
         }
     }
-    settle(fuzzer);
+    return settle(fuzzer);
 }
 
 void tl_fuzz_turn(struct tl_agenda_event *event)
 {
     tl_fuzzer *fuzzer = tl_listed(event, tl_fuzzer, turn);
-    for (unsigned i = 0; i < TL_FUZZ_CONNECTIONS; i++)
-        tl_fuzz_client_read(fuzzer, &fuzzer->client[i]);
+    read_all(fuzzer);
     if (fuzzer->settled_by > 0 && !settled(fuzzer))
         return;
     while (fuzzer->phase == TL_FUZZ_TALKING && fuzzer->at < fuzzer->end)
         if (!talk(fuzzer))
             return;
-    if (fuzzer->phase == TL_FUZZ_STOPPING)
-        stop(fuzzer);
-    else
-        end_phase(fuzzer);
+    while (fuzzer->phase < TL_FUZZ_STOPPING)
+        if (!begin_phase(fuzzer))
+            return;
+    stop(fuzzer);
 }

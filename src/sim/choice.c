@@ -313,23 +313,17 @@ uint32_t tl_choose_among(tl_world *world, const tl_site *site, const uint64_t *i
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
-int tl_choices_init(struct tl_choices *choices, const struct tl_world_options *options,
-                    const tl_allocator *allocator)
+/* Everything but what is kept between runs. */
+static int set_up(struct tl_choices *choices, const struct tl_world_options *options)
 {
-    *choices = (struct tl_choices){
-        .allocator = allocator,
-        .strategy = options->strategy,
-        .seed = tl_scramble(tl_mix(options->seed, TL_MIX_PHI)),
-        .quiet = options->quiet,
-        .keep = options->keep_choices,
-        .on_choice = options->on_choice,
-        .on_choice_arg = options->on_choice_arg,
-        .bytes = options->bytes,
-        .bytes_left = options->bytes_count,
-    };
-    for (size_t i = 0; i < TL_SIM_SITES_COUNT; i++)
-        if (add_site(choices, tl_sim_sites[i], false) < 0)
-            return -ENOMEM;
+    choices->strategy = options->strategy;
+    choices->seed = tl_scramble(tl_mix(options->seed, TL_MIX_PHI));
+    choices->quiet = options->quiet;
+    choices->keep = options->keep_choices;
+    choices->on_choice = options->on_choice;
+    choices->on_choice_arg = options->on_choice_arg;
+    choices->bytes = options->bytes;
+    choices->bytes_left = options->bytes_count;
     if (options->strategy != TL_STRATEGY_SCRIPT)
         return 0;
     choices->script = options->script;
@@ -337,14 +331,47 @@ int tl_choices_init(struct tl_choices *choices, const struct tl_world_options *o
     return index_script(choices);
 }
 
-void tl_choices_finish(struct tl_choices *choices)
+int tl_choices_init(struct tl_choices *choices, const struct tl_world_options *options,
+                    const tl_allocator *allocator)
 {
-    for (size_t i = TL_SIM_SITES_COUNT; i < choices->sites_count; i++)
-        tl_allocator_free(choices->allocator, choices->sites[i].name);
-    tl_allocator_free(choices->allocator, choices->sites);
-    tl_allocator_free(choices->allocator, choices->draws);
+    *choices = (struct tl_choices){.allocator = allocator};
+    for (size_t i = 0; i < TL_SIM_SITES_COUNT; i++)
+        if (add_site(choices, tl_sim_sites[i], false) < 0)
+            return -ENOMEM;
+    return set_up(choices, options);
+}
+
+/* What one run leaves: sites of its own, the index of its script. */
+static void drop_run(struct tl_choices *choices)
+{
+    while (choices->sites_count > TL_SIM_SITES_COUNT)
+        tl_allocator_free(choices->allocator, choices->sites[--choices->sites_count].name);
     tl_allocator_free(choices->allocator, choices->script_index);
     tl_allocator_free(choices->allocator, choices->script_asked);
+    choices->script_index = NULL;
+    choices->script_asked = NULL;
+}
+
+int tl_choices_reset(struct tl_choices *choices, const struct tl_world_options *options)
+{
+    drop_run(choices);
+    for (size_t i = 0; i < TL_SIM_SITES_COUNT; i++)
+        choices->sites[i].odds = tl_sim_sites[i]->odds;
+    if (choices->draws_count > 0)
+        memset(choices->draws, 0, choices->draws_capacity * sizeof *choices->draws);
+    choices->draws_count = 0;
+    choices->decisions = 0;
+    choices->kept_count = 0;
+    choices->script_count = 0;
+    choices->script_used = 0;
+    return set_up(choices, options);
+}
+
+void tl_choices_finish(struct tl_choices *choices)
+{
+    drop_run(choices);
+    tl_allocator_free(choices->allocator, choices->sites);
+    tl_allocator_free(choices->allocator, choices->draws);
     tl_allocator_free(choices->allocator, choices->kept);
 }
 

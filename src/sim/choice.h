@@ -66,6 +66,9 @@ struct tl_choices {
 
 int tl_choices_init(struct tl_choices *choices, const struct tl_world_options *options,
                     const tl_allocator *allocator);
+
+/* As init, with the memory there is. After a failure it may only be finished. */
+int tl_choices_reset(struct tl_choices *choices, const struct tl_world_options *options);
 void tl_choices_finish(struct tl_choices *choices);
 
 /* tl_choose for the simulator's own sites; *draws is the pair's count, kept by the caller. */

@@ -32,6 +32,7 @@ struct tl_endpoint *tl_endpoint_new(tl_host *host, uint8_t family, uint64_t enti
     endpoint->reset_at = TL_TIME_NEVER;
     tl_list_init(&endpoint->half_open);
     tl_list_init(&endpoint->queue);
+    tl_list_push(&world->sockets, &endpoint->place);
     return endpoint;
 }
 
@@ -39,6 +40,7 @@ static void endpoint_free(struct tl_endpoint *endpoint)
 {
     tl_world *world = tl_endpoint_world(endpoint);
     assert(endpoint->children == 0);
+    tl_list_remove(&endpoint->place);
     tl_agenda_event_finish(&world->agenda, &endpoint->arrival);
     tl_port_release(endpoint);
     tl_segments_drop(&world->segments, &endpoint->flight);
@@ -55,6 +57,12 @@ void tl_endpoint_release(struct tl_endpoint *endpoint)
     endpoint_free(endpoint);
     if (peer != NULL)
         endpoint_free(peer);
+}
+
+void tl_endpoints_drop(tl_world *world)
+{
+    while (!tl_list_empty(&world->sockets))
+        endpoint_free(tl_listed(world->sockets.next, struct tl_endpoint, place));
 }
 
 void tl_endpoint_set_closed(struct tl_endpoint *endpoint)

@@ -71,6 +71,7 @@ enum tl_endpoint_draw {
 
 struct tl_endpoint {
     struct tl_descriptor descriptor; /* its item's id is the entity of all its choices */
+    struct tl_list place;            /* in the world's sockets */
     tl_host *host;
     uint32_t draws[TL_DRAWS];
 
@@ -166,6 +167,9 @@ struct tl_endpoint *tl_endpoint_new(tl_host *host, uint8_t family, uint64_t enti
 
 /* Frees an orphaned end, and its peer, if the peer is orphaned too. */
 void tl_endpoint_release(struct tl_endpoint *endpoint);
+
+/* Frees every socket of a world whose processes are gone. */
+void tl_endpoints_drop(tl_world *world);
 
 /* To state CLOSED: neither half goes on, and a port that the system picked is free again. */
 void tl_endpoint_set_closed(struct tl_endpoint *endpoint);

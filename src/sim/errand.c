@@ -140,10 +140,16 @@ void tl_errands_init(tl_world *world)
     world->runner.thread.context = &world->runner.context;
 }
 
-void tl_errands_finish(tl_world *world)
+void tl_errands_drop(tl_world *world)
 {
     while (!tl_list_empty(&world->errands))
         errand_free(tl_listed(world->errands.next, struct tl_errand, place));
     tl_coro_free(world->runner.coro);
+    world->runner.coro = NULL;
+}
+
+void tl_errands_finish(tl_world *world)
+{
+    tl_errands_drop(world);
     tl_allocator_free(&world->allocator, world->runner.thread.read_buffer);
 }

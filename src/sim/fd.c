@@ -78,3 +78,14 @@ void tl_fds_give_back(struct tl_fds *fds, int fd)
     if ((unsigned)fd / WORD < fds->lowest)
         fds->lowest = (unsigned)fd / WORD;
 }
+
+int tl_fds_first(const struct tl_fds *fds, int fd)
+{
+    unsigned at = (unsigned)fd > FIRST ? (unsigned)fd : FIRST;
+    for (; at < fds->capacity; at = (at / WORD + 1) * WORD) {
+        uint64_t used = fds->used[at / WORD] >> at % WORD;
+        if (used != 0)
+            return (int)at + __builtin_ctzll(used);
+    }
+    return -1;
+}

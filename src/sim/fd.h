@@ -77,6 +77,9 @@ void tl_fds_take(struct tl_fds *fds, int fd, struct tl_descriptor *descriptor);
 
 void tl_fds_give_back(struct tl_fds *fds, int fd);
 
+/* The lowest number in use that is not below fd; -1: there is none. */
+int tl_fds_first(const struct tl_fds *fds, int fd);
+
 /* The object with this number, or NULL. */
 static inline struct tl_descriptor *tl_fds_get(const struct tl_fds *fds, int fd)
 {

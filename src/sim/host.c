@@ -4,6 +4,7 @@
  */
 #include "sim/host.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,6 +95,15 @@ tl_host *tl_world_add_host(tl_world *world, const char *name, const char *addres
     *world->hosts_end = host;
     world->hosts_end = &host->next;
     return host;
+}
+
+void tl_hosts_reset(tl_world *world)
+{
+    for (tl_host *host = world->hosts; host != NULL; host = host->next) {
+        assert(host->ports.count == 0);
+        host->processes_count = 0;
+        host->ports.next_ephemeral = 0;
+    }
 }
 
 void tl_hosts_finish(tl_world *world)

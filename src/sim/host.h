@@ -48,6 +48,8 @@ struct tl_link {
     uint32_t buffer_bytes;
 };
 
+/* As they were when they were added, in a world without processes and sockets. */
+void tl_hosts_reset(tl_world *world);
 void tl_hosts_finish(tl_world *world);
 
 /* The host that a connect from this host to ip reaches, or NULL. */

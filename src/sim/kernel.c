@@ -109,8 +109,8 @@ void tl_sim_kernel_unmake(struct tl_sim_kernel *kernel)
 {
     tl_process *process = kernel->process;
     tl_world *world = process->world;
-    for (unsigned fd = 0; fd < process->fds.capacity; fd++)
-        if (get(kernel, (int)fd) != NULL)
+    for (int fd = tl_fds_first(&process->fds, 0); fd >= 0; fd = tl_fds_first(&process->fds, fd + 1))
+        if (get(kernel, fd) != NULL)
             close_descriptor(kernel, process->fds.slots[fd]);
     for (unsigned signum = 0; signum < TL_SIGNALS; signum++)
         if (process->signals[signum] == kernel)

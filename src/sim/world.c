@@ -8,6 +8,7 @@
 #include "sim/world.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -25,33 +26,41 @@ enum {
 #define GRACE TL_SECOND
 #define STEPS_MAX 1000000
 
+static const struct tl_world_options default_options;
+
 /* --- Life ------------------------------------------------------------------------------------- */
 
-static void set_limits(tl_world *world, const struct tl_world_options *options)
+/* What every run begins with, but the choices. */
+static void set_up(tl_world *world, const struct tl_world_options *options)
 {
+    world->now = 0;
     world->deadline = options->deadline > 0 ? options->deadline : DEADLINE;
     world->grace = options->grace > 0 ? options->grace : GRACE;
+    world->grace_end = 0;
+    world->steps = 0;
     world->steps_max = options->instant_steps_max > 0 ? options->instant_steps_max : STEPS_MAX;
     world->fds_max = options->fds_max > 0 ? options->fds_max : FDS_MAX;
+    world->hash = (struct tl_event_hash){.words = options->words, .log = options->log};
+    world->foreground_ever = false;
+    world->phase = TL_WORLD_BUILT;
+    world->outcome = TL_OUTCOME_HELD;
+    world->decided = false;
+    world->report.len = 0;
+    world->report.messages_count = 0;
+    world->report.text[0] = '\0';
 }
 
 tl_world *tl_world_new(const struct tl_world_options *options)
 {
-    static const struct tl_world_options defaults;
-    if (options == NULL)
-        options = &defaults;
     tl_world *world = tl_alloc(sizeof *world);
     if (world == NULL)
         return NULL;
     memset(world, 0, offsetof(tl_world, report));
-    world->report.len = 0;
-    world->report.messages_count = 0;
-    world->report.text[0] = '\0';
     world->allocator = *tl_get_allocator();
     world->thread = pthread_self();
-    set_limits(world, options);
     tl_agenda_init(&world->agenda, &world->allocator);
     tl_segments_init(&world->segments, &world->allocator);
+    tl_list_init(&world->sockets);
     tl_pool_init(&world->endpoints, &world->allocator, sizeof(struct tl_endpoint),
                  ENDPOINTS_IN_SLAB);
     tl_pool_init(&world->ports, &world->allocator, sizeof(struct tl_port), PORTS_IN_SLAB);
@@ -59,8 +68,9 @@ tl_world *tl_world_new(const struct tl_world_options *options)
     tl_list_init(&world->processes);
     tl_list_init(&world->runnable);
     tl_errands_init(world);
-    world->hash.words = options->words;
-    world->hash.log = options->log;
+    if (options == NULL)
+        options = &default_options;
+    set_up(world, options);
     if (tl_choices_init(&world->choices, options, &world->allocator) < 0) {
         tl_world_free(world);
         return NULL;
@@ -105,6 +115,25 @@ void tl_world_free(tl_world *world)
     tl_agenda_finish(&world->agenda);
     tl_allocator allocator = world->allocator;
     tl_allocator_free(&allocator, world);
+}
+
+int tl_world_reset(tl_world *world, const struct tl_world_options *options)
+{
+    if (world == NULL)
+        return -EINVAL;
+    assert(world->current == NULL && "a world is not reset from within");
+    world->phase = TL_WORLD_OVER;
+    free_processes(world);
+    tl_errands_drop(world);
+    tl_endpoints_drop(world);
+    tl_hosts_reset(world);
+    tl_agenda_finish(&world->agenda); /* it never goes back in time */
+    tl_agenda_init(&world->agenda, &world->allocator);
+    assert(world->alive == 0 && world->foreground == 0 && world->napping == 0);
+    if (options == NULL)
+        options = &default_options;
+    set_up(world, options);
+    return tl_choices_reset(&world->choices, options);
 }
 
 tl_world *tl_world_current(void)

@@ -82,6 +82,7 @@ struct tl_world {
     struct tl_event_hash hash;
 
     struct tl_segments segments;
+    struct tl_list sockets; /* every endpoint */
     struct tl_pool endpoints;
     struct tl_pool ports;
     struct tl_stacks *stacks;
@@ -142,6 +143,9 @@ void tl_errand_fire(struct tl_agenda_event *event);
 tl_world *tl_errand_world(struct tl_context *context);
 
 void tl_errands_init(tl_world *world);
+
+/* Drops every errand, and the stack they ran on. */
+void tl_errands_drop(tl_world *world);
 void tl_errands_finish(tl_world *world);
 
 /* --- Outcomes (report.c) --- */
