@@ -10,10 +10,10 @@
  * stays within the array; entries know their events and events their index, so that cancelling
  * costs no search.
  *
- * The wheel only knows roughly when: a slot is a list in any order. Cut a time into digits of eight
- * bits, the last ten bits aside: the level of an event is the highest digit in which it differs from
- * the horizon, its slot there is the value of that digit. So slots of a lower level are all earlier
- * than those of a higher one, and on one level the lower digit is earlier.
+ * The wheel only knows roughly when: a slot is a list in any order. Cut a time into digits of
+ * eight bits, the last ten bits aside: the level of an event is the highest digit in which it
+ * differs from the horizon, its slot there is the value of that digit. So slots of a lower level
+ * are all earlier than those of a higher one, and on one level the lower digit is earlier.
  *
  * When nothing is near, the horizon advances into the first slot, whose events are inserted anew:
  * into the heap, or on lower levels. An event moves a few times at most, and the heap remains as
