@@ -360,33 +360,6 @@ static void another_thread_wakes_the_loop(struct contract *contract)
     tl_loop_free(diary.loop);
 }
 
-static void threadsafe_on_the_own_thread(void *arg)
-{
-    struct diary *diary = arg;
-    soon(diary, note_a);
-    assert_int_equal(tl_loop_call_soon_threadsafe(diary->loop, note_b, diary, NULL), 0);
-    soon(diary, note_c);
-    soon(diary, note_stop);
-}
-
-static void threadsafe_keeps_its_place(struct contract *contract)
-{
-    struct diary diary = {.loop = contract_loop(contract)};
-    soon(&diary, threadsafe_on_the_own_thread);
-    run(&diary);
-    assert_string_equal(diary.word, "abc.");
-    tl_loop_free(diary.loop);
-}
-
-static void posts_left_at_close(struct contract *contract)
-{
-    struct diary diary = {.loop = contract_loop(contract)};
-    for (int i = 0; i < 100; i++)
-        assert_int_equal(tl_loop_call_soon_threadsafe(diary.loop, note_a, &diary, NULL), 0);
-    tl_loop_free(diary.loop);
-    assert_string_equal(diary.word, "");
-}
-
 /* --- Signals ---------------------------------------------------------------------------------- */
 
 static void raise_it(void *arg)
@@ -474,8 +447,6 @@ static const struct contract_case cases[] = {
     CONTRACT(run_until_complete_stopped),
     CONTRACT(nesting_is_refused),
     CONTRACT_ONLY(another_thread_wakes_the_loop, CONTRACT_REAL | CONTRACT_REPLAY_REAL),
-    CONTRACT(threadsafe_keeps_its_place),
-    CONTRACT(posts_left_at_close),
     CONTRACT_ONLY(signals_become_callbacks, CONTRACT_REAL | CONTRACT_REPLAY_REAL),
     CONTRACT(bad_signal_numbers),
     CONTRACT(close_discards),

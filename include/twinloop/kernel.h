@@ -123,12 +123,27 @@ struct tl_adopted {
 
 /* Something handed over by another thread. Embedded in what the core hands over; the kernel owns it
  * from post until poll has returned its event. The producer is who posted it, for the trace: the
- * thread's name, and how many posts that thread had made before. */
+ * thread's name, and how many posts that thread had made before.
+ *
+ * With data NULL it is a callback: what it does is in the program's memory, so in a replay a thread
+ * of the program has to post it again. Otherwise it is a message of len bytes, all that there is to
+ * know about it: it is recorded by its content, and a replay makes it from the trace. */
 struct tl_post {
     struct tl_post *next;
+    void (*release)(struct tl_post *post); /* by who has it and will not use it; may be NULL */
     char producer[16];
     uint64_t ordinal;
+    const void *data;
+    size_t len;
+    uint32_t kind; /* the message's, as its sender named it */
 };
+
+/* Has whoever made a post take it back. */
+static inline void tl_post_release(struct tl_post *post)
+{
+    if (post->release != NULL)
+        post->release(post);
+}
 
 /* A job for a worker. run(work) is called once, on a thread of the kernel's choosing (the loop's
  * own inside poll, for kernels that have none), with no loop running there. With out NULL the job
@@ -204,7 +219,7 @@ struct tl_kernel_ops {
     const char *name; /* "real", "sim", "record", "replay" */
 
     /* Gives everything back: descriptors still open are closed, work not begun is dropped, posts
-     * are forgotten. The last call. */
+     * that were not handed out are released. The last call: no thread is inside post any more. */
     void (*destroy)(struct tl_kernel *kernel);
 
     /* --- Time and chance --- */

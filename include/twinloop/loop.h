@@ -10,13 +10,15 @@
  * What those callbacks queue runs in the next iteration, after another look at the kernel, so no
  * callback can starve the sockets.
  *
- * A loop is used on the thread that runs it. The only call allowed from other threads is
- * tl_loop_call_soon_threadsafe.
+ * A loop is used on the thread that runs it. The only calls allowed from other threads are
+ * tl_loop_call_soon_threadsafe and tl_loop_post_message.
  */
 #ifndef TWINLOOP_LOOP_H
 #define TWINLOOP_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <twinloop/error.h>
 #include <twinloop/future.h>
 #include <twinloop/handle.h>
@@ -97,8 +99,26 @@ bool tl_loop_get_debug(const tl_loop *loop);
 int tl_loop_call_soon(tl_loop *loop, tl_callback callback, void *arg, tl_handle **ret);
 
 /* Row loop.call_soon_threadsafe. As call_soon, from any thread; wakes the loop. Callbacks of one
- * thread run in the order in which that thread gave them. */
+ * thread run in the order in which that thread gave them; for the thread that made the loop or ran
+ * it last, also among its calls of call_soon. May race with tl_loop_close (TL_ECLOSED, or the
+ * callback is dropped), not with tl_loop_free. */
 int tl_loop_call_soon_threadsafe(tl_loop *loop, tl_callback callback, void *arg, tl_handle **ret);
+
+/* What another thread has to say to a loop in bytes: the receiver of tl_loop_post_message. data is
+ * valid for the call. */
+typedef void (*tl_message_handler)(tl_loop *loop, uint32_t kind, const void *data, size_t len,
+                                   void *arg);
+
+/* Sets who receives this loop's messages; NULL for nobody. On the loop's thread. */
+int tl_loop_set_message_handler(tl_loop *loop, tl_message_handler handler, void *arg);
+
+/* From any thread: has the loop's message handler called with a copy of len bytes, in the order of
+ * call_soon_threadsafe. kind is the program's own, to tell messages apart. A callback handed over
+ * by call_soon_threadsafe lives in the memory of its program, so a replay needs the thread that
+ * made it to make it again; a message is recorded by its content, and a replay delivers it without
+ * any thread: what threads of the replaying program post is dropped. A message that finds no
+ * handler is reported to the exception handler. 0, TL_ECLOSED, -EINVAL, -ENOMEM. */
+int tl_loop_post_message(tl_loop *loop, uint32_t kind, const void *data, size_t len);
 
 /* Row loop.call_later. callback(arg) runs once tl_loop_time has advanced by delay, never earlier. A
  * delay of 0 or less is due at once, but behind what is already queued. -ERANGE beyond the clock's

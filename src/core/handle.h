@@ -18,6 +18,7 @@ struct tl_handle {
     void *arg;
     uint32_t refs;
     bool cancelled;
+    bool posted; /* begins a struct posted (post.c), whose memory it is freed with */
 };
 
 struct tl_timer_handle {
@@ -27,6 +28,9 @@ struct tl_timer_handle {
     uint32_t refs;
     bool cancelled;
 };
+
+/* In memory that tl_free frees. */
+void tl_handle_init(tl_handle *handle, tl_callback callback, void *arg, uint32_t refs);
 
 /* A handle with the loop's reference, and the program's if ret is not NULL. NULL when memory is
  * out. */

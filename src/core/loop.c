@@ -4,8 +4,8 @@
  *
  * Closing comes in two steps. First the loop forgets its kernel, so that whatever user code still
  * runs (a protocol's release) finds a closed loop. Then everything that could act is let go: live
- * objects are abandoned, the queue and the timers are discarded, posts still on their way are
- * fetched and dropped, and the kernel is destroyed, which closes every descriptor.
+ * objects are abandoned, the queue and the timers are discarded, and the kernel is destroyed, which
+ * closes every descriptor and releases what other threads had handed over.
  */
 #include "core/loop.h"
 
@@ -48,6 +48,7 @@ int tl_loop_new(struct tl_kernel *kernel, tl_loop **ret)
         return -ENOMEM;
     }
     loop->kernel = kernel;
+    loop->owner = tl_thread_self();
     tl_ready_queue_init(&loop->ready);
     tl_piece_init(&loop->incoming);
     tl_piece_init(&loop->outgoing);
@@ -119,6 +120,7 @@ static const struct {
     {tl_handle_run, tl_handle_discard},
     {tl_timer_handle_run, tl_timer_handle_discard},
     {tl_done_callback_run, tl_done_callback_discard},
+    {tl_message_run, tl_message_discard},
 };
 
 static void discard(struct tl_ready *ready)
@@ -156,11 +158,12 @@ int tl_loop_close(tl_loop *loop)
         return 0;
     tl_loop_ref(loop);
     tl_signals_close(loop);
-    struct tl_kernel *kernel = tl_posts_close(loop);
+    tl_posts_close(loop);
+    struct tl_kernel *kernel = loop->kernel;
+    loop->kernel = NULL;
     abandon_all(loop);
     discard_queue(&loop->ready);
     discard_timers(&loop->timers);
-    tl_posts_drain(loop, kernel);
     kernel->ops->destroy(kernel);
     tl_loop_unref(loop);
     return 0;

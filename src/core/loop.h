@@ -44,7 +44,12 @@ struct tl_loop {
     tl_exception_handler exception_handler; /* NULL: the default */
     void *exception_arg;
     tl_future *reserve; /* failed with -ENOMEM, for when no future can be made */
-    uint64_t posts;     /* handed over by other threads and not delivered; under the process lock */
+
+    tl_message_handler message_handler; /* NULL: none */
+    void *message_arg;
+    struct tl_thread *owner; /* atomic: who made the loop or ran it last, and may touch its queue */
+    uint32_t posting;        /* atomic: threads that are handing something over, and TL_POSTS_CLOSED
+                              */
 };
 
 void tl_live_add(struct tl_live *live, tl_loop *loop, void (*abandon)(struct tl_live *live));

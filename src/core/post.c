@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * call_soon_threadsafe: a handle with a post in front of it, handed to the kernel.
+ * call_soon_threadsafe and post_message: from any thread to the loop's ready queue.
  *
- * The kernel's post is safe against everything but the kernel going away, so the check that the
- * loop is open and the post are one step under the process's lock, and closing the loop takes the
- * same lock. loop->posts counts what was handed over and not yet delivered: closing fetches that
- * many, for their memory is ours.
+ * What is handed over is one allocation: a post for the kernel's way across, and what takes its
+ * turn in the queue on the other side, a handle or a message.
  *
- * On the loop's own thread, inside a run, the callback simply joins the queue: it keeps its place
- * among that thread's call_soon calls.
+ * A thread that hands something over counts itself in posting while it does. Closing sets a bit
+ * there and waits until nobody is left, so a kernel is never destroyed under a poster; what the
+ * kernel has not handed out by then it releases itself.
+ *
+ * The thread that owns the loop's queue needs no way across: what it hands over joins the queue at
+ * once and keeps its place among its call_soon calls (asyncio: it is one queue). That is the thread
+ * that made the loop, until another one runs it. Both say what they are about before they look at
+ * what the other one says, owner on the one side and posting on the other, so either the poster
+ * sees that it owns the queue no more, or the runner sees the poster and waits.
  */
 #include "core/post.h"
 
@@ -21,28 +26,103 @@
 #include "core/self.h"
 
 struct posted {
+    tl_handle handle; /* first: its memory is this one's */
     struct tl_post post;
-    tl_handle *handle; /* with the loop's reference */
 };
 
-static int hand_over(tl_loop *loop, struct posted *posted)
+struct message {
+    struct tl_post post;
+    struct tl_ready ready; /* runs tl_message_run(this) */
+    tl_loop *loop;         /* set when it is delivered */
+    char data[];
+};
+
+/* --- Who is handing over ---------------------------------------------------------------------- */
+
+/* Whether the loop is open, and will stay so until leave. */
+static bool enter(tl_loop *loop)
+{
+    return (__atomic_fetch_add(&loop->posting, 1, __ATOMIC_SEQ_CST) & TL_POSTS_CLOSED) == 0;
+}
+
+static void leave(tl_loop *loop)
+{
+    (void)__atomic_fetch_sub(&loop->posting, 1, __ATOMIC_RELEASE);
+}
+
+static void await_posters(tl_loop *loop)
 {
     struct tl_context *context = tl_thread_self()->context;
-    context->ops->lock(context);
-    int r = TL_ECLOSED;
-    if (tl_loop_open(loop)) {
-        r = loop->kernel->ops->post(loop->kernel, &posted->post);
-        if (r == 0)
-            loop->posts++;
-    }
-    context->ops->unlock(context);
-    return r;
+    while ((__atomic_load_n(&loop->posting, __ATOMIC_SEQ_CST) & ~TL_POSTS_CLOSED) != 0)
+        context->ops->give_way(context);
+}
+
+/* For a thread that has entered. */
+static bool owns_queue(tl_loop *loop, const struct tl_thread *self)
+{
+    return __atomic_load_n(&loop->owner, __ATOMIC_SEQ_CST) == self;
+}
+
+void tl_posts_own(tl_loop *loop, struct tl_thread *self)
+{
+    if (__atomic_load_n(&loop->owner, __ATOMIC_RELAXED) == self)
+        return;
+    __atomic_store_n(&loop->owner, self, __ATOMIC_SEQ_CST);
+    await_posters(loop);
+}
+
+void tl_posts_close(tl_loop *loop)
+{
+    (void)__atomic_fetch_or(&loop->posting, TL_POSTS_CLOSED, __ATOMIC_SEQ_CST);
+    await_posters(loop);
+}
+
+/* --- Callbacks -------------------------------------------------------------------------------- */
+
+static struct posted *posted_of(struct tl_post *post)
+{
+    return tl_container_of(post, struct posted, post);
+}
+
+static void posted_release(struct tl_post *post)
+{
+    tl_handle_unref(&posted_of(post)->handle);
+}
+
+static struct posted *posted_new(tl_callback callback, void *arg, tl_handle **ret)
+{
+    struct posted *posted = tl_alloc(sizeof *posted);
+    if (posted == NULL)
+        return NULL;
+    tl_handle_init(&posted->handle, callback, arg, ret != NULL ? 2 : 1);
+    posted->handle.posted = true;
+    posted->post = (struct tl_post){.release = posted_release};
+    return posted;
 }
 
 static void name_producer(struct tl_post *post, struct tl_thread *self)
 {
     memcpy(post->producer, self->name, sizeof post->producer);
     post->ordinal = self->posts++;
+}
+
+/* For a thread that has entered. */
+static int hand_over_callback(tl_loop *loop, struct tl_thread *self, tl_callback callback,
+                              void *arg, tl_handle **ret)
+{
+    if (owns_queue(loop, self))
+        return tl_loop_call_soon(loop, callback, arg, ret);
+    struct posted *posted = posted_new(callback, arg, ret);
+    if (posted == NULL)
+        return -ENOMEM;
+    name_producer(&posted->post, self);
+    /* Written first: once it is posted, the loop may run it and free what is not the caller's. */
+    if (ret != NULL)
+        *ret = &posted->handle;
+    int r = loop->kernel->ops->post(loop->kernel, &posted->post);
+    if (r < 0)
+        tl_free(posted);
+    return r;
 }
 
 int tl_loop_call_soon_threadsafe(tl_loop *loop, tl_callback callback, void *arg, tl_handle **ret)
@@ -52,70 +132,109 @@ int tl_loop_call_soon_threadsafe(tl_loop *loop, tl_callback callback, void *arg,
     struct tl_thread *self = tl_thread_self();
     if (self->running == loop)
         return tl_loop_call_soon(loop, callback, arg, ret);
-
-    struct posted *posted = tl_calloc(sizeof *posted);
-    if (posted == NULL)
-        return -ENOMEM;
-    tl_handle *handle = tl_handle_new(callback, arg, ret);
-    posted->handle = handle;
-    int r = -ENOMEM;
-    if (handle != NULL) {
-        name_producer(&posted->post, self);
-        r = hand_over(loop, posted);
-    }
-    if (r < 0) {
-        tl_free(handle);
-        tl_free(posted);
-    }
+    tl_handle *handle;
+    int r = enter(loop)
+                ? hand_over_callback(loop, self, callback, arg, ret != NULL ? &handle : NULL)
+                : TL_ECLOSED;
+    leave(loop);
+    if (r == 0 && ret != NULL)
+        *ret = handle;
     return r;
 }
 
-/* The handle in a post that has arrived, which is then gone. */
-static tl_handle *take_handle(struct tl_post *post)
+/* --- Messages --------------------------------------------------------------------------------- */
+
+static struct message *message_of(struct tl_post *post)
 {
-    struct posted *posted = tl_container_of(post, struct posted, post);
-    tl_handle *handle = posted->handle;
-    tl_free(posted);
-    return handle;
+    return tl_container_of(post, struct message, post);
 }
 
-static void count_delivered(tl_loop *loop)
+static void message_release(struct tl_post *post)
 {
-    struct tl_context *context = tl_thread_self()->context;
-    context->ops->lock(context);
-    loop->posts--;
-    context->ops->unlock(context);
+    tl_free(message_of(post));
 }
+
+struct tl_post *tl_post_new_message(uint32_t kind, const void *data, size_t len)
+{
+    struct message *message =
+        len <= SIZE_MAX - sizeof *message ? tl_alloc(sizeof *message + len) : NULL;
+    if (message == NULL)
+        return NULL;
+    message->post = (struct tl_post){
+        .release = message_release, .data = message->data, .len = len, .kind = kind};
+    tl_ready_init(&message->ready, tl_message_run, message);
+    message->loop = NULL;
+    if (len > 0)
+        memcpy(message->data, data, len);
+    return &message->post;
+}
+
+void tl_message_run(void *arg)
+{
+    struct message *message = arg;
+    tl_loop *loop = message->loop;
+    if (loop->message_handler != NULL)
+        loop->message_handler(loop, message->post.kind, message->data, message->post.len,
+                              loop->message_arg);
+    else
+        tl_loop_report(loop, "A message was posted to a loop that has no message handler", 0, NULL,
+                       NULL);
+    tl_free(message);
+}
+
+void tl_message_discard(void *message)
+{
+    tl_free(message);
+}
+
+int tl_loop_set_message_handler(tl_loop *loop, tl_message_handler handler, void *arg)
+{
+    if (loop == NULL)
+        return -EINVAL;
+    loop->message_handler = handler;
+    loop->message_arg = handler != NULL ? arg : NULL;
+    return 0;
+}
+
+/* For a thread that has entered. */
+static int hand_over_message(tl_loop *loop, struct tl_thread *self, struct tl_post *post)
+{
+    if (owns_queue(loop, self)) {
+        tl_posts_deliver(loop, post);
+        return 0;
+    }
+    memcpy(post->producer, self->name, sizeof post->producer);
+    return loop->kernel->ops->post(loop->kernel, post);
+}
+
+int tl_loop_post_message(tl_loop *loop, uint32_t kind, const void *data, size_t len)
+{
+    if (loop == NULL || (data == NULL && len > 0))
+        return -EINVAL;
+    struct tl_post *post = tl_post_new_message(kind, data, len);
+    if (post == NULL)
+        return -ENOMEM;
+    int r = enter(loop) ? hand_over_message(loop, tl_thread_self(), post) : TL_ECLOSED;
+    leave(loop);
+    if (r < 0)
+        message_release(post);
+    return r;
+}
+
+/* --- On the loop's side ----------------------------------------------------------------------- */
 
 void tl_posts_deliver(tl_loop *loop, struct tl_post *post)
 {
-    count_delivered(loop);
-    tl_loop_queue(loop, &take_handle(post)->ready);
-}
-
-struct tl_kernel *tl_posts_close(tl_loop *loop)
-{
-    struct tl_context *context = tl_thread_self()->context;
-    context->ops->lock(context);
-    struct tl_kernel *kernel = loop->kernel;
-    loop->kernel = NULL;
-    context->ops->unlock(context);
-    return kernel;
-}
-
-void tl_posts_drain(tl_loop *loop, struct tl_kernel *kernel)
-{
-    enum { EVENTS_MAX = 64 };
-    while (loop->posts > 0) {
-        struct tl_event events[EVENTS_MAX];
-        int count = kernel->ops->poll(kernel, 0, events, EVENTS_MAX);
-        if (count <= 0)
-            return;
-        for (int i = 0; i < count; i++) {
-            if (events[i].kind != TL_EVENT_POSTED)
-                continue;
-            count_delivered(loop);
-            tl_handle_unref(take_handle(events[i].token));
-        }
+    if (post->data == NULL) {
+        tl_handle *handle = &posted_of(post)->handle;
+        /* It may have been cancelled on its way, on this thread. */
+        if (handle->cancelled)
+            tl_handle_unref(handle);
+        else
+            tl_loop_queue(loop, &handle->ready);
+        return;
     }
+    struct message *message = message_of(post);
+    message->loop = loop;
+    tl_loop_queue(loop, &message->ready);
 }

@@ -127,6 +127,7 @@ int tl_loop_run_forever(tl_loop *loop)
     if (r < 0)
         return r;
     struct tl_thread *self = tl_thread_self();
+    tl_posts_own(loop, self);
     self->running = loop;
     self->running_pid = loop->kernel->ops->info(loop->kernel, TL_INFO_PID, NULL, NULL, 0);
     loop->running = true;

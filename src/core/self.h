@@ -33,6 +33,9 @@ struct tl_context_ops {
     void (*lock)(struct tl_context *context);
     void (*unlock)(struct tl_context *context);
 
+    /* Lets other threads go on, for one that waits for them to leave a few lines of code. */
+    void (*give_way)(struct tl_context *context);
+
     /* Writes a message where it is seen when no log handler is set. */
     void (*log)(struct tl_context *context, enum tl_log_level level, const char *text);
 };

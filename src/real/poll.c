@@ -7,7 +7,7 @@
  * ended children as epoll lists them; then signals, by number; then posts, the oldest first; then
  * finished jobs, in the order in which they finished. The last three come to light through the
  * eventfd, which is written to when there is something and never read (see real.c), so a poll is
- * one system call.
+ * one system call; posts also without it, while the loop is busy (see post.c).
  */
 #include <errno.h>
 #include <limits.h>
@@ -184,13 +184,30 @@ static __attribute__((noinline)) int poll_pending(struct tl_real *real, struct t
     return made;
 }
 
+/* Says that there will be a wait, unless there is a reason against it. */
+static inline bool fall_asleep(struct tl_real *real)
+{
+    atomic_store(&real->asleep, true);
+    return !tl_real_posts_new(real);
+}
+
 int tl_real_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count)
 {
     struct tl_real *real = tl_real_of(kernel);
 
     if (count <= 0)
         return -EINVAL;
+    if (timeout != 0 && !real->pending && fall_asleep(real)) {
+        int made = poll_once(real, timeout, events, count);
+        atomic_store_explicit(&real->asleep, false, memory_order_relaxed);
+        return made;
+    }
+    atomic_store_explicit(&real->asleep, false, memory_order_relaxed);
+    if (tl_real_posts_new(real)) {
+        tl_real_posts_collect(real);
+        real->pending = true;
+    }
     if (real->pending)
         return poll_pending(real, events, count);
-    return poll_once(real, timeout, events, count);
+    return poll_once(real, 0, events, count);
 }

@@ -2,9 +2,13 @@
 /*
  * Posts: what other threads hand to the loop.
  *
- * Posters push onto a list with one compare-and-swap; whoever finds it empty wakes the loop, so a
- * burst of posts costs one write. poll takes the whole list at once and turns it round, which
- * keeps the order of each thread and of each one relative to what it could know about.
+ * Posters push onto a list with one compare-and-swap. poll takes the whole list at once and turns
+ * it round, which keeps the order of each thread and of each one relative to what it could know
+ * about.
+ *
+ * A poll that is going to wait says so in asleep and then looks at the list once more; a poster
+ * pushes and then looks at asleep, if it found the list empty. So one of the two always sees the
+ * other, a loop that is busy is never written to, and one that sleeps is written to once.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -23,17 +27,13 @@ int tl_real_post(struct tl_kernel *kernel, struct tl_post *post)
 {
     struct tl_real *real = tl_real_of(kernel);
 
-    /* Once the post is on the list, the loop may run it and, as the last thing it waited for,
-     * destroy the kernel; the count keeps it until this thread is out of here. */
-    atomic_fetch_add_explicit(&real->posting, 1, memory_order_relaxed);
     struct tl_post *head = atomic_load_explicit(&real->posted, memory_order_relaxed);
     do {
         post->next = head;
     } while (!atomic_compare_exchange_weak_explicit(&real->posted, &head, post,
-                                                    memory_order_release, memory_order_relaxed));
-    if (head == NULL)
+                                                    memory_order_seq_cst, memory_order_relaxed));
+    if (head == NULL && atomic_load(&real->asleep) && atomic_exchange(&real->asleep, false))
         tl_real_wake(real->wake);
-    atomic_fetch_sub_explicit(&real->posting, 1, memory_order_release);
     return 0;
 }
 
@@ -71,4 +71,14 @@ int tl_real_posts_take(struct tl_real *real, struct tl_event *events, int room)
 bool tl_real_posts_waiting(const struct tl_real *real)
 {
     return real->posts != NULL;
+}
+
+void tl_real_posts_finish(struct tl_real *real)
+{
+    tl_real_posts_collect(real);
+    while (real->posts != NULL) {
+        struct tl_post *post = real->posts;
+        real->posts = post->next;
+        tl_post_release(post);
+    }
 }

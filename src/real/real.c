@@ -9,22 +9,14 @@
 #include "real/real.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 #include <twinloop/real.h>
 #include <unistd.h>
 
 #include "core/alloc.h"
 
-/* A thread whose last post is being handed out may still be on its way out of post. */
-static void await_posters(struct tl_real *real)
-{
-    while (atomic_load_explicit(&real->posting, memory_order_acquire) != 0)
-        sched_yield();
-}
-
 /* A forked child shares the epoll instance with its parent: it must close its descriptors without
- * unregistering them, has no worker threads, and no poster that could be waited for. */
+ * unregistering them, and has no worker threads. */
 static void real_destroy(struct tl_kernel *kernel)
 {
     struct tl_real *real = tl_real_of(kernel);
@@ -32,8 +24,7 @@ static void real_destroy(struct tl_kernel *kernel)
 
     tl_real_signals_finish(real);
     tl_real_jobs_finish(real, forked);
-    if (!forked)
-        await_posters(real);
+    tl_real_posts_finish(real);
     tl_real_children_finish(real);
     tl_real_fds_finish(real);
     close(real->epoll);

@@ -69,7 +69,7 @@ struct tl_real {
     uint64_t signals;               /* bit n - 1: signal n is this kernel's */
 
     _Atomic(struct tl_post *) posted; /* any thread: not collected yet, the newest first */
-    _Atomic unsigned posting;         /* any thread: calls of post that have not returned */
+    _Atomic bool asleep; /* any thread: poll waits, or is about to, and has to be woken */
 
     struct epoll_event batch[TL_REAL_BATCH_MAX];
 };
@@ -122,7 +122,12 @@ void tl_real_wake(int wake);
 
 /* Each takes what fits into events and returns how many that were; waiting says whether there is
  * more. What comes after that wakes the kernel again. */
-void tl_real_posts_collect(struct tl_real *real); /* before the others, when woken */
+void tl_real_posts_collect(struct tl_real *real);                /* before the others */
+static inline bool tl_real_posts_new(const struct tl_real *real) /* that were not collected */
+{
+    return atomic_load_explicit(&real->posted, memory_order_relaxed) != NULL;
+}
+void tl_real_posts_finish(struct tl_real *real);
 int tl_real_posts_take(struct tl_real *real, struct tl_event *events, int room);
 bool tl_real_posts_waiting(const struct tl_real *real);
 

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -66,6 +67,12 @@ static void native_unlock(struct tl_context *context)
     pthread_mutex_unlock(&((struct native_context *)context)->mutex);
 }
 
+static void native_give_way(struct tl_context *context)
+{
+    (void)context;
+    sched_yield();
+}
+
 /* One system call, so that messages of several threads do not mix. */
 static void native_log(struct tl_context *context, enum tl_log_level level, const char *text)
 {
@@ -88,6 +95,7 @@ static const struct tl_context_ops native_ops = {
     .assertion_failed = native_assertion_failed,
     .lock = native_lock,
     .unlock = native_unlock,
+    .give_way = native_give_way,
     .log = native_log,
 };
 

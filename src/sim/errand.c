@@ -53,6 +53,7 @@ static const struct tl_context_ops errand_context_ops = {
     .assertion_failed = assertion_failed,
     .lock = no_lock,
     .unlock = no_lock,
+    .give_way = no_lock,
     .log = log_text,
 };
 

@@ -116,6 +116,7 @@ void tl_sim_kernel_unmake(struct tl_sim_kernel *kernel)
         if (process->signals[signum] == kernel)
             process->signals[signum] = NULL;
     tl_work_drop(kernel);
+    tl_posts_drop(kernel);
     tl_list_remove(&kernel->place);
     tl_agenda_event_finish(&world->agenda, &kernel->timeout);
     tl_allocator_free(&world->allocator, kernel);

@@ -86,6 +86,9 @@ int tl_sim_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token)
 int tl_sim_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count);
 int tl_sim_post(struct tl_kernel *kernel, struct tl_post *post);
 
+/* Releases what was posted and not handed out. */
+void tl_posts_drop(struct tl_sim_kernel *kernel);
+
 /* --- Jobs (work.c) --- */
 
 int tl_sim_work(struct tl_kernel *kernel, struct tl_work *work);

@@ -13,6 +13,7 @@
  * polls without rest end the run all the same.
  */
 #include "sim/kernel.h"
+#include "sim/mix.h"
 
 #include <errno.h>
 
@@ -115,7 +116,8 @@ static int emit_posts(struct tl_sim_kernel *kernel, struct tl_event *events, int
         kernel->posts_head = post->next;
         if (post->next == NULL)
             kernel->posts_tail = NULL;
-        tl_sim_note(kernel, TL_KIND_POSTED, 0, (int64_t)post->ordinal, 0, 0);
+        tl_sim_note(kernel, TL_KIND_POSTED, 0, (int64_t)post->ordinal, post->kind,
+                    post->data != NULL ? tl_mix_bytes(post->data, post->len) : 0);
         events[n++] = (struct tl_event){.token = post, .kind = TL_EVENT_POSTED};
     }
     return n;
@@ -303,4 +305,14 @@ int tl_sim_post(struct tl_kernel *kernel, struct tl_post *post)
     tl_sim_note(self, TL_KIND_POST, 0, 0, post->ordinal, 0);
     tl_ready_touch(self, &self->posts);
     return 0;
+}
+
+void tl_posts_drop(struct tl_sim_kernel *kernel)
+{
+    while (kernel->posts_head != NULL) {
+        struct tl_post *post = kernel->posts_head;
+        kernel->posts_head = post->next;
+        tl_post_release(post);
+    }
+    kernel->posts_tail = NULL;
 }

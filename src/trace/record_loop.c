@@ -38,13 +38,23 @@ tl_time tl_record_wall(struct tl_kernel *kernel)
 
 /* --- Events --- */
 
-static void record_posted(struct tl_recorder *recorder, const struct tl_post *post)
+static void record_callback(struct tl_recorder *recorder, const struct tl_post *post)
 {
     tl_recorder_put(recorder, &(struct tl_trace_event){
                                   .kind = TL_TRACE_POSTED,
                                   .arg = {(int64_t)post->ordinal},
                                   .blob = (const uint8_t *)post->producer,
                                   .blob_len = strnlen(post->producer, sizeof post->producer),
+                              });
+}
+
+static void record_message(struct tl_recorder *recorder, const struct tl_post *post)
+{
+    tl_recorder_put(recorder, &(struct tl_trace_event){
+                                  .kind = TL_TRACE_MESSAGE,
+                                  .arg = {post->kind},
+                                  .blob = post->data,
+                                  .blob_len = post->len,
                               });
 }
 
@@ -118,7 +128,10 @@ static __attribute__((noinline)) void record_event(struct tl_recorder *recorder,
 {
     switch (event->kind) {
     case TL_EVENT_POSTED:
-        record_posted(recorder, event->token);
+        if (((const struct tl_post *)event->token)->data != NULL)
+            record_message(recorder, event->token);
+        else
+            record_callback(recorder, event->token);
         break;
     case TL_EVENT_WORK:
         record_worked(recorder, event->token);

@@ -245,10 +245,21 @@ static tl_time replay_wall(struct tl_kernel *kernel)
 
 /* --- Making and destroying --- */
 
+/* What the program's threads posted and the trace did not ask for. */
+static void release_posts(struct tl_replay *replay)
+{
+    while (replay->posts != NULL) {
+        struct tl_post *post = replay->posts;
+        replay->posts = post->next;
+        tl_post_release(post);
+    }
+}
+
 static void free_replay(struct tl_replay *replay)
 {
     tl_allocator allocator = replay->allocator;
 
+    release_posts(replay);
     tl_trace_cursor_finish(&replay->cursor);
     tl_trace_objects_finish(&replay->fds);
     tl_trace_objects_finish(&replay->children);
@@ -264,7 +275,9 @@ static void replay_destroy(struct tl_kernel *kernel)
 {
     struct tl_replay *replay = tl_replay_of(kernel);
 
-    if (tl_replay_match_end(replay) == 0)
+    const struct tl_trace_event asked = {.kind = TL_TRACE_DESTROY};
+
+    if (tl_replay_match(replay, &asked) == 0)
         tl_trace_reader_note(replay->reader, replay->index, TL_REPLAY_COMPLETE, NULL);
     tl_replay_close_adopted(replay);
     free_replay(replay);

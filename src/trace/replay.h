@@ -134,10 +134,6 @@ int tl_replay_watch(struct tl_kernel *kernel, int fd, unsigned events, void *tok
 int tl_replay_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count);
 int tl_replay_post(struct tl_kernel *kernel, struct tl_post *post);
 
-/* Takes the end of the stream, as destroy does. The loop's last looks for posts, right before it,
- * may be missing: other threads may be later than in the recording. */
-int tl_replay_match_end(struct tl_replay *replay);
-
 int64_t tl_replay_spawn(struct tl_kernel *kernel, const struct tl_spawn *spawn);
 int tl_replay_kill(struct tl_kernel *kernel, int64_t pid, int signum);
 int tl_replay_signal(struct tl_kernel *kernel, int signum, bool enable);

@@ -5,14 +5,15 @@
  * What poll answers is in the trace: the poll itself with the number of its events, then the
  * events. A descriptor's readiness, a signal, a child's end are simply told. A job without a
  * declared result is run when its end is due, on this thread and outside the loop. Where the trace
- * has a post, the program's own thread has to make it again, and is waited for: how long threads
- * take is the one thing that a replay cannot know.
+ * has a callback's post, the program's own thread has to make it again, and is waited for: how long
+ * threads take is the one thing that a replay cannot know. A message is made from the trace.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "core/alloc.h"
+#include "core/post.h"
 #include "core/self.h"
 #include "trace/replay.h"
 
@@ -38,6 +39,10 @@ int tl_replay_post(struct tl_kernel *kernel, struct tl_post *post)
 {
     struct tl_replay *replay = tl_replay_of(kernel);
 
+    if (post->data != NULL) { /* the trace has it */
+        tl_post_release(post);
+        return 0;
+    }
     pthread_mutex_lock(&replay->mutex);
     post->next = NULL;
     *replay->posts_tail = post;
@@ -119,6 +124,18 @@ static int give_post(struct tl_replay *replay, struct tl_event *ret)
 
     if (post == NULL)
         return tl_replay_diverge(replay, NULL, "no thread of the program has posted this");
+    *ret = (struct tl_event){.token = post, .kind = TL_EVENT_POSTED};
+    return 0;
+}
+
+static int give_message(struct tl_replay *replay, struct tl_event *ret)
+{
+    const struct tl_trace_event *event = &replay->item;
+    struct tl_post *post =
+        tl_post_new_message((uint32_t)event->arg[0], event->blob, event->blob_len);
+
+    if (post == NULL)
+        return -ENOMEM;
     *ret = (struct tl_event){.token = post, .kind = TL_EVENT_POSTED};
     return 0;
 }
@@ -217,6 +234,9 @@ static int give(struct tl_replay *replay, struct tl_event *ret)
     case TL_TRACE_POSTED:
         r = give_post(replay, ret);
         break;
+    case TL_TRACE_MESSAGE:
+        r = give_message(replay, ret);
+        break;
     case TL_TRACE_WORKED:
         r = give_work(replay, ret);
         break;
@@ -239,46 +259,12 @@ static int give(struct tl_replay *replay, struct tl_event *ret)
 
 /* --- Poll --- */
 
-/* A loop that is being closed looks for posts until it has all that were made. In the recording it
- * may have met fewer of them. */
-static int give_late_posts(struct tl_replay *replay, struct tl_event *events, int count)
+/* Nobody will see these events. */
+static void take_back(struct tl_event *events, int count)
 {
-    int given = 0;
-
-    pthread_mutex_lock(&replay->mutex);
-    while (given < count && replay->posts != NULL) {
-        struct tl_post *post = replay->posts;
-        replay->posts = post->next;
-        if (post->next == NULL)
-            replay->posts_tail = &replay->posts;
-        events[given++] = (struct tl_event){.token = post, .kind = TL_EVENT_POSTED};
-    }
-    pthread_mutex_unlock(&replay->mutex);
-    return given;
-}
-
-/* In the recording it may also have met more. */
-int tl_replay_match_end(struct tl_replay *replay)
-{
-    struct tl_trace_event asked = {.kind = TL_TRACE_DESTROY};
-    struct tl_trace_event first = {0};
-
-    for (bool skipped = false; tl_replay_peek(replay) == 0; skipped = true) {
-        const struct tl_trace_event *event = &replay->item;
-        bool look = event->kind == TL_TRACE_POLL && event->arg[0] == 0;
-        if (!skipped)
-            first = *event;
-        if (event->kind == TL_TRACE_DESTROY) {
-            tl_replay_take(replay);
-            return 0;
-        }
-        if (!look && !(skipped && event->kind >= TL_TRACE_FD)) {
-            replay->item = first; /* a poll, or the event at hand */
-            return tl_replay_diverge(replay, &asked, "another operation");
-        }
-        tl_replay_take(replay);
-    }
-    return replay->fate;
+    for (int i = 0; i < count; i++)
+        if (events[i].kind == TL_EVENT_POSTED)
+            tl_post_release(events[i].token);
 }
 
 int tl_replay_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count)
@@ -286,19 +272,17 @@ int tl_replay_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *e
     struct tl_replay *replay = tl_replay_of(kernel);
     struct tl_trace_event asked = {.kind = TL_TRACE_POLL, .arg = {timeout}};
 
-    int r = tl_replay_peek(replay);
-    if (r == 0 && replay->item.kind == TL_TRACE_DESTROY && timeout == 0) {
-        int late = give_late_posts(replay, events, count);
-        if (late > 0)
-            return late;
-    }
     int64_t n = tl_replay_result_of(replay, &asked);
     if (n > count)
         return tl_replay_diverge(replay, &asked, "more events than there is room for");
     for (int i = 0; i < n; i++) {
-        r = give(replay, &events[i]);
-        if (r < 0)
-            return i > 0 && r == TL_EOUTOFREACH ? i : r;
+        int r = give(replay, &events[i]);
+        if (r < 0 && i > 0 && r == TL_EOUTOFREACH)
+            return i;
+        if (r < 0) {
+            take_back(events, i);
+            return r;
+        }
     }
     return (int)n;
 }

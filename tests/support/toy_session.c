@@ -25,6 +25,7 @@ struct session {
     int listener, stream, accepted, datagram, pipe[2], file, adopted;
     int tokens[8]; /* only their addresses are of use */
     struct tl_post post;
+    struct tl_post message;
     struct tl_work pure, declared, cancelled;
     uint8_t result[32];
     struct tl_query query, lost;
@@ -335,6 +336,19 @@ static void step_requests(struct session *session)
     strcpy(session->post.producer, "worker-1");
     session->post.ordinal = 77;
     said(session, "post", ASK(session, post, &session->post));
+    strcpy(session->message.producer, "worker-2");
+    session->message.data = "a message";
+    session->message.len = session->deviates ? 1 : 9;
+    session->message.kind = 7;
+    said(session, "post", ASK(session, post, &session->message));
+}
+
+/* Another one in a replay, which makes it itself. */
+static void say_message(struct session *session, struct tl_post *post)
+{
+    say(session, "message %u '%.*s'\n", (unsigned)post->kind, (int)post->len,
+        (const char *)post->data);
+    tl_post_release(post);
 }
 
 static void say_event(struct session *session, const struct tl_event *event)
@@ -358,8 +372,13 @@ static void step_events(struct session *session)
     int n = ASK(session, poll, session->deviates ? -1 : 0, events, 16);
 
     say(session, "poll %s\n", tl_err_name(n));
-    for (int i = 0; i < n; i++)
-        say_event(session, &events[i]);
+    for (int i = 0; i < n; i++) {
+        struct tl_post *post = events[i].token;
+        if (events[i].kind == TL_EVENT_POSTED && post->data != NULL)
+            say_message(session, post);
+        else
+            say_event(session, &events[i]);
+    }
     say_bytes(session, "result", session->result, sizeof session->result);
     for (size_t i = 0; i < session->query.addrs_count; i++)
         say_addr(session, "resolved", &session->query.addrs[i]);
@@ -416,10 +435,11 @@ void session_run(struct tl_kernel *kernel, const struct session_options *options
                  struct transcript *transcript)
 {
     static const struct session_options none = {0};
-    struct session session = {.kernel = kernel, .transcript = transcript};
+    static struct session session; /* the kernel has its posts until it is destroyed */
 
     if (options == NULL)
         options = &none;
+    session = (struct session){.kernel = kernel, .transcript = transcript};
     transcript->len = 0;
     transcript->text[0] = '\0';
     for (int i = 0; i < session_steps(); i++) {
