@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 #include "core/alloc.h"
 #include "real/real.h"
 
@@ -261,7 +262,7 @@ int tl_real_retire(struct tl_kernel *kernel, struct tl_workers *described)
         link = &(*link)->next;
     *link = pool->next;
     described->owner = NULL;
-    pool_free(pool, false);
+    pool_free(pool, getpid() != real->pid);
     return 0;
 }
 
