@@ -76,7 +76,6 @@ static int look_around(void *arg, tl_value *ret)
 
     desk->found = tl_get_running_loop() != NULL;
     desk->found += tl_get_event_loop(&loop) != TL_ENOLOOP;
-    desk->found += tl_loop_run_forever(desk->loop) != -EALREADY;
     (void)ret;
     return 0;
 }
