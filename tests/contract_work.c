@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -289,37 +290,71 @@ static void a_called_off_job_keeps_nobody_busy(struct contract *contract)
 
 /* --- Posts --- */
 
+/* The event is of a job of which every post has come, or the next post of one. Whether it was a
+ * job's end. */
+static bool expect_in_order(struct scene *scene, const struct tl_event *event)
+{
+    if (event->kind == TL_EVENT_WORK) {
+        const struct job *job = job_of(event->token);
+        assert_int_equal(job->posts_arrived, job->posts_count);
+        return true;
+    }
+    assert_int_equal(event->kind, TL_EVENT_POSTED);
+    struct tl_post *post = event->token;
+    unsigned number;
+    assert_int_equal(sscanf(post->producer, "job %u", &number), 1);
+    struct job *job = &scene->jobs[number];
+    assert_ptr_equal(post, &job->posts[job->posts_arrived]);
+    assert_int_equal(post->ordinal, job->posts_arrived);
+    job->posts_arrived++;
+    return false;
+}
+
+static void give_poster(struct scene *scene, unsigned number, unsigned posts_count)
+{
+    struct job *job = &scene->jobs[number];
+    *job = (struct job){.scene = scene,
+                        .posts_count = posts_count,
+                        .work = {.run = post_all, .workers = &scene->workers}};
+    snprintf(job->work.name, sizeof job->work.name, "job %u", number);
+    assert_int_equal(scene->kernel->ops->work(scene->kernel, &job->work), 0);
+}
+
 static void what_a_job_posts_comes_before_its_end(struct contract *contract)
 {
     struct scene scene;
-    enum { JOBS = 12 };
     unsigned ended = 0;
 
     open_scene(&scene, contract, 4);
-    for (unsigned i = 0; i < JOBS; i++) {
-        struct job *job = &scene.jobs[i];
-        *job = (struct job){.scene = &scene,
-                            .posts_count = i % 4,
-                            .work = {.run = post_all, .workers = &scene.workers}};
-        snprintf(job->work.name, sizeof job->work.name, "job %u", i);
-        assert_int_equal(scene.kernel->ops->work(scene.kernel, &job->work), 0);
-    }
-    while (ended < JOBS) {
+    tl_thread_self()->posts = 1000; /* of the loop's own thread: not the jobs' */
+    for (unsigned i = 0; i < JOBS_MAX; i++)
+        give_poster(&scene, i, i % 4);
+    while (ended < JOBS_MAX) {
         struct tl_event event = seam_event(scene.kernel);
-        if (event.kind == TL_EVENT_WORK) {
-            struct job *job = job_of(event.token);
-            assert_int_equal(job->posts_arrived, job->posts_count);
-            ended++;
-            continue;
+        ended += expect_in_order(&scene, &event);
+    }
+    assert_int_equal(tl_thread_self()->posts, 1000);
+    close_scene(&scene);
+}
+
+/* Again and again, for the moment between a worker's post and the end of its job is short. */
+static void however_close_they_are(struct contract *contract)
+{
+    enum { ROUNDS = 200, EVENTS = 8 };
+    struct scene scene;
+
+    open_scene(&scene, contract, 4);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        unsigned ended = 0;
+        for (unsigned i = 0; i < JOBS_MAX; i++)
+            give_poster(&scene, i, 1);
+        while (ended < JOBS_MAX) {
+            struct tl_event events[EVENTS];
+            int n = scene.kernel->ops->poll(scene.kernel, -1, events, EVENTS);
+            assert_true(n >= 0);
+            for (int i = 0; i < n; i++)
+                ended += expect_in_order(&scene, &events[i]);
         }
-        assert_int_equal(event.kind, TL_EVENT_POSTED);
-        struct tl_post *post = event.token;
-        unsigned number;
-        assert_int_equal(sscanf(post->producer, "job %u", &number), 1);
-        struct job *job = &scene.jobs[number];
-        assert_ptr_equal(post, &job->posts[job->posts_arrived]);
-        assert_int_equal(post->ordinal, job->posts_arrived);
-        job->posts_arrived++;
     }
     close_scene(&scene);
 }
@@ -393,6 +428,7 @@ int main(int argc, char **argv)
         CONTRACT(retired_workers_end_and_may_come_again),
         CONTRACT(a_called_off_job_keeps_nobody_busy),
         CONTRACT(what_a_job_posts_comes_before_its_end),
+        CONTRACT_ONLY(however_close_they_are, CONTRACT_REAL),
         CONTRACT(a_job_with_an_out_buffer_posts_too),
         CONTRACT(destroying_waits_for_what_runs_and_drops_the_rest),
     };

@@ -18,7 +18,6 @@ void tl_work_run(struct tl_work *work)
     struct tl_thread outside = *self;
     self->running = NULL;
     self->current = NULL;
-    self->current_was_set = false;
     self->is_main = false;
     if (work->name[0] != '\0') {
         memcpy(self->name, work->name, sizeof self->name);
