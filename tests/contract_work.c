@@ -340,7 +340,7 @@ static void what_a_job_posts_comes_before_its_end(struct contract *contract)
 /* Again and again, for the moment between a worker's post and the end of its job is short. */
 static void however_close_they_are(struct contract *contract)
 {
-    enum { ROUNDS = 200, EVENTS = 8 };
+    enum { ROUNDS = 1000, EVENTS = 64 };
     struct scene scene;
 
     open_scene(&scene, contract, 4);

@@ -7,12 +7,14 @@
  * running, whose memory is the program's, and drops those that are not. A thread has every signal
  * blocked, so signals go to the program's own threads, and no loop.
  *
- * The loop's thread alone makes pools and starts and ends threads; what the workers see is guarded
- * by one mutex. Finished jobs are collected before posts and handed out after them: so what a job
- * has posted comes before its own event.
+ * The loop's thread alone makes pools and starts and ends threads. Jobs go to the workers through
+ * queues guarded by one mutex and come back as posts do (post.c): each pushes its own, and whoever
+ * finds none there wakes the loop. Finished jobs are collected before posts and handed out after
+ * them: so what a job has posted comes before its own event.
  */
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 #include "core/alloc.h"
@@ -44,8 +46,9 @@ struct pool {
     pthread_cond_t changed; /* with the mutex: the queue, or stopping */
     struct job_list queue;  /* not begun */
     unsigned queued;        /* length of queue */
-    unsigned idle;          /* threads that wait for a job */
+    unsigned waiting;       /* threads that sleep until there is a job */
     bool stopping;
+    _Atomic unsigned running; /* jobs whose ends have not been made known */
 };
 
 struct tl_real_jobs {
@@ -55,7 +58,7 @@ struct tl_real_jobs {
     struct job_list collected; /* run; to be handed out next */
 
     pthread_mutex_t mutex;
-    struct job_list finished; /* run, and not collected */
+    _Atomic(struct tl_request *) finished; /* run, and not collected; the newest first */
 };
 
 /* --- Lists --- */
@@ -99,27 +102,30 @@ static struct tl_request *job_list_pop(struct job_list *list)
 static struct tl_work *next_job(struct pool *pool)
 {
     while (pool->queue.first == NULL && !pool->stopping) {
-        pool->idle++;
+        pool->waiting++;
         pthread_cond_wait(&pool->changed, &pool->all->mutex);
-        pool->idle--;
+        pool->waiting--;
     }
     if (pool->stopping)
         return NULL;
     pool->queued--;
+    atomic_fetch_add_explicit(&pool->running, 1, memory_order_relaxed);
     return (struct tl_work *)job_list_pop(&pool->queue);
 }
 
-/* With the mutex held. */
-static void finish(struct tl_real_jobs *all, struct tl_work *work)
+/* Without the mutex, which the loop may want as soon as it is awake. The worker is free before the
+ * loop can know of it, so a job that follows goes to it and not to a new thread. */
+static void finish(struct pool *pool, struct tl_work *work)
 {
-    struct job_list *list = &all->finished;
-    bool first = list->first == NULL;
+    struct tl_real_jobs *all = pool->all;
 
-    /* Not by job_list_push: it cannot be called off any more, and so has no link. */
-    work->request.next = NULL;
-    *list->tail = &work->request;
-    list->tail = &work->request.next;
-    if (first)
+    atomic_fetch_sub_explicit(&pool->running, 1, memory_order_relaxed);
+    struct tl_request *head = atomic_load_explicit(&all->finished, memory_order_relaxed);
+    do {
+        work->request.next = head;
+    } while (!atomic_compare_exchange_weak_explicit(&all->finished, &head, &work->request,
+                                                    memory_order_release, memory_order_relaxed));
+    if (head == NULL)
         tl_real_wake(all->wake);
 }
 
@@ -134,8 +140,8 @@ static void *worker_main(void *arg)
     while ((work = next_job(pool)) != NULL) {
         pthread_mutex_unlock(&all->mutex);
         tl_work_run(work);
+        finish(pool, work);
         pthread_mutex_lock(&all->mutex);
-        finish(all, work);
     }
     pthread_mutex_unlock(&all->mutex);
     return NULL;
@@ -230,7 +236,6 @@ static struct pool *pool_for(struct tl_real *real, struct tl_workers *described)
         if (all == NULL)
             return NULL;
         pthread_mutex_init(&all->mutex, NULL);
-        job_list_init(&all->finished);
         job_list_init(&all->collected);
         all->wake = real->wake;
         real->jobs = all;
@@ -268,38 +273,46 @@ int tl_real_retire(struct tl_kernel *kernel, struct tl_workers *described)
 
 /* --- Jobs --- */
 
-int tl_real_work(struct tl_kernel *kernel, struct tl_work *work)
-{
-    struct pool *pool = pool_for(tl_real_of(kernel), work->workers);
-    int r;
-
-    if (pool == NULL)
-        return -ENOMEM;
-    pthread_mutex_lock(&pool->all->mutex);
-    bool wanted = pool->queued >= pool->idle && pool->workers_count < pool->workers_max;
-    pthread_mutex_unlock(&pool->all->mutex);
-    if (wanted) {
-        r = start_worker(pool);
-        /* With a thread there already, the job only has to wait for it. */
-        if (r < 0 && pool->workers_count == 0)
-            return r;
-    }
-    pool->jobs++;
-    work->request.owner = pool;
-    pthread_mutex_lock(&pool->all->mutex);
-    job_list_push(&pool->queue, &work->request);
-    pool->queued++;
-    pthread_cond_signal(&pool->changed);
-    pthread_mutex_unlock(&pool->all->mutex);
-    return 0;
-}
-
 static void forget(struct tl_request *request)
 {
     struct pool *pool = request->owner;
 
     pool->jobs--;
     request->owner = NULL;
+}
+
+/* Puts a job into its pool's queue: whether that wants one more worker. */
+static bool enqueue(struct pool *pool, struct tl_work *work)
+{
+    pool->jobs++;
+    work->request.owner = pool;
+    pthread_mutex_lock(&pool->all->mutex);
+    job_list_push(&pool->queue, &work->request);
+    pool->queued++;
+    unsigned running = atomic_load_explicit(&pool->running, memory_order_relaxed);
+    bool busy = pool->queued + running > pool->workers_count;
+    if (pool->waiting > 0)
+        pthread_cond_signal(&pool->changed);
+    pthread_mutex_unlock(&pool->all->mutex);
+    return busy && pool->workers_count < pool->workers_max;
+}
+
+int tl_real_work(struct tl_kernel *kernel, struct tl_work *work)
+{
+    struct pool *pool = pool_for(tl_real_of(kernel), work->workers);
+
+    if (pool == NULL)
+        return -ENOMEM;
+    if (!enqueue(pool, work))
+        return 0;
+    int r = start_worker(pool);
+    /* With a thread there already, the job only has to wait for it. */
+    if (r == 0 || pool->workers_count > 0)
+        return 0;
+    job_list_remove(&pool->queue, &work->request);
+    pool->queued--;
+    forget(&work->request);
+    return r;
 }
 
 int tl_real_cancel(struct tl_kernel *kernel, struct tl_request *request)
@@ -329,13 +342,19 @@ void tl_real_jobs_collect(struct tl_real *real)
 
     if (all == NULL)
         return;
-    pthread_mutex_lock(&all->mutex);
-    if (all->finished.first != NULL) {
-        *all->collected.tail = all->finished.first;
-        all->collected.tail = all->finished.tail;
-        job_list_init(&all->finished);
+    struct tl_request *newest =
+        atomic_exchange_explicit(&all->finished, NULL, memory_order_acquire);
+    struct tl_request *oldest = NULL;
+    struct tl_request **tail = newest != NULL ? &newest->next : all->collected.tail;
+
+    while (newest != NULL) {
+        struct tl_request *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
     }
-    pthread_mutex_unlock(&all->mutex);
+    *all->collected.tail = oldest;
+    all->collected.tail = tail;
 }
 
 int tl_real_jobs_take(struct tl_real *real, struct tl_event *events, int room)
