@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -340,6 +341,82 @@ static void an_abandoned_future_leaves_the_job_alone(struct contract *contract)
     desk_close(&desk);
 }
 
+/* --- All at once --- */
+
+enum { STORM = 90 };
+
+struct storm {
+    struct desk *desk;
+    struct drop {
+        struct storm *storm;
+        tl_future *future;
+        bool ran;
+        int posted;
+        int released;
+    } drops[STORM];
+    int ran;
+    int released;
+};
+
+static void drop_posted(void *arg)
+{
+    ((struct drop *)arg)->posted++;
+}
+
+static int fall(void *arg, tl_value *ret)
+{
+    struct drop *drop = arg;
+
+    drop->ran = true;
+    (void)ret;
+    return tl_loop_call_soon_threadsafe(drop->storm->desk->loop, drop_posted, drop, NULL);
+}
+
+/* Cancels one that was given much later. */
+static void drop_released(void *arg)
+{
+    struct drop *drop = arg;
+    struct storm *storm = drop->storm;
+    ptrdiff_t later = drop - storm->drops + 40;
+
+    assert_int_equal(drop->released++, 0);
+    assert_int_equal(drop->posted, drop->ran);
+    storm->ran += drop->ran;
+    if (later < STORM)
+        (void)tl_future_cancel(storm->drops[later].future);
+    if (++storm->released == STORM)
+        tl_loop_stop(storm->desk->loop);
+}
+
+/* Which of them run is chance; a replay repeats it. */
+static void a_storm_of_jobs_and_cancels(struct contract *contract)
+{
+    static int recorded;
+    tl_executor *executor = tl_thread_pool_executor_new(3, NULL);
+    struct storm storm = {.released = 0};
+    struct desk desk;
+
+    desk_open(&desk, contract);
+    storm.desk = &desk;
+    for (int i = 0; i < STORM; i++) {
+        struct drop *drop = &storm.drops[i];
+        const tl_job job = {.fn = fall, .arg = drop, .release = drop_released};
+        drop->storm = &storm;
+        drop->future = tl_loop_run_job(desk.loop, i % 4 == 0 ? NULL : executor, &job);
+        if (i % 3 == 1)
+            assert_true(tl_future_cancel(drop->future));
+    }
+    assert_int_equal(tl_loop_run_forever(desk.loop), 0);
+    assert_true(storm.ran >= STORM / 3);
+    if (contract->reader != NULL)
+        assert_int_equal(storm.ran, recorded);
+    recorded = storm.ran;
+    for (int i = 0; i < STORM; i++)
+        tl_future_unref(storm.drops[i].future);
+    tl_executor_unref(executor);
+    desk_close(&desk);
+}
+
 int main(int argc, char **argv)
 {
     static const struct contract_case cases[] = {
@@ -359,6 +436,7 @@ int main(int argc, char **argv)
         CONTRACT(cancelled_once_its_end_is_queued),
         CONTRACT(finished_by_somebody_else),
         CONTRACT(an_abandoned_future_leaves_the_job_alone),
+        CONTRACT(a_storm_of_jobs_and_cancels),
     };
 
     return contract_main(argc, argv, "executor", cases, sizeof cases / sizeof *cases);

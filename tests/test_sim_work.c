@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -288,6 +289,118 @@ static void a_killed_process_takes_its_jobs_along(void **state)
     notes_run(program_is_killed, (struct tl_world_options){.quiet = true}, TL_OUTCOME_FAILED, "");
 }
 
+/* --- A program with jobs, whatever happens ---------------------------------------------------- */
+
+enum { MANY = 24 };
+
+struct errands {
+    tl_loop *loop;
+    int ran;
+    int released;
+    int cancelled;
+    int posted;
+    bool over[MANY]; /* by the order in which they were given: none is released twice */
+};
+
+struct one_errand {
+    struct errands *errands;
+    int number;
+    bool began;
+    int posted;
+};
+
+static void errand_posted(void *arg)
+{
+    struct one_errand *one = arg;
+    one->posted++;
+    one->errands->posted++;
+}
+
+static int run_errand(void *arg, tl_value *ret)
+{
+    struct one_errand *one = arg;
+    one->began = true;
+    one->errands->ran++;
+    *ret = tl_value_int(one->number);
+    return tl_loop_call_soon_threadsafe(one->errands->loop, errand_posted, one, NULL);
+}
+
+static void errand_released(void *arg)
+{
+    struct one_errand *one = arg;
+    struct errands *errands = one->errands;
+    TL_ASSERT(!errands->over[one->number], "a job is released once");
+    TL_ASSERT(one->posted == one->began, "what it posted has run before");
+    errands->over[one->number] = true;
+    if (++errands->released == MANY)
+        tl_loop_stop(errands->loop);
+}
+
+static void give_errand(struct errands *errands, tl_executor *executor, struct one_errand *one)
+{
+    static const tl_site cancels = {"test.cancel", TL_SITE_USER, 32768, "whether it is cancelled"};
+    const tl_job job = {.fn = run_errand, .arg = one, .release = errand_released};
+    tl_future *future = tl_loop_run_job(errands->loop, executor, &job);
+    if (tl_choose(tl_world_current(), &cancels, (uint64_t)one->number, 2) == 1) {
+        TL_ASSERT(tl_future_cancel(future), "cancelling succeeds at once");
+        errands->cancelled++;
+    }
+    tl_future_unref(future);
+}
+
+static int program_of_errands(int argc, char **argv)
+{
+    struct errands errands = {.ran = 0};
+    struct one_errand every[MANY];
+
+    (void)argc;
+    (void)argv;
+    TL_ASSERT(tl_new_event_loop(&errands.loop) == 0, "a loop can be made");
+    tl_executor *executor = tl_thread_pool_executor_new(2, NULL);
+    for (int i = 0; i < MANY; i++) {
+        every[i] = (struct one_errand){.errands = &errands, .number = i};
+        give_errand(&errands, i % 3 == 0 ? NULL : executor, &every[i]);
+    }
+    tl_future *shutdown = tl_executor_shutdown(executor, errands.loop);
+    tl_executor_unref(executor);
+    TL_ASSERT(tl_loop_run_forever(errands.loop) == 0, "the loop runs until all are released");
+    TL_ASSERT(tl_loop_run_until_complete(errands.loop, shutdown, NULL) == 0, "it is shut down");
+    TL_ASSERT(errands.ran >= MANY - errands.cancelled, "who was not cancelled has run");
+    TL_ASSERT(errands.posted == errands.ran, "and posted");
+    tl_loop_free(errands.loop);
+    program_notes()->count = errands.ran;
+    return 0;
+}
+
+static void run_errands(uint64_t seed, int *ret_ran, uint64_t ret_hashes[2])
+{
+    struct notes notes;
+    notes_open(&notes, (struct tl_world_options){.seed = seed});
+    notes_spawn(&notes, program_of_errands, "prog");
+    notes_expect(&notes, TL_OUTCOME_HELD, "");
+    tl_world_hashes(notes.world, &ret_hashes[0], &ret_hashes[1]);
+    *ret_ran = notes.count;
+    tl_world_free(notes.world);
+}
+
+static void each_job_is_over_once_whatever_happens(void **state)
+{
+    int least = MANY, most = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        uint64_t first[2], second[2];
+        int ran, again;
+        run_errands(seed, &ran, first);
+        run_errands(seed, &again, second);
+        assert_int_equal(ran, again);
+        assert_memory_equal(first, second, sizeof first);
+        least = ran < least ? ran : least;
+        most = ran > most ? ran : most;
+    }
+    assert_true(least < most && most <= MANY);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -301,6 +414,7 @@ int main(void)
         cmocka_unit_test(a_job_cannot_run_its_loop),
         cmocka_unit_test(on_the_callers_stack_poll_says_so),
         cmocka_unit_test(a_killed_process_takes_its_jobs_along),
+        cmocka_unit_test(each_job_is_over_once_whatever_happens),
     };
 
     return cmocka_run_group_tests_name("sim_work", tests, NULL, NULL);
