@@ -11,6 +11,7 @@
 #include <twinloop/alloc.h>
 #include <twinloop/assert.h>
 #include <twinloop/error.h>
+#include <twinloop/executor.h>
 #include <twinloop/future.h>
 #include <twinloop/handle.h>
 #include <twinloop/log.h>

@@ -257,7 +257,7 @@ static void what_is_no_event_is_not_taken_for_one(void **state)
     } rows[] = {
         {1, "\x80"},                 /* an empty array */
         {3, "\x82\x00\x00"},         /* no such row */
-        {4, "\x82\x18\x26\x00"},     /* nor this, yet */
+        {4, "\x82\x18\x3f\x00"},     /* nor this, yet */
         {4, "\x82\x18\x46\x00"},     /* nor this */
         {2, "\x81\x25"},             /* a negative one */
         {5, "\x84\x10\x01\x00\x00"}, /* close with a field too many */

@@ -123,7 +123,7 @@ struct tl_adopted {
 
 /* Something handed over by another thread. Embedded in what the core hands over; the kernel owns it
  * from post until poll has returned its event. The producer is who posted it, for the trace: the
- * thread's name, and how many posts that thread had made before.
+ * name of the thread or of the job that it runs, and how many posts that one had made before.
  *
  * With data NULL it is a callback: what it does is in the program's memory, so in a replay a thread
  * of the program has to post it again. Otherwise it is a message of len bytes, all that there is to
@@ -145,20 +145,43 @@ static inline void tl_post_release(struct tl_post *post)
         post->release(post);
 }
 
-/* A job for a worker. run(work) is called once, on a thread of the kernel's choosing (the loop's
- * own inside poll, for kernels that have none), with no loop running there. With out NULL the job
- * is pure: a replay runs it again. Otherwise the out_len bytes at out are all that run leaves
- * behind: they are recorded, and copied back instead of trusting a second run. */
+/* What is asked for now and answered by an event out of poll. Comes first in a job and in a query;
+ * all zero when it is handed in. The members are the kernel's own. */
+struct tl_request {
+    struct tl_request *next;
+    struct tl_request **link; /* what points at it while it can be called off; NULL: it cannot */
+    void *owner;
+};
+
+/* Workers for some jobs alone: how many at most, and what their threads are called. Stays where it
+ * is, unchanged, from the first job for them until they are retired or the kernel is destroyed. */
+struct tl_workers {
+    unsigned max;  /* 0: 4 more than the processors, at most 32 */
+    char name[16]; /* "": "tl-worker" */
+    void *owner;   /* the kernel's own; NULL at first */
+};
+
+/* A job for a worker. run(work) is called once, by tl_work_run, on a thread of the kernel's
+ * choosing (the loop's own inside poll, for kernels that have none), with no loop running there.
+ * Jobs for the same workers begin in the order in which they were given. With out NULL the job is
+ * pure: a replay runs it again. Otherwise the out_len bytes at out are all that run leaves behind:
+ * they are recorded, and copied back instead of trusting a second run. What run posts is handed out
+ * before the job's own event. */
 struct tl_work {
-    struct tl_work *next;
+    struct tl_request request;
+    struct tl_workers *workers; /* NULL: the kernel's own */
     void (*run)(struct tl_work *work);
     void *out;
     size_t out_len;
+    char name[16]; /* the producer of what it posts, unlike any other job's; "": it posts nothing */
 };
+
+/* For kernels: calls work->run as if on a fresh thread, whatever thread this is. */
+void tl_work_run(struct tl_work *work);
 
 /* A name to be looked up (for resolve). */
 struct tl_query {
-    struct tl_query *next;
+    struct tl_request request;
     const char *host;
     const char *service;
     int family; /* enum tl_family */
@@ -218,8 +241,9 @@ struct tl_kernel;
 struct tl_kernel_ops {
     const char *name; /* "real", "sim", "record", "replay" */
 
-    /* Gives everything back: descriptors still open are closed, work not begun is dropped, posts
-     * that were not handed out are released. The last call: no thread is inside post any more. */
+    /* Gives everything back: descriptors still open are closed, work not begun is dropped and what
+     * runs is waited for, posts that were not handed out are released. The last call: no thread is
+     * inside post any more. */
     void (*destroy)(struct tl_kernel *kernel);
 
     /* --- Time and chance --- */
@@ -328,12 +352,17 @@ struct tl_kernel_ops {
     /* Looks a name up; TL_EVENT_RESOLVED follows. The query stays the kernel's until then. */
     int (*resolve)(struct tl_kernel *kernel, struct tl_query *query);
 
-    /* Has a job run; TL_EVENT_WORK follows. The work stays the kernel's until then. */
+    /* Has a job run; TL_EVENT_WORK follows. The work stays the kernel's until then. -EAGAIN,
+     * -ENOMEM when there can be no worker. */
     int (*work)(struct tl_kernel *kernel, struct tl_work *work);
 
-    /* Calls off a work or query (its address): 0 when it had not begun, and no event follows;
-     * -EALREADY when it has, and its event will come. */
-    int (*cancel)(struct tl_kernel *kernel, void *request);
+    /* Calls off a work or query: 0 when it had not begun, and no event follows; -EALREADY when it
+     * has, and its event will come. */
+    int (*cancel)(struct tl_kernel *kernel, struct tl_request *request);
+
+    /* Ends these workers and forgets them. 0; -EBUSY when they have a job whose event has not come.
+     * Waits for no more than threads on their way out. */
+    int (*retire)(struct tl_kernel *kernel, struct tl_workers *workers);
 
     /* --- The rest --- */
 

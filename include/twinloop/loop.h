@@ -66,8 +66,9 @@ int tl_loop_run_forever(tl_loop *loop);
 void tl_loop_stop(tl_loop *loop);
 
 /* Row loop.close. Drops queued callbacks and timers without calling them, removes signal handlers,
- * closes the kernel. 0, also when repeated; -EBUSY when the loop is running. Open transports are
- * not closed, but cannot act any more. */
+ * closes the kernel; an executor's jobs that have not begun are dropped, one that has is waited
+ * for. 0, also when repeated; -EBUSY when the loop is running. Open transports are not closed, but
+ * cannot act any more. */
 int tl_loop_close(tl_loop *loop);
 
 /* Row loop.is_running. Whether a run is in progress. */

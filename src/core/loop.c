@@ -5,13 +5,15 @@
  * Closing comes in two steps. First the loop forgets its kernel, so that whatever user code still
  * runs (a protocol's release) finds a closed loop. Then everything that could act is let go: live
  * objects are abandoned, the queue and the timers are discarded, and the kernel is destroyed, which
- * closes every descriptor and releases what other threads had handed over.
+ * closes every descriptor, waits for the jobs that run and releases what other threads had handed
+ * over; after that the jobs' memory is given up too.
  */
 #include "core/loop.h"
 
 #include <errno.h>
 
 #include "core/alloc.h"
+#include "core/executor.h"
 #include "core/future.h"
 #include "core/handle.h"
 #include "core/post.h"
@@ -23,6 +25,7 @@
 static void loop_destroy(tl_object *object)
 {
     tl_loop *loop = tl_container_of(object, tl_loop, object);
+    tl_executor_unref(loop->default_executor);
     tl_future_free_reserve(loop->reserve);
     tl_free(loop);
 }
@@ -54,6 +57,7 @@ int tl_loop_new(struct tl_kernel *kernel, tl_loop **ret)
     tl_piece_init(&loop->outgoing);
     loop->live.next = &loop->live;
     loop->live.prev = &loop->live;
+    loop->jobs_end = &loop->jobs;
     loop->iteration_time = kernel->ops->now(kernel);
     loop->debug = debug_by_environment(kernel);
     *ret = loop;
@@ -165,6 +169,7 @@ int tl_loop_close(tl_loop *loop)
     discard_queue(&loop->ready);
     discard_timers(&loop->timers);
     kernel->ops->destroy(kernel);
+    tl_executor_close_loop(loop);
     tl_loop_unref(loop);
     return 0;
 }

@@ -43,7 +43,12 @@ struct tl_loop {
     struct tl_signals *signals;             /* handlers by number; NULL: none yet */
     tl_exception_handler exception_handler; /* NULL: the default */
     void *exception_arg;
-    tl_future *reserve; /* failed with -ENOMEM, for when no future can be made */
+    struct tl_executor_job *jobs; /* that are not over, the oldest first */
+    struct tl_executor_job **jobs_end;
+    uint32_t jobs_made;
+    bool default_executor_shut;
+    struct tl_executor *default_executor; /* a reference; NULL: none yet */
+    tl_future *reserve;                   /* failed with -ENOMEM, for when no future can be made */
 
     tl_message_handler message_handler; /* NULL: none */
     void *message_arg;

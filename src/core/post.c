@@ -57,10 +57,10 @@ static void await_posters(tl_loop *loop)
         context->ops->give_way(context);
 }
 
-/* For a thread that has entered. */
+/* For a thread that has entered. A job that is run here inline is as good as on another thread. */
 static bool owns_queue(tl_loop *loop, const struct tl_thread *self)
 {
-    return __atomic_load_n(&loop->owner, __ATOMIC_SEQ_CST) == self;
+    return !self->in_job && __atomic_load_n(&loop->owner, __ATOMIC_SEQ_CST) == self;
 }
 
 void tl_posts_own(tl_loop *loop, struct tl_thread *self)

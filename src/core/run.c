@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 
+#include "core/executor.h"
 #include "core/future.h"
 #include "core/loop.h"
 #include "core/post.h"
@@ -50,6 +51,9 @@ static __attribute__((noinline)) void deliver_rare(tl_loop *loop, const struct t
     switch (event->kind) {
     case TL_EVENT_POSTED:
         tl_posts_deliver(loop, event->token);
+        break;
+    case TL_EVENT_WORK:
+        tl_jobs_deliver(loop, event->token);
         break;
     case TL_EVENT_SIGNAL:
         tl_signals_deliver(loop, (int)event->value);

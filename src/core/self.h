@@ -59,6 +59,7 @@ struct tl_thread {
     uint32_t current_generation; /* the policy generation that set it */
     bool current_was_set;        /* set_event_loop was called, if only with NULL */
     bool is_main;                /* the program's first thread */
+    bool in_job;                 /* it runs a job, if only inline: no loop is this thread's */
     int last_error;              /* tl_last_error's */
     char name[16];               /* for the trace, as the producer of posts */
     uint64_t posts;              /* how many this thread has made */

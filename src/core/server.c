@@ -19,86 +19,19 @@
 
 #define RETRY_DELAY TL_SECOND
 
-/* A future of wait_closed. */
-struct tl_server_waiter {
-    struct tl_server_waiter *next;
-    tl_server *server;
-    tl_future *future; /* a reference */
-};
-
 /* --- Waiting for the end --- */
-
-static struct tl_server_waiter *waiters_pop(tl_server *server)
-{
-    struct tl_server_waiter *waiter = server->waiters;
-    if (waiter == NULL)
-        return NULL;
-    server->waiters = waiter->next;
-    if (server->waiters == NULL)
-        server->waiters_end = &server->waiters;
-    return waiter;
-}
-
-static void waiter_free(struct tl_server_waiter *waiter)
-{
-    tl_future_unref(waiter->future);
-    tl_free(waiter);
-}
-
-static void cancel_waiter(void *arg)
-{
-    struct tl_server_waiter *waiter = arg;
-    struct tl_server_waiter **link = &waiter->server->waiters;
-    while (*link != waiter)
-        link = &(*link)->next;
-    *link = waiter->next;
-    if (waiter->next == NULL)
-        waiter->server->waiters_end = link;
-    waiter_free(waiter);
-}
 
 static void finish_waiters(tl_server *server)
 {
-    if (!server->closed || server->connections > 0)
-        return;
-    struct tl_server_waiter *waiter;
-    while ((waiter = waiters_pop(server)) != NULL) {
-        /* Fails only when the program has finished the future itself. */
-        (void)tl_future_set_result(waiter->future, tl_value_none());
-        waiter_free(waiter);
-    }
-}
-
-/* The loop was closed: they will never be done. */
-static void drop_waiters(tl_server *server)
-{
-    struct tl_server_waiter *waiter;
-    while ((waiter = waiters_pop(server)) != NULL) {
-        tl_future_set_canceller(waiter->future, NULL, NULL);
-        waiter_free(waiter);
-    }
+    if (server->closed && server->connections == 0)
+        tl_waiters_finish(&server->waiters);
 }
 
 tl_future *tl_server_wait_closed(tl_server *server)
 {
     if (server == NULL)
         return NULL;
-    tl_future *future = tl_loop_create_future(server->loop);
-    if (tl_future_done(future))
-        return future;
-    if (!tl_loop_open(server->loop)) {
-        (void)tl_future_set_exception(future, TL_ECLOSED, NULL);
-        return future;
-    }
-    struct tl_server_waiter *waiter = tl_alloc(sizeof *waiter);
-    if (waiter == NULL) {
-        (void)tl_future_set_exception(future, -ENOMEM, NULL);
-        return future;
-    }
-    *waiter = (struct tl_server_waiter){.server = server, .future = tl_future_ref(future)};
-    tl_future_set_canceller(future, cancel_waiter, waiter);
-    *server->waiters_end = waiter;
-    server->waiters_end = &waiter->next;
+    tl_future *future = tl_waiters_add(&server->waiters, server->loop);
     finish_waiters(server);
     return future;
 }
@@ -135,7 +68,7 @@ static void connection_lost(struct tl_stream_owner *owner, bool abandoned)
     if (!abandoned)
         finish_waiters(server);
     else if (server->connections == 0)
-        drop_waiters(server);
+        tl_waiters_drop(&server->waiters);
     tl_server_unref(server);
 }
 
@@ -197,7 +130,7 @@ static void server_destroy(tl_object *object)
 {
     tl_server *server = tl_container_of(object, tl_server, object);
     tl_loop *loop = server->loop;
-    assert(server->closed && server->connections == 0 && server->waiters == NULL &&
+    assert(server->closed && server->connections == 0 && tl_waiters_empty(&server->waiters) &&
            "the loop holds an open server, a connection its own");
     tl_free(server);
     tl_loop_unref(loop);
@@ -234,7 +167,7 @@ static void abandon(struct tl_live *live)
 {
     tl_server *server = tl_container_of(live, tl_server, live);
     forget_created(server);
-    drop_waiters(server);
+    tl_waiters_drop(&server->waiters);
     leave(server);
 }
 
@@ -269,7 +202,7 @@ tl_server *tl_server_new(tl_loop *loop, size_t listeners_max)
     tl_object_init(&server->object, &server_type);
     server->owner.lost = connection_lost;
     server->loop = tl_loop_ref(loop);
-    server->waiters_end = &server->waiters;
+    tl_waiters_init(&server->waiters);
     tl_ready_init(&server->started, started, server);
     tl_live_add(&server->live, loop, abandon);
     return server;

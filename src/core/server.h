@@ -11,6 +11,7 @@
 #include <twinloop/timer.h>
 #include "core/loop.h"
 #include "core/stream.h"
+#include "core/waiters.h"
 #include "core/watch.h"
 
 /* One listening socket. */
@@ -20,8 +21,6 @@ struct tl_listener {
     struct tl_timer retry; /* runs while accepting pauses, when something was short */
     tl_addr address;       /* as it was bound */
 };
-
-struct tl_server_waiter;
 
 struct tl_server {
     tl_object object;
@@ -35,10 +34,9 @@ struct tl_server {
     int backlog;
     bool serving;
     bool closed;
-    size_t connections;               /* not lost yet */
-    struct tl_server_waiter *waiters; /* wait_closed's, the oldest first */
-    struct tl_server_waiter **waiters_end;
-    size_t listeners_count; /* of those that have a socket */
+    size_t connections;        /* not lost yet */
+    struct tl_waiters waiters; /* wait_closed's */
+    size_t listeners_count;    /* of those that have a socket */
     struct tl_listener listeners[];
 };
 

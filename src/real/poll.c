@@ -102,6 +102,7 @@ static int deliver_own(struct tl_real *real, const struct tl_real_fd *entry, str
     if (entry->kind == TL_REAL_CHILD)
         return tl_real_child_reap(real, entry->token, event);
     if (entry->kind == TL_REAL_WAKE) {
+        tl_real_jobs_collect(real);
         tl_real_posts_collect(real);
         real->pending = true;
     }

@@ -31,7 +31,7 @@ static void real_destroy(struct tl_kernel *kernel)
     tl_free(real);
 }
 
-/* --- Operations of files, names and cancelling, which this kernel does not have yet --- */
+/* --- Operations of files and names, which this kernel does not have yet --- */
 
 static ssize_t real_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset,
                              size_t count)
@@ -89,12 +89,6 @@ static int real_resolve(struct tl_kernel *kernel, struct tl_query *query)
     return -ENOSYS;
 }
 
-static int real_cancel(struct tl_kernel *kernel, void *request)
-{
-    (void)kernel, (void)request;
-    return -ENOSYS;
-}
-
 /* --- The table --- */
 
 static const struct tl_kernel_ops real_ops = {
@@ -133,7 +127,8 @@ static const struct tl_kernel_ops real_ops = {
     .signal = tl_real_signal,
     .resolve = real_resolve,
     .work = tl_real_work,
-    .cancel = real_cancel,
+    .cancel = tl_real_cancel,
+    .retire = tl_real_retire,
     .info = tl_real_info,
     .note = tl_real_note,
 };

@@ -47,7 +47,7 @@ struct tl_real_child {
     int pidfd;
 };
 
-struct tl_real_pool;
+struct tl_real_jobs;
 
 /* How many events one system call fetches at most. */
 #define TL_REAL_BATCH_MAX 256
@@ -64,7 +64,7 @@ struct tl_real {
     pid_t pid;             /* the process that made the kernel; a forked child only destroys it */
     struct tl_post *posts; /* collected and not yet handed out, the oldest first */
     struct tl_post **posts_tail;    /* where the next one goes */
-    struct tl_real_pool *pool;      /* NULL until the first job */
+    struct tl_real_jobs *jobs;      /* NULL until the first job */
     struct tl_real_child *children; /* not reported yet */
     uint64_t signals;               /* bit n - 1: signal n is this kernel's */
 
@@ -120,9 +120,13 @@ void tl_real_addr_decode(const struct sockaddr_storage *storage, unsigned len, t
 /* Makes the poll of whose eventfd this is return. Any thread, and signal handlers. */
 void tl_real_wake(int wake);
 
+/* What other threads have left is collected when woken, jobs before posts; handed out it is posts
+ * first. */
+void tl_real_jobs_collect(struct tl_real *real);
+void tl_real_posts_collect(struct tl_real *real);
+
 /* Each takes what fits into events and returns how many that were; waiting says whether there is
  * more. What comes after that wakes the kernel again. */
-void tl_real_posts_collect(struct tl_real *real);                /* before the others */
 static inline bool tl_real_posts_new(const struct tl_real *real) /* that were not collected */
 {
     return atomic_load_explicit(&real->posted, memory_order_relaxed) != NULL;
@@ -176,6 +180,8 @@ int tl_real_kill(struct tl_kernel *kernel, int64_t pid, int signum);
 int tl_real_signal(struct tl_kernel *kernel, int signum, bool enable);
 
 int tl_real_work(struct tl_kernel *kernel, struct tl_work *work);
+int tl_real_cancel(struct tl_kernel *kernel, struct tl_request *request);
+int tl_real_retire(struct tl_kernel *kernel, struct tl_workers *workers);
 
 int64_t tl_real_info(struct tl_kernel *kernel, enum tl_info what, const char *name, char *text,
                      size_t size);

@@ -81,6 +81,7 @@ int tl_sim_kernel_make(tl_process *process, struct tl_sim_kernel **ret)
     tl_list_init(&kernel->ready);
     tl_list_init(&kernel->jobs);
     tl_list_init(&kernel->done);
+    tl_list_init(&kernel->pools);
     tl_ready_item_init(&kernel->posts, TL_READY_POSTS, tl_entity(entity, "posts", 0));
     tl_ready_item_init(&kernel->signals, TL_READY_SIGNALS, tl_entity(entity, "signals", 0));
     tl_ready_item_init(&kernel->work, TL_READY_WORK, tl_entity(entity, "work", 0));
@@ -508,13 +509,6 @@ static int no_resolve(struct tl_kernel *kernel, struct tl_query *query)
     return -ENOSYS;
 }
 
-static int no_cancel(struct tl_kernel *kernel, void *request)
-{
-    (void)kernel;
-    (void)request;
-    return -ENOSYS;
-}
-
 static const struct tl_kernel_ops sim_ops = {
     .name = "sim",
     .destroy = sim_destroy,
@@ -551,7 +545,8 @@ static const struct tl_kernel_ops sim_ops = {
     .signal = sim_signal,
     .resolve = no_resolve,
     .work = tl_sim_work,
-    .cancel = no_cancel,
+    .cancel = tl_sim_cancel,
+    .retire = tl_sim_retire,
     .info = sim_info,
     .note = sim_note,
 };

@@ -33,10 +33,12 @@ struct tl_sim_kernel {
     struct tl_ready_item signals;
     uint64_t signals_pending; /* a bit for each number, from bit 0 for 1 */
     struct tl_ready_item work;
-    struct tl_list jobs;   /* under way */
-    struct tl_list done;   /* finished, not yet run and reported */
-    uint64_t jobs_count;   /* ever */
-    uint64_t random_taken; /* words of entropy */
+    struct tl_list jobs;          /* under way */
+    struct tl_list done;          /* finished, not yet run and reported */
+    struct tl_list pools;         /* of workers */
+    struct tl_sim_pool *own_pool; /* of jobs that name none; NULL until the first of them */
+    uint64_t jobs_count;          /* ever */
+    uint64_t random_taken;        /* words of entropy */
 };
 
 /* The world's and the host's own kernel for a process; -ENOMEM. */
@@ -86,17 +88,23 @@ int tl_sim_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token)
 int tl_sim_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count);
 int tl_sim_post(struct tl_kernel *kernel, struct tl_post *post);
 
+/* Reports what was posted; returns how many events it wrote. */
+int tl_posts_emit(struct tl_sim_kernel *kernel, struct tl_event *events, int count);
+
 /* Releases what was posted and not handed out. */
 void tl_posts_drop(struct tl_sim_kernel *kernel);
 
 /* --- Jobs (work.c) --- */
 
 int tl_sim_work(struct tl_kernel *kernel, struct tl_work *work);
+int tl_sim_cancel(struct tl_kernel *kernel, struct tl_request *request);
+int tl_sim_retire(struct tl_kernel *kernel, struct tl_workers *workers);
 
-/* Runs finished jobs and reports them; returns how many events it wrote. */
+/* Runs finished jobs and reports what they posted and themselves; returns how many events it wrote.
+ */
 int tl_work_emit(struct tl_sim_kernel *kernel, struct tl_event *events, int count);
 
-/* Forgets every job. */
+/* Forgets every job and pool; neither works nor pools are touched. */
 void tl_work_drop(struct tl_sim_kernel *kernel);
 
 #endif

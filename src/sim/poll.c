@@ -108,7 +108,7 @@ static int emit_descriptor(struct tl_sim_kernel *kernel, const struct tl_descrip
     return 1;
 }
 
-static int emit_posts(struct tl_sim_kernel *kernel, struct tl_event *events, int count)
+int tl_posts_emit(struct tl_sim_kernel *kernel, struct tl_event *events, int count)
 {
     int n = 0;
     while (n < count && kernel->posts_head != NULL) {
@@ -145,7 +145,7 @@ static int emit(struct tl_sim_kernel *kernel, struct tl_ready_item *item, struct
     case TL_READY_DESCRIPTOR:
         return emit_descriptor(kernel, tl_listed(item, struct tl_descriptor, item), events);
     case TL_READY_POSTS:
-        return emit_posts(kernel, events, count);
+        return tl_posts_emit(kernel, events, count);
     case TL_READY_SIGNALS:
         return emit_signals(kernel, events, count);
     case TL_READY_WORK:
@@ -273,6 +273,14 @@ static int poll_once(struct tl_sim_kernel *kernel, tl_time timeout, struct tl_ev
     return r < 0 ? r : collect(kernel, events, count);
 }
 
+/* A job that runs a loop of its own holds up the very stack that has to go on. */
+static int refuse_job(const tl_process *process)
+{
+    tl_world_decide(process->world, TL_OUTCOME_STUCK, "executor deadlock: %s of %s waits in poll",
+                    process->job->name[0] != '\0' ? process->job->name : "a job", process->name);
+    return TL_EDEADLOCK;
+}
+
 int tl_sim_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count)
 {
     struct tl_sim_kernel *self = (struct tl_sim_kernel *)kernel;
@@ -284,6 +292,8 @@ int tl_sim_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *even
         tl_world_leave(self->process);
         return TL_EDEADLOCK;
     }
+    if (self->process->job != NULL)
+        return refuse_job(self->process);
     int r = poll_once(self, timeout, events, count);
     tl_sim_note(self, TL_KIND_POLL, 0, r, (uint64_t)timeout, 0);
     return r;

@@ -17,6 +17,7 @@
 #include "sim/list.h"
 
 struct tl_sim_kernel;
+struct tl_work;
 
 enum { TL_SIGNALS = 65 };
 
@@ -51,6 +52,7 @@ struct tl_process {
     struct tl_sim_kernel *signals[TL_SIGNALS]; /* who has asked for each */
 
     struct tl_sim_kernel *waiting; /* in whose poll it is; NULL: it runs */
+    const struct tl_work *job;     /* that it runs inline; NULL: none */
     unsigned busy_polls;           /* that found something, since others last ran */
     unsigned spins;                /* polls since it last waited */
     uint32_t order_draws;

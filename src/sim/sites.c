@@ -30,6 +30,8 @@ const tl_site *const tl_sim_sites[TL_SIM_SITES_COUNT + 1] = {
          "which of the finished jobs is reported next; 0: the one that finished first"),
     SITE(TL_AT_WORK_DURATION, "work.duration", TL_SITE_MAGNITUDE, 32768,
          "how much longer than 10 microseconds a job takes; 0: no longer, 1023: 0.4 s"),
+    SITE(TL_AT_WORK_START, "work.start", TL_SITE_MAGNITUDE, 16384,
+         "how long a free worker takes to begin a job; 0: no time, 1023: 0.4 s"),
     SITE(TL_AT_LINK_DELAY, "link.delay", TL_SITE_MAGNITUDE, 4096,
          "how much longer than the link's latency a segment takes; 0: no longer, 1023: 0.4 s"),
     SITE(TL_AT_STREAM_SEGMENT, "stream.segment", TL_SITE_SIZE, 8192,

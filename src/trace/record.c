@@ -100,6 +100,7 @@ static const struct tl_kernel_ops record_ops = {
     .resolve = tl_record_resolve,
     .work = tl_record_work,
     .cancel = tl_record_cancel,
+    .retire = tl_record_retire,
     .info = tl_record_info,
     .note = tl_record_note,
 };

@@ -88,7 +88,8 @@ int tl_record_kill(struct tl_kernel *kernel, int64_t pid, int signum);
 int tl_record_signal(struct tl_kernel *kernel, int signum, bool enable);
 int tl_record_resolve(struct tl_kernel *kernel, struct tl_query *query);
 int tl_record_work(struct tl_kernel *kernel, struct tl_work *work);
-int tl_record_cancel(struct tl_kernel *kernel, void *request);
+int tl_record_cancel(struct tl_kernel *kernel, struct tl_request *request);
+int tl_record_retire(struct tl_kernel *kernel, struct tl_workers *workers);
 int64_t tl_record_info(struct tl_kernel *kernel, enum tl_info what, const char *name, char *text,
                        size_t size);
 int tl_record_note(struct tl_kernel *kernel, enum tl_note kind, const void *data, size_t len);

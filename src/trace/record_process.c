@@ -135,7 +135,7 @@ int tl_record_work(struct tl_kernel *kernel, struct tl_work *work)
     return r;
 }
 
-int tl_record_cancel(struct tl_kernel *kernel, void *request)
+int tl_record_cancel(struct tl_kernel *kernel, struct tl_request *request)
 {
     struct tl_recorder *recorder = tl_recorder_of(kernel);
     struct tl_trace_object *object = tl_trace_objects_find(&recorder->requests, (uintptr_t)request);
@@ -148,6 +148,15 @@ int tl_record_cancel(struct tl_kernel *kernel, void *request)
                               });
     if (r == 0 && object != NULL)
         tl_trace_objects_remove(&recorder->requests, object);
+    return r;
+}
+
+int tl_record_retire(struct tl_kernel *kernel, struct tl_workers *workers)
+{
+    struct tl_recorder *recorder = tl_recorder_of(kernel);
+    int r = recorder->inner->ops->retire(recorder->inner, workers);
+
+    tl_recorder_put(recorder, &(struct tl_trace_event){.kind = TL_TRACE_RETIRE, .result = r});
     return r;
 }
 

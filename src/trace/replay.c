@@ -320,6 +320,7 @@ static const struct tl_kernel_ops replay_ops = {
     .resolve = tl_replay_resolve,
     .work = tl_replay_work,
     .cancel = tl_replay_cancel,
+    .retire = tl_replay_retire,
     .info = tl_replay_info,
     .note = tl_replay_note,
 };

@@ -34,6 +34,7 @@ struct tl_replay {
     struct tl_trace_objects fds;      /* by number and ordinal, as the others */
     struct tl_trace_objects children; /* by process id */
     struct tl_trace_objects requests; /* by address */
+    struct tl_request *jobs;          /* of these, the jobs that have not been run */
     uint8_t *slots;                   /* by invented number: whether it is in use */
     size_t slots_count;
     size_t slots_used;
@@ -139,7 +140,12 @@ int tl_replay_kill(struct tl_kernel *kernel, int64_t pid, int signum);
 int tl_replay_signal(struct tl_kernel *kernel, int signum, bool enable);
 int tl_replay_resolve(struct tl_kernel *kernel, struct tl_query *query);
 int tl_replay_work(struct tl_kernel *kernel, struct tl_work *work);
-int tl_replay_cancel(struct tl_kernel *kernel, void *request);
+
+/* Takes a request out of the jobs that have not been run; false when it was in none. */
+bool tl_replay_job_take(struct tl_request *request);
+
+int tl_replay_cancel(struct tl_kernel *kernel, struct tl_request *request);
+int tl_replay_retire(struct tl_kernel *kernel, struct tl_workers *workers);
 int64_t tl_replay_info(struct tl_kernel *kernel, enum tl_info what, const char *name, char *text,
                        size_t size);
 int tl_replay_note(struct tl_kernel *kernel, enum tl_note kind, const void *data, size_t len);

@@ -4,9 +4,10 @@
  *
  * What poll answers is in the trace: the poll itself with the number of its events, then the
  * events. A descriptor's readiness, a signal, a child's end are simply told. A job without a
- * declared result is run when its end is due, on this thread and outside the loop. Where the trace
- * has a callback's post, the program's own thread has to make it again, and is waited for: how long
- * threads take is the one thing that a replay cannot know. A message is made from the trace.
+ * declared result is run when its end is due, on this thread and outside the loop; any job already
+ * when something that it posted is due. Where the trace has a callback's post by a thread, the
+ * program's own has to make it again, and is waited for: how long threads take is the one thing that
+ * a replay cannot know. A message is made from the trace.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +15,6 @@
 #include <time.h>
 #include "core/alloc.h"
 #include "core/post.h"
-#include "core/self.h"
 #include "trace/replay.h"
 
 int tl_replay_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token)
@@ -118,8 +118,30 @@ static int give_fd(struct tl_replay *replay, struct tl_event *ret)
     return 0;
 }
 
+static void run_job(struct tl_request *request)
+{
+    if (tl_replay_job_take(request))
+        tl_work_run((struct tl_work *)request);
+}
+
+/* Runs the job that has made the post at hand, if it was one. */
+static void run_poster(struct tl_replay *replay)
+{
+    const struct tl_trace_event *event = &replay->item;
+
+    for (struct tl_request *request = replay->jobs; request != NULL; request = request->next) {
+        const struct tl_work *work = (struct tl_work *)request;
+        size_t len = strnlen(work->name, sizeof work->name);
+        if (len > 0 && len == event->blob_len && memcmp(work->name, event->blob, len) == 0) {
+            run_job(request);
+            return;
+        }
+    }
+}
+
 static int give_post(struct tl_replay *replay, struct tl_event *ret)
 {
+    run_poster(replay);
     struct tl_post *post = await_post(replay, &replay->item);
 
     if (post == NULL)
@@ -140,17 +162,6 @@ static int give_message(struct tl_replay *replay, struct tl_event *ret)
     return 0;
 }
 
-/* Runs a job as a worker would: no loop is running there. */
-static void run_job(struct tl_work *work)
-{
-    struct tl_thread *self = tl_thread_self();
-    struct tl_loop *running = self->running;
-
-    self->running = NULL;
-    work->run(work);
-    self->running = running;
-}
-
 static int give_work(struct tl_replay *replay, struct tl_event *ret)
 {
     struct tl_trace_object *object = object_of(replay, &replay->requests);
@@ -163,8 +174,9 @@ static int give_work(struct tl_replay *replay, struct tl_event *ret)
         return tl_replay_diverge(replay, NULL, "a job's result has room for %zu bytes", len);
     tl_trace_objects_remove(&replay->requests, object);
     if (work->out == NULL)
-        run_job(work);
-    else if (len > 0)
+        run_job(&work->request);
+    (void)tl_replay_job_take(&work->request);
+    if (len > 0)
         memcpy(work->out, replay->item.blob, len);
     *ret = (struct tl_event){.token = work, .kind = TL_EVENT_WORK};
     return 0;

@@ -59,10 +59,31 @@ int tl_replay_signal(struct tl_kernel *kernel, int signum, bool enable)
 
 /* --- Requests --- */
 
-static void made(struct tl_replay *replay, void *request)
+static void made(struct tl_replay *replay, struct tl_request *request)
 {
     tl_trace_objects_add(&replay->requests, (uintptr_t)request, replay->item.object)->token =
         request;
+}
+
+static void job_add(struct tl_replay *replay, struct tl_request *request)
+{
+    request->next = replay->jobs;
+    request->link = &replay->jobs;
+    if (request->next != NULL)
+        request->next->link = &request->next;
+    replay->jobs = request;
+}
+
+bool tl_replay_job_take(struct tl_request *request)
+{
+    if (request->link == NULL)
+        return false;
+    *request->link = request->next;
+    if (request->next != NULL)
+        request->next->link = request->link;
+    request->next = NULL;
+    request->link = NULL;
+    return true;
 }
 
 int tl_replay_resolve(struct tl_kernel *kernel, struct tl_query *query)
@@ -81,7 +102,7 @@ int tl_replay_resolve(struct tl_kernel *kernel, struct tl_query *query)
     if (r < 0)
         return r;
     if (replay->item.result >= 0)
-        made(replay, query);
+        made(replay, &query->request);
     return (int)replay->item.result;
 }
 
@@ -96,12 +117,14 @@ int tl_replay_work(struct tl_kernel *kernel, struct tl_work *work)
     int r = tl_trace_objects_reserve(&replay->requests, 1);
     if (r == 0)
         r = (int)tl_replay_result_of(replay, &asked);
-    if (r >= 0)
-        made(replay, work);
+    if (r >= 0) {
+        made(replay, &work->request);
+        job_add(replay, &work->request);
+    }
     return r;
 }
 
-int tl_replay_cancel(struct tl_kernel *kernel, void *request)
+int tl_replay_cancel(struct tl_kernel *kernel, struct tl_request *request)
 {
     struct tl_replay *replay = tl_replay_of(kernel);
     struct tl_trace_object *object = tl_trace_objects_find(&replay->requests, (uintptr_t)request);
@@ -111,9 +134,19 @@ int tl_replay_cancel(struct tl_kernel *kernel, void *request)
     };
 
     int r = (int)tl_replay_result_of(replay, &asked);
-    if (r == 0 && object != NULL)
+    if (r == 0 && object != NULL) {
         tl_trace_objects_remove(&replay->requests, object);
+        (void)tl_replay_job_take(request);
+    }
     return r;
+}
+
+int tl_replay_retire(struct tl_kernel *kernel, struct tl_workers *workers)
+{
+    struct tl_trace_event asked = {.kind = TL_TRACE_RETIRE};
+
+    (void)workers;
+    return (int)tl_replay_result_of(tl_replay_of(kernel), &asked);
 }
 
 /* --- Facts and notes --- */

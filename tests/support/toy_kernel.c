@@ -439,7 +439,7 @@ static int toy_work(struct tl_kernel *kernel, struct tl_work *work)
     return 0;
 }
 
-static int toy_cancel(struct tl_kernel *kernel, void *request)
+static int toy_cancel(struct tl_kernel *kernel, struct tl_request *request)
 {
     struct toy *toy = toy_of(kernel);
 
@@ -451,6 +451,12 @@ static int toy_cancel(struct tl_kernel *kernel, void *request)
             return 0;
         }
     return -EALREADY;
+}
+
+static int toy_retire(struct tl_kernel *kernel, struct tl_workers *workers)
+{
+    (void)kernel, (void)workers;
+    return 0;
 }
 
 static int64_t toy_info(struct tl_kernel *kernel, enum tl_info what, const char *name, char *text,
@@ -519,6 +525,7 @@ static const struct tl_kernel_ops toy_ops = {
     .resolve = toy_resolve,
     .work = toy_work,
     .cancel = toy_cancel,
+    .retire = toy_retire,
     .info = toy_info,
     .note = toy_note,
 };

@@ -27,6 +27,7 @@ struct session {
     struct tl_post post;
     struct tl_post message;
     struct tl_work pure, declared, cancelled;
+    struct tl_workers workers;
     uint8_t result[32];
     struct tl_query query, lost;
     int64_t pid;
@@ -331,8 +332,9 @@ static void step_requests(struct session *session)
     said(session, "work", ASK(session, work, &session->declared));
     said(session, "resolve", ASK(session, resolve, &session->query));
     said(session, "resolve", ASK(session, resolve, &session->lost));
-    said(session, "cancel", ASK(session, cancel, &session->cancelled));
-    said(session, "cancel", ASK(session, cancel, &session->cancelled));
+    said(session, "cancel", ASK(session, cancel, &session->cancelled.request));
+    said(session, "cancel", ASK(session, cancel, &session->cancelled.request));
+    said(session, "retire", ASK(session, retire, &session->workers));
     strcpy(session->post.producer, "worker-1");
     session->post.ordinal = 77;
     said(session, "post", ASK(session, post, &session->post));
