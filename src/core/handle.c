@@ -24,10 +24,7 @@ tl_handle *tl_handle_new(tl_callback callback, void *arg, tl_handle **ret)
     tl_handle *handle = tl_alloc(sizeof *handle);
     if (handle == NULL)
         return NULL;
-    *handle = (tl_handle){.callback = callback, .arg = arg, .refs = ret != NULL ? 2 : 1};
-    tl_ready_init(&handle->ready, tl_handle_run, handle);
-    if (ret != NULL)
-        *ret = handle;
+    tl_handle_init(handle, callback, arg, ret);
     return handle;
 }
 

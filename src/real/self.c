@@ -89,6 +89,8 @@ static const struct tl_context_ops native_ops = {
     .lock = native_lock,
     .unlock = native_unlock,
     .log = native_log,
+    .backtrace = tl_native_backtrace,
+    .symbol = tl_native_symbol,
 };
 
 static struct native_context native = {
