@@ -12,6 +12,7 @@
 #include <twinloop/assert.h>
 #include <twinloop/error.h>
 #include <twinloop/future.h>
+#include <twinloop/gather.h>
 #include <twinloop/handle.h>
 #include <twinloop/log.h>
 #include <twinloop/loop.h>
