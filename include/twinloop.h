@@ -13,6 +13,7 @@
 #include <twinloop/error.h>
 #include <twinloop/executor.h>
 #include <twinloop/future.h>
+#include <twinloop/gather.h>
 #include <twinloop/handle.h>
 #include <twinloop/log.h>
 #include <twinloop/loop.h>

@@ -7,11 +7,11 @@
  * the call that finished the future: each goes through tl_loop_call_soon, in the order of
  * registration.
  *
- * Ownership. A function that returns a future returns one reference of the caller's. The library's
- * operations keep their own while they run, so unref of a pending one abandons its result, not the
- * operation. Functions that say they *take* a future take the caller's reference. When the last
- * reference of a failed future goes and nobody fetched its error, the loop's exception handler
- * hears "Future exception was never retrieved".
+ * Ownership. A function that returns a future returns one reference of the caller's, never NULL
+ * unless the loop it was given is. The library's operations keep their own while they run, so unref
+ * of a pending one abandons its result, not the operation. Functions that say they *take* a future
+ * take the caller's reference. When the last reference of a failed future goes and nobody fetched
+ * its error, the loop's exception handler hears "Future exception was never retrieved".
  */
 #ifndef TWINLOOP_FUTURE_H
 #define TWINLOOP_FUTURE_H
@@ -31,7 +31,8 @@ tl_future *tl_loop_create_future(tl_loop *loop);
 tl_future *tl_future_ref(tl_future *future);
 void tl_future_unref(tl_future *future); /* NULL is allowed */
 
-/* Fire and forget: takes the future; should it fail, the exception handler hears of it. */
+/* Fire and forget: takes the future; should it fail, now or later, the exception handler hears of
+ * it, unless somebody else holds it and fetches the error. NULL is allowed. */
 void tl_future_detach(tl_future *future);
 
 tl_loop *tl_future_get_loop(const tl_future *future);
@@ -46,8 +47,13 @@ int tl_future_set_result(tl_future *future, tl_value value);
  * TL_ESTATE when it is done; -EINVAL when code is not negative. */
 int tl_future_set_exception(tl_future *future, int code, const char *message);
 
+/* The same with a whole error, which is copied with its causes (the first sixteen). */
+int tl_future_set_error(tl_future *future, const tl_error *error);
+
 /* Cancels a pending future: true if it was pending. The operation behind it, if it is the
- * library's, is called off. */
+ * library's, is called off. A future that stands for others (tl_gather, tl_wait_for) asks them to
+ * end, stays pending until they have, and then has the outcome that follows from theirs; true if
+ * there was one to ask. */
 bool tl_future_cancel(tl_future *future);
 
 /* The result: 0, with the value moved into *ret (later calls give none); the error's code when it
@@ -55,12 +61,15 @@ bool tl_future_cancel(tl_future *future);
  * leave the value where it is. */
 int tl_future_result(tl_future *future, tl_value *ret);
 
-/* Why it failed, which counts as fetched; NULL when it did not fail. The future's, valid while it
- * lives. */
+/* Why it failed, which counts as fetched. The future's, valid while it lives. NULL when it did not
+ * fail, and then tl_last_error() is 0, -ECANCELED when it was cancelled, TL_ESTATE when it is
+ * pending. */
 const tl_error *tl_future_exception(tl_future *future);
 
 /* callback(future, arg) is called from the loop once the future is done, at the earliest in the
- * next iteration. 0, -ENOMEM, or TL_ECLOSED when the future is done and its loop is closed. */
+ * next iteration. A registration does not hold a pending future: one that its last holder drops
+ * will never be done, and its callbacks go with it. 0, -ENOMEM, or TL_ECLOSED when the future is
+ * done and its loop is closed. */
 int tl_future_add_done_callback(tl_future *future, tl_future_callback callback, void *arg);
 
 /* Removes every registration of this pair that has not been handed to the loop yet; how many. */

@@ -85,11 +85,30 @@ void tl_loop_free(tl_loop *loop);
 /* --- Debugging
  * ------------------------------------------------------------------------------------- */
 
-/* Row loop.set_debug. Off by default, on when TWINLOOP_DEBUG is set and not empty. */
+/* Row loop.set_debug. Off by default, on when TWINLOOP_DEBUG is set and not empty. Debug mode
+ * changes what is said, not what happens: call_soon, call_later and call_at from a thread while
+ * the loop runs on another return TL_ETHREAD; a slow callback is logged as "Executing NAME took
+ * 0.250 seconds", from the next iteration on; futures and handles note where they were made; a
+ * transport that is open when its loop is closed is reported to the exception handler; a loop that
+ * is freed unclosed is logged. It reads the clock before and after each callback. */
 void tl_loop_set_debug(tl_loop *loop, bool enabled);
 
 /* Row loop.get_debug. */
 bool tl_loop_get_debug(const tl_loop *loop);
+
+/* loop.slow_callback_duration: from how long on debug mode calls a callback slow; 100 ms at first.
+ * 0, or -EINVAL for a negative duration. */
+int tl_loop_set_slow_callback_duration(tl_loop *loop, tl_time duration);
+tl_time tl_loop_get_slow_callback_duration(const tl_loop *loop);
+
+/* Where something was made: the last calls that led there, at most ten, the innermost first. NULL
+ * where a tl_traceback is expected is one without frames. */
+typedef struct tl_traceback tl_traceback;
+unsigned tl_traceback_depth(const tl_traceback *traceback);
+
+/* Writes one of them as "function+0x12", or "program+0x1234" where the program's symbols are not at
+ * hand, cut to fit. 0, or -EINVAL when there is no such frame. */
+int tl_traceback_frame(const tl_traceback *traceback, unsigned index, char *text, size_t size);
 
 /* --- Scheduling
  * ------------------------------------------------------------------------------------ */
@@ -157,16 +176,26 @@ int tl_loop_remove_signal_handler(tl_loop *loop, int signum);
 typedef struct tl_exc_context {
     const char *message;
     const tl_error *exception;
+    struct tl_asyncgen *asyncgen;
     tl_future *future;
+    tl_handle *handle;
+    const tl_traceback
+        *handle_traceback; /* where what runs now was scheduled; added in debug mode */
     struct tl_protocol *protocol;
-    struct tl_transport *transport;
     struct tl_server *server;
+    const struct tl_addr *socket;         /* the address of a socket that has no transport */
+    const tl_traceback *source_traceback; /* where the object was made; in debug mode */
+    struct tl_task *task;
+    struct tl_transport *transport;
 } tl_exc_context;
 
 typedef void (*tl_exception_handler)(tl_loop *loop, const tl_exc_context *context, void *arg);
 
 /* Row loop.call_exception_handler. Reports to the handler that is set, else to the default one. At
- * any time, also when the loop is closed. */
+ * any time, also when the loop is closed or is being closed. The handler may do what any callback
+ * may do. What goes wrong inside it is reported to the default one as "Unhandled error in exception
+ * handler", and what goes wrong while that writes its message is dropped, so reports never go round
+ * in circles. */
 void tl_loop_call_exception_handler(tl_loop *loop, const tl_exc_context *context);
 
 /* Row loop.set_exception_handler. NULL restores the default. */
@@ -176,8 +205,9 @@ int tl_loop_set_exception_handler(tl_loop *loop, tl_exception_handler handler, v
  * NULL when the default is in force. */
 tl_exception_handler tl_loop_get_exception_handler(const tl_loop *loop, void **ret_arg);
 
-/* Row loop.default_exception_handler. Logs the message, then one line per member that is there, by
- * name in alphabetical order. */
+/* Row loop.default_exception_handler. Logs one message: context's sentence, then for each member
+ * that is there its name and what it is, in alphabetical order; a traceback has a line for each
+ * call. No addresses, so the same run reads the same each time. */
 void tl_loop_default_exception_handler(tl_loop *loop, const tl_exc_context *context);
 
 #endif

@@ -16,31 +16,42 @@
  */
 #include "core/future.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "core/alloc.h"
+#include "core/debug.h"
+#include "core/error.h"
 #include "core/loop.h"
+#include "core/self.h"
 
 enum { MESSAGE_MAX = 512 };
 
-static void future_destroy(tl_object *object);
-
-static const struct tl_object_type future_type = {.name = "future", .destroy = future_destroy};
+static const struct tl_future_type future_type = {
+    .object = {.name = "future", .destroy = tl_future_destroy},
+    .never_retrieved = "Future exception was never retrieved",
+};
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
+void tl_future_init(tl_future *future, tl_loop *loop, const struct tl_future_type *type)
+{
+    *future = (tl_future){.loop = tl_loop_ref(loop), .state = TL_FUTURE_PENDING};
+    tl_object_init(&future->object, &type->object);
+    future->callbacks_end = &future->callbacks;
+    if (loop->debug)
+        future->created = tl_traceback_new();
+}
+
 tl_future *tl_loop_create_future(tl_loop *loop)
 {
+    if (loop == NULL)
+        return NULL;
     tl_future *future = tl_alloc(sizeof *future);
     if (future == NULL)
         return tl_future_ref(loop->reserve);
-    *future = (tl_future){.loop = tl_loop_ref(loop), .state = TL_FUTURE_PENDING};
-    tl_object_init(&future->object, &future_type);
-    future->callbacks_end = &future->callbacks;
+    tl_future_init(future, loop, &future_type);
     return future;
 }
 
@@ -49,7 +60,7 @@ tl_future *tl_future_new_reserve(tl_loop *loop)
     tl_future *future = tl_calloc(sizeof *future);
     if (future == NULL)
         return NULL;
-    tl_object_init(&future->object, &future_type);
+    tl_object_init(&future->object, &future_type.object);
     future->loop = loop;
     future->state = TL_FUTURE_FAILED;
     future->fetched = true;
@@ -92,26 +103,33 @@ static void report_unfetched(tl_future *future)
 {
     /* asyncio: a failure that nobody fetched is reported when the future goes. */
     const tl_exc_context context = {
-        .message = "Future exception was never retrieved",
+        .message = tl_future_type(future)->never_retrieved,
         .exception = &future->error,
         .future = future,
+        .source_traceback = future->created,
     };
     tl_loop_call_exception_handler(future->loop, &context);
 }
 
-static void future_destroy(tl_object *object)
+static void drop_callbacks(tl_future *future);
+
+void tl_future_destroy(tl_object *object)
 {
     tl_future *future = tl_container_of(object, tl_future, object);
-    assert(future->callbacks == NULL && "a registration holds the future");
     if (future->state == TL_FUTURE_FAILED && !future->fetched) {
         object->refs = 1; /* the handler may look at it, and even take a reference */
-        report_unfetched(future);
         future->fetched = true;
+        report_unfetched(future);
         if (--object->refs != 0)
             return;
     }
+    object->refs = 1; /* what is given back now may still look at it */
+    drop_callbacks(future);
+    if (tl_future_type(future)->finish != NULL)
+        tl_future_type(future)->finish(future);
     tl_value_finish(&future->result);
-    tl_free(future->message);
+    tl_free(future->error_copy);
+    tl_traceback_free(future->created);
     tl_loop *loop = future->loop;
     tl_free(future);
     tl_loop_unref(loop);
@@ -134,69 +152,93 @@ bool tl_future_cancelled(const tl_future *future)
     return future->state == TL_FUTURE_CANCELLED;
 }
 
-int tl_future_result(tl_future *future, tl_value *ret)
+int tl_future_code(const tl_future *future)
 {
-    if (future == NULL)
-        return -EINVAL;
     switch (future->state) {
     case TL_FUTURE_PENDING:
         return TL_ESTATE;
     case TL_FUTURE_CANCELLED:
         return -ECANCELED;
     case TL_FUTURE_FAILED:
-        future->fetched = true;
         return future->error.code;
     case TL_FUTURE_FINISHED:
         break;
     }
-    if (ret != NULL)
-        *ret = tl_value_take(&future->result);
     return 0;
+}
+
+void tl_future_forgive(tl_future *future)
+{
+    future->fetched = true; /* says nothing unless it has failed */
+}
+
+int tl_future_result(tl_future *future, tl_value *ret)
+{
+    if (future == NULL)
+        return -EINVAL;
+    int r = tl_future_code(future);
+    if (future->state == TL_FUTURE_FAILED)
+        tl_future_forgive(future);
+    if (r == 0 && ret != NULL)
+        *ret = tl_value_take(&future->result);
+    return r;
 }
 
 const tl_error *tl_future_exception(tl_future *future)
 {
-    if (future->state != TL_FUTURE_FAILED)
+    int r = future != NULL ? tl_future_code(future) : -EINVAL;
+    bool failed = future != NULL && future->state == TL_FUTURE_FAILED;
+    tl_thread_self()->last_error = failed ? 0 : r;
+    if (!failed)
         return NULL;
-    future->fetched = true;
+    tl_future_forgive(future);
     return &future->error;
 }
 
 /* --- Done-callbacks --------------------------------------------------------------------------- */
 
-static void done_callback_free(struct tl_done_callback *registration)
+/* Over: it will not be called any more. */
+static void registration_end(struct tl_done_callback *registration)
 {
-    tl_future *future = registration->future;
-    registration->future = NULL; /* tells tl_future_detach_callback that this one is over */
+    registration->future = NULL;
     if (!registration->embedded)
         tl_free(registration);
-    tl_future_unref(future);
 }
 
 void tl_done_callback_run(void *arg)
 {
     struct tl_done_callback *registration = arg;
-    registration->callback(registration->future, registration->arg);
-    done_callback_free(registration);
+    tl_future *future = registration->future;
+    tl_future_callback callback = registration->callback;
+    void *callback_arg = registration->arg;
+    registration_end(registration); /* first, for the callback may free what it is embedded in */
+    callback(future, callback_arg);
+    tl_future_unref(future);
 }
 
 void tl_done_callback_discard(void *arg)
 {
-    done_callback_free(arg);
+    struct tl_done_callback *registration = arg;
+    tl_future *future = registration->future;
+    registration_end(registration);
+    tl_future_unref(future);
 }
 
-static void registration_init(struct tl_done_callback *registration, tl_future *future,
-                              tl_future_callback callback, void *arg)
+/* From here on the registration holds the future. */
+static void queue_registration(tl_future *future, struct tl_done_callback *registration)
+{
+    tl_future_ref(future);
+    tl_loop_queue(future->loop, &registration->ready);
+}
+
+static void attach(tl_future *future, struct tl_done_callback *registration,
+                   tl_future_callback callback, void *arg)
 {
     *registration = (struct tl_done_callback){
-        .future = tl_future_ref(future), .callback = callback, .arg = arg};
+        .future = future, .callback = callback, .arg = arg, .embedded = registration->embedded};
     tl_ready_init(&registration->ready, tl_done_callback_run, registration);
-}
-
-static void attach(tl_future *future, struct tl_done_callback *registration)
-{
     if (tl_future_done(future)) {
-        tl_loop_queue(future->loop, &registration->ready);
+        queue_registration(future, registration);
         return;
     }
     *future->callbacks_end = registration;
@@ -212,17 +254,25 @@ int tl_future_add_done_callback(tl_future *future, tl_future_callback callback, 
     struct tl_done_callback *registration = tl_alloc(sizeof *registration);
     if (registration == NULL)
         return -ENOMEM;
-    registration_init(registration, future, callback, arg);
-    attach(future, registration);
+    registration->embedded = false;
+    attach(future, registration, callback, arg);
     return 0;
 }
 
 void tl_future_attach(tl_future *future, struct tl_done_callback *registration,
                       tl_future_callback callback, void *arg)
 {
-    registration_init(registration, future, callback, arg);
     registration->embedded = true;
-    attach(future, registration);
+    attach(future, registration, callback, arg);
+}
+
+bool tl_future_last_attached(const tl_future *future, tl_future_callback callback, const void *arg)
+{
+    if (future->callbacks == NULL)
+        return false;
+    const struct tl_done_callback *last =
+        tl_container_of(future->callbacks_end, struct tl_done_callback, next);
+    return last->callback == callback && last->arg == arg;
 }
 
 /* Unlinks the registration that *link refers to. */
@@ -238,19 +288,24 @@ void tl_future_detach_callback(struct tl_done_callback *registration)
 {
     tl_future *future = registration->future;
     if (future == NULL)
-        return; /* it has run */
+        return; /* its turn has come */
+    if (tl_ready_queued(&registration->ready)) {
+        tl_ready_remove(&registration->ready);
+        tl_done_callback_discard(registration);
+        return;
+    }
     struct tl_done_callback **link = &future->callbacks;
-    while (*link != NULL && *link != registration)
+    while (*link != registration)
         link = &(*link)->next;
-    if (*link == registration)
-        unlink_at(future, link);
-    tl_ready_remove(&registration->ready);
-    done_callback_free(registration);
+    unlink_at(future, link);
+    registration_end(registration);
 }
 
 unsigned tl_future_remove_done_callback(tl_future *future, tl_future_callback callback, void *arg)
 {
     unsigned removed = 0;
+    if (future == NULL)
+        return 0;
     struct tl_done_callback **link = &future->callbacks;
     while (*link != NULL) {
         struct tl_done_callback *registration = *link;
@@ -259,10 +314,19 @@ unsigned tl_future_remove_done_callback(tl_future *future, tl_future_callback ca
             continue;
         }
         unlink_at(future, link);
-        done_callback_free(registration);
+        registration_end(registration);
         removed++;
     }
     return removed;
+}
+
+static void drop_callbacks(tl_future *future)
+{
+    while (future->callbacks != NULL) {
+        struct tl_done_callback *registration = future->callbacks;
+        unlink_at(future, &future->callbacks);
+        registration_end(registration);
+    }
 }
 
 /* --- Completing ------------------------------------------------------------------------------- */
@@ -280,20 +344,20 @@ static int completable(const tl_future *future)
     return 0;
 }
 
-/* asyncio: callbacks go through call_soon, in the order in which they were added. */
+/* asyncio: callbacks go through call_soon, in the order in which they were added. The future may be
+ * gone afterwards. */
 static void complete(tl_future *future, enum tl_future_state state)
 {
     future->state = state;
     future->on_cancel = NULL;
-    struct tl_done_callback *registration = future->callbacks;
-    future->callbacks = NULL;
-    future->callbacks_end = &future->callbacks;
-    while (registration != NULL) {
-        struct tl_done_callback *next = registration->next;
+    while (future->callbacks != NULL) {
+        struct tl_done_callback *registration = future->callbacks;
+        unlink_at(future, &future->callbacks);
         registration->next = NULL;
-        tl_loop_queue(future->loop, &registration->ready);
-        registration = next;
+        queue_registration(future, registration);
     }
+    if (tl_future_type(future)->completed != NULL)
+        tl_future_type(future)->completed(future);
 }
 
 int tl_future_set_result(tl_future *future, tl_value value)
@@ -306,22 +370,26 @@ int tl_future_set_result(tl_future *future, tl_value value)
     return 0;
 }
 
-int tl_future_set_exception(tl_future *future, int code, const char *message)
+int tl_future_set_error(tl_future *future, const tl_error *error)
 {
     int r = completable(future);
     if (r < 0)
         return r;
-    if (code >= 0)
+    if (error == NULL || error->code >= 0)
         return -EINVAL;
-    future->error = (tl_error){.code = code, .message = tl_strerror(code)};
-    if (message != NULL) {
-        /* Without memory for the sentence the code's own has to do. */
-        future->message = tl_alloc(strlen(message) + 1);
-        if (future->message != NULL)
-            future->error.message = strcpy(future->message, message);
-    }
+    /* Without memory for the sentence and the causes the code's own sentence has to do. */
+    future->error_copy = tl_error_copy(error);
+    if (future->error_copy != NULL)
+        future->error = *future->error_copy;
+    else
+        future->error = (tl_error){.code = error->code, .message = tl_strerror(error->code)};
     complete(future, TL_FUTURE_FAILED);
     return 0;
+}
+
+int tl_future_set_exception(tl_future *future, int code, const char *message)
+{
+    return tl_future_set_error(future, &(tl_error){.code = code, .message = message});
 }
 
 int tl_future_fail(tl_future *future, int code, const char *format, ...)
@@ -334,18 +402,47 @@ int tl_future_fail(tl_future *future, int code, const char *format, ...)
     return tl_future_set_exception(future, code, message);
 }
 
+void tl_future_set_cancelled(tl_future *future)
+{
+    if (completable(future) == 0)
+        complete(future, TL_FUTURE_CANCELLED);
+}
+
+void tl_future_settle(tl_future *future, tl_future *from)
+{
+    switch (from->state) {
+    case TL_FUTURE_PENDING:
+        break;
+    case TL_FUTURE_FINISHED:
+        if (completable(future) == 0)
+            (void)tl_future_set_result(future, tl_value_take(&from->result));
+        break;
+    case TL_FUTURE_FAILED:
+        tl_future_forgive(from);
+        (void)tl_future_set_error(future, &from->error);
+        break;
+    case TL_FUTURE_CANCELLED:
+        tl_future_set_cancelled(future);
+        break;
+    }
+}
+
 bool tl_future_cancel(tl_future *future)
 {
     if (completable(future) < 0)
         return false;
     tl_future_ref(future); /* calling the operation off may drop the operation's reference */
-    void (*on_cancel)(void *arg) = future->on_cancel;
-    future->on_cancel = NULL;
-    if (on_cancel != NULL)
-        on_cancel(future->on_cancel_arg);
-    bool cancelled = !tl_future_done(future);
-    if (cancelled)
-        complete(future, TL_FUTURE_CANCELLED);
+    bool cancelled;
+    if (tl_future_type(future)->cancel != NULL) {
+        cancelled = tl_future_type(future)->cancel(future);
+    } else {
+        void (*on_cancel)(void *arg) = future->on_cancel;
+        future->on_cancel = NULL;
+        if (on_cancel != NULL)
+            on_cancel(future->on_cancel_arg);
+        cancelled = !tl_future_done(future);
+        tl_future_set_cancelled(future);
+    }
     tl_future_unref(future);
     return cancelled;
 }
@@ -361,7 +458,7 @@ void tl_future_set_canceller(tl_future *future, void (*on_cancel)(void *arg), vo
 tl_future *tl_loop_failed_future(tl_loop *loop, int code, const char *message)
 {
     tl_future *future = tl_loop_create_future(loop);
-    if (!tl_future_done(future))
+    if (future != NULL && !tl_future_done(future))
         (void)tl_future_set_exception(future, code, message);
     return future;
 }

@@ -19,20 +19,12 @@ static bool last_reference(uint32_t *refs)
     return __atomic_sub_fetch(refs, 1, __ATOMIC_ACQ_REL) == 0;
 }
 
-void tl_handle_init(tl_handle *handle, tl_callback callback, void *arg, uint32_t refs)
-{
-    *handle = (tl_handle){.callback = callback, .arg = arg, .refs = refs};
-    tl_ready_init(&handle->ready, tl_handle_run, handle);
-}
-
 tl_handle *tl_handle_new(tl_callback callback, void *arg, tl_handle **ret)
 {
     tl_handle *handle = tl_alloc(sizeof *handle);
     if (handle == NULL)
         return NULL;
-    tl_handle_init(handle, callback, arg, ret != NULL ? 2 : 1);
-    if (ret != NULL)
-        *ret = handle;
+    tl_handle_init(handle, callback, arg, ret);
     return handle;
 }
 

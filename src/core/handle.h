@@ -10,6 +10,7 @@
 #define TL_CORE_HANDLE_H
 
 #include <twinloop/handle.h>
+#include "core/ready.h"
 #include "core/timer.h"
 
 struct tl_handle {
@@ -19,6 +20,7 @@ struct tl_handle {
     uint32_t refs;
     bool cancelled;
     bool posted; /* begins a struct posted (post.c), whose memory it is freed with */
+    bool traced; /* it is a tl_traced_handle: see core/debug.h */
 };
 
 struct tl_timer_handle {
@@ -27,10 +29,8 @@ struct tl_timer_handle {
     void *arg;
     uint32_t refs;
     bool cancelled;
+    bool traced; /* likewise */
 };
-
-/* In memory that tl_free frees. */
-void tl_handle_init(tl_handle *handle, tl_callback callback, void *arg, uint32_t refs);
 
 /* A handle with the loop's reference, and the program's if ret is not NULL. NULL when memory is
  * out. */
@@ -43,5 +43,15 @@ void tl_timer_handle_run(void *handle);
 /* Gives back the loop's reference of a handle that will not run. */
 void tl_handle_discard(void *handle);
 void tl_timer_handle_discard(void *handle);
+
+/* As tl_handle_new, in memory that tl_alloc gave. */
+static inline void tl_handle_init(tl_handle *handle, tl_callback callback, void *arg,
+                                  tl_handle **ret)
+{
+    *handle = (tl_handle){.callback = callback, .arg = arg, .refs = ret != NULL ? 2 : 1};
+    tl_ready_init(&handle->ready, tl_handle_run, handle);
+    if (ret != NULL)
+        *ret = handle;
+}
 
 #endif

@@ -16,9 +16,13 @@
 #include "core/executor.h"
 #include "core/future.h"
 #include "core/handle.h"
+#include "core/log.h"
 #include "core/post.h"
 #include "core/self.h"
 #include "core/signal.h"
+#include "core/stream.h"
+
+static const tl_time SLOW_CALLBACK_DURATION = 100 * TL_MILLISECOND;
 
 /* --- Making and freeing ----------------------------------------------------------------------- */
 
@@ -60,6 +64,7 @@ int tl_loop_new(struct tl_kernel *kernel, tl_loop **ret)
     loop->jobs_end = &loop->jobs;
     loop->iteration_time = kernel->ops->now(kernel);
     loop->debug = debug_by_environment(kernel);
+    loop->slow_callback_duration = SLOW_CALLBACK_DURATION;
     *ret = loop;
     return 0;
 }
@@ -68,6 +73,8 @@ void tl_loop_free(tl_loop *loop)
 {
     if (loop == NULL)
         return;
+    if (loop->debug && tl_loop_open(loop) && !loop->running && !loop->closing)
+        tl_log(TL_LOG_WARNING, "unclosed event loop"); /* asyncio: a ResourceWarning */
     if (tl_loop_close(loop) < 0)
         return; /* it is running: its runner still needs it */
     struct tl_thread *self = tl_thread_self();
@@ -156,11 +163,16 @@ int tl_loop_close(tl_loop *loop)
 {
     if (loop == NULL)
         return -EINVAL;
-    if (loop->running)
+    if (loop->running || loop->closing)
         return -EBUSY;
     if (!tl_loop_open(loop))
         return 0;
     tl_loop_ref(loop);
+    if (loop->debug) {
+        loop->closing = true;
+        tl_streams_report_unclosed(loop);
+        loop->closing = false;
+    }
     tl_signals_close(loop);
     tl_posts_close(loop);
     struct tl_kernel *kernel = loop->kernel;
@@ -199,6 +211,19 @@ void tl_loop_set_debug(tl_loop *loop, bool enabled)
 bool tl_loop_get_debug(const tl_loop *loop)
 {
     return loop->debug;
+}
+
+int tl_loop_set_slow_callback_duration(tl_loop *loop, tl_time duration)
+{
+    if (loop == NULL || duration < 0)
+        return -EINVAL;
+    loop->slow_callback_duration = duration;
+    return 0;
+}
+
+tl_time tl_loop_get_slow_callback_duration(const tl_loop *loop)
+{
+    return loop->slow_callback_duration;
 }
 
 tl_time tl_loop_time(tl_loop *loop)

@@ -55,6 +55,13 @@ struct tl_loop {
     struct tl_thread *owner; /* atomic: who made the loop or ran it last, and may touch its queue */
     uint32_t posting;        /* atomic: threads that are handing something over, and TL_POSTS_CLOSED
                               */
+
+    struct tl_thread *runner; /* whose run is in progress; read by other threads in debug mode */
+    struct tl_executing *executing; /* in debug mode: what runs now; or NULL */
+    tl_time slow_callback_duration;
+    bool closing;       /* telling what was left open: see tl_loop_close */
+    bool handling;      /* the program's exception handler is running */
+    uint8_t defaulting; /* how many calls of the default one are running */
 };
 
 void tl_live_add(struct tl_live *live, tl_loop *loop, void (*abandon)(struct tl_live *live));

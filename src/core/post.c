@@ -94,7 +94,8 @@ static struct posted *posted_new(tl_callback callback, void *arg, tl_handle **re
     struct posted *posted = tl_alloc(sizeof *posted);
     if (posted == NULL)
         return NULL;
-    tl_handle_init(&posted->handle, callback, arg, ret != NULL ? 2 : 1);
+    /* The caller's reference is written now: once it is posted, the loop may run and free it. */
+    tl_handle_init(&posted->handle, callback, arg, ret);
     posted->handle.posted = true;
     posted->post = (struct tl_post){.release = posted_release};
     return posted;
@@ -116,9 +117,6 @@ static int hand_over_callback(tl_loop *loop, struct tl_thread *self, tl_callback
     if (posted == NULL)
         return -ENOMEM;
     name_producer(&posted->post, self);
-    /* Written first: once it is posted, the loop may run it and free what is not the caller's. */
-    if (ret != NULL)
-        *ret = &posted->handle;
     int r = loop->kernel->ops->post(loop->kernel, &posted->post);
     if (r < 0)
         tl_free(posted);

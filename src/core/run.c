@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 
+#include "core/debug.h"
 #include "core/executor.h"
 #include "core/future.h"
 #include "core/loop.h"
@@ -84,11 +85,23 @@ static inline __attribute__((always_inline)) int wait(tl_loop *loop, tl_time tim
     return 0;
 }
 
+/* In debug mode. */
+static __attribute__((noinline)) void dispatch_debug(tl_loop *loop)
+{
+    struct tl_ready *ready;
+    while ((ready = tl_ready_queue_pop(&loop->ready)) != &loop->batch_end)
+        tl_debug_run(loop, ready);
+}
+
 static inline void dispatch(tl_loop *loop)
 {
     /* asyncio: exactly what is queued now runs; what that queues runs in the next iteration. */
     struct tl_ready *ready;
     tl_ready_queue_push(&loop->ready, &loop->batch_end);
+    if (__builtin_expect(loop->debug, false)) {
+        dispatch_debug(loop);
+        return;
+    }
     while ((ready = tl_ready_queue_pop(&loop->ready)) != &loop->batch_end)
         ready->callback(ready->arg);
 }
@@ -122,6 +135,8 @@ static int check_can_run(const tl_loop *loop)
         return TL_ECLOSED;
     if (loop->running)
         return -EALREADY;
+    if (loop->closing)
+        return -EBUSY;
     return tl_get_running_loop() != NULL ? -EBUSY : 0;
 }
 
@@ -135,10 +150,13 @@ int tl_loop_run_forever(tl_loop *loop)
     self->running = loop;
     self->running_pid = loop->kernel->ops->info(loop->kernel, TL_INFO_PID, NULL, NULL, 0);
     loop->running = true;
+    loop->executing = NULL;
+    __atomic_store_n(&loop->runner, self, __ATOMIC_RELAXED);
     loop->incoming.bytes = (struct iovec){self->read_buffer, TL_READ_BUFFER_SIZE};
     r = run(loop);
     loop->stopping = false;
     loop->running = false;
+    __atomic_store_n(&loop->runner, NULL, __ATOMIC_RELAXED);
     self->running = NULL;
     return r;
 }

@@ -6,8 +6,22 @@
 #include <errno.h>
 
 #include "core/alloc.h"
+#include "core/debug.h"
 #include "core/handle.h"
 #include "core/loop.h"
+
+/* As call_soon, on an open loop in debug mode. */
+static __attribute__((noinline)) int call_soon_debug(tl_loop *loop, tl_callback callback, void *arg,
+                                                     tl_handle **ret)
+{
+    if (tl_debug_wrong_thread(loop))
+        return TL_ETHREAD;
+    tl_handle *handle = tl_traced_handle_new(callback, arg, ret);
+    if (handle == NULL)
+        return -ENOMEM;
+    tl_loop_queue(loop, &handle->ready);
+    return 0;
+}
 
 int tl_loop_call_soon(tl_loop *loop, tl_callback callback, void *arg, tl_handle **ret)
 {
@@ -15,6 +29,8 @@ int tl_loop_call_soon(tl_loop *loop, tl_callback callback, void *arg, tl_handle 
         return -EINVAL;
     if (!tl_loop_open(loop))
         return TL_ECLOSED;
+    if (__builtin_expect(loop->debug, false))
+        return call_soon_debug(loop, callback, arg, ret);
     tl_handle *handle = tl_handle_new(callback, arg, ret);
     if (handle == NULL)
         return -ENOMEM;
@@ -27,10 +43,14 @@ int tl_loop_call_at(tl_loop *loop, tl_time when, tl_callback callback, void *arg
 {
     if (loop == NULL || callback == NULL)
         return -EINVAL;
-    tl_timer_handle *handle = tl_alloc(sizeof *handle);
+    if (loop->debug && tl_debug_wrong_thread(loop))
+        return TL_ETHREAD;
+    tl_timer_handle *handle =
+        loop->debug ? tl_traced_timer_handle_alloc() : tl_alloc(sizeof *handle);
     if (handle == NULL)
         return tl_loop_open(loop) ? -ENOMEM : TL_ECLOSED;
     *handle = (tl_timer_handle){.callback = callback, .arg = arg, .refs = ret != NULL ? 2 : 1};
+    handle->traced = loop->debug;
     tl_timer_init(&handle->timer, loop, tl_timer_handle_run, handle);
     int r = tl_timer_start(&handle->timer, when);
     if (r < 0) {
@@ -47,6 +67,8 @@ int tl_loop_call_later(tl_loop *loop, tl_time delay, tl_callback callback, void 
 {
     if (loop == NULL || callback == NULL)
         return -EINVAL;
+    if (loop->debug && tl_debug_wrong_thread(loop))
+        return TL_ETHREAD;
     tl_time when;
     if (__builtin_add_overflow(tl_loop_time(loop), delay, &when))
         return -ERANGE;

@@ -12,6 +12,7 @@
 #define TL_CORE_SELF_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <twinloop/alloc.h>
 #include <twinloop/log.h>
@@ -38,7 +39,20 @@ struct tl_context_ops {
 
     /* Writes a message where it is seen when no log handler is set. */
     void (*log)(struct tl_context *context, enum tl_log_level level, const char *text);
+
+    /* For debug mode: writes down up to count return addresses of the calls that led to the core's,
+     * the innermost first, and returns how many. */
+    unsigned (*backtrace)(struct tl_context *context, void **addresses, unsigned count);
+
+    /* Names an address in code, as "function+0x12", "function" where it begins, "module+0x1234"
+     * where nothing is known; never by its number, which no two runs have in common. */
+    void (*symbol)(struct tl_context *context, const void *address, char *text, size_t size);
 };
+
+/* Those two as they are done in an operating-system process, which a simulated one lives in too. In
+ * src/real. */
+unsigned tl_native_backtrace(struct tl_context *context, void **addresses, unsigned count);
+void tl_native_symbol(struct tl_context *context, const void *address, char *text, size_t size);
 
 struct tl_context {
     const struct tl_context_ops *ops;

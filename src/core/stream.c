@@ -439,3 +439,30 @@ void tl_stream_each(tl_loop *loop, const struct tl_stream_owner *owner,
             act(&stream->transport);
     }
 }
+
+static void report_unclosed(tl_loop *loop, struct tl_live *live)
+{
+    if (live->abandon != abandon)
+        return;
+    tl_transport *transport = &tl_container_of(live, struct tl_stream, live)->transport;
+    if (transport->phase != TL_TRANSPORT_OPEN)
+        return;
+    tl_transport_ref(transport);
+    tl_loop_report(loop, "unclosed transport", 0, transport->protocol, transport);
+    tl_transport_unref(transport);
+}
+
+void tl_streams_report_unclosed(tl_loop *loop)
+{
+    /* The handler may close transports and open others, so the places that have been visited move
+     * to the end of the list, behind a mark. */
+    struct tl_live mark;
+    tl_live_add(&mark, loop, NULL);
+    while (loop->live.next != &mark) {
+        struct tl_live *live = loop->live.next;
+        tl_live_remove(live);
+        tl_live_add(live, loop, live->abandon);
+        report_unclosed(loop, live);
+    }
+    tl_live_remove(&mark);
+}

@@ -55,6 +55,9 @@ int tl_stream_open(tl_loop *loop, int fd, tl_protocol_factory factory, void *far
 void tl_stream_each(tl_loop *loop, const struct tl_stream_owner *owner,
                     void (*act)(tl_transport *transport));
 
+/* In debug mode, before the loop is closed: tells the exception handler of each that is open. */
+void tl_streams_report_unclosed(tl_loop *loop);
+
 /* --- Between stream.c and stream_write.c --- */
 
 /* The connection is of no use any more: drops what is queued and queues connection_lost(error). A

@@ -69,6 +69,8 @@ static const struct tl_context_ops fuzz_context_ops = {
     .lock = no_lock,
     .unlock = no_lock,
     .log = log_text,
+    .backtrace = tl_native_backtrace,
+    .symbol = tl_native_symbol,
 };
 
 /* --- Life ------------------------------------------------------------------------------------- */

@@ -97,6 +97,8 @@ static const struct tl_context_ops native_ops = {
     .unlock = native_unlock,
     .give_way = native_give_way,
     .log = native_log,
+    .backtrace = tl_native_backtrace,
+    .symbol = tl_native_symbol,
 };
 
 static struct native_context native = {

@@ -55,6 +55,8 @@ static const struct tl_context_ops errand_context_ops = {
     .unlock = no_lock,
     .give_way = no_lock,
     .log = log_text,
+    .backtrace = tl_native_backtrace,
+    .symbol = tl_native_symbol,
 };
 
 tl_world *tl_errand_world(struct tl_context *context)

@@ -104,6 +104,8 @@ static const struct tl_context_ops process_context_ops = {
     .unlock = no_lock,
     .give_way = no_lock,
     .log = log_text,
+    .backtrace = tl_native_backtrace,
+    .symbol = tl_native_symbol,
 };
 
 tl_process *tl_context_process(const struct tl_context *context)

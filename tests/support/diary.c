@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loop with a diary of diary.h.
+ */
+#include "support/diary.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+void diary_note(struct diary *diary, char letter)
+{
+    assert_true(diary->len + 1 < sizeof diary->word);
+    diary->word[diary->len++] = letter;
+}
+
+void diary_note_x(void *diary)
+{
+    diary_note(diary, 'x');
+}
+
+void diary_note_y(void *diary)
+{
+    diary_note(diary, 'y');
+}
+
+static void note_report(tl_loop *loop, const tl_exc_context *context, void *arg)
+{
+    struct diary *diary = arg;
+    (void)loop;
+    diary_note(diary, '!');
+    (void)snprintf(diary->report, sizeof diary->report, "%s", context->message);
+    diary->code = context->exception != NULL ? context->exception->code : 0;
+}
+
+void diary_open(struct diary *diary, struct contract *contract)
+{
+    *diary = (struct diary){.len = 0};
+    struct tl_kernel *kernel = contract_kernel(contract);
+    skipping_apply(&diary->skipping, kernel);
+    assert_int_equal(tl_loop_new(kernel, &diary->loop), 0);
+    assert_int_equal(tl_loop_set_exception_handler(diary->loop, note_report, diary), 0);
+}
+
+static void hear(enum tl_log_level level, const char *text, void *arg)
+{
+    struct diary *diary = arg;
+    size_t len = strlen(diary->log);
+    (void)level;
+    (void)snprintf(diary->log + len, sizeof diary->log - len, "%s\n", text);
+}
+
+void diary_hear(struct diary *diary)
+{
+    diary->log[0] = '\0';
+    tl_set_log_handler(hear, diary);
+}
+
+void diary_close(struct diary *diary, const char *word)
+{
+    tl_loop_free(diary->loop);
+    tl_set_log_handler(NULL, NULL);
+    assert_string_equal(diary->word, word);
+}
+
+void diary_turn(struct diary *diary)
+{
+    tl_loop_stop(diary->loop);
+    assert_int_equal(tl_loop_run_forever(diary->loop), 0);
+}
