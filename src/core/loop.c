@@ -119,6 +119,7 @@ static const struct {
     {tl_handle_run, tl_handle_discard},
     {tl_timer_handle_run, tl_timer_handle_discard},
     {tl_done_callback_run, tl_done_callback_discard},
+    {tl_signal_run, tl_signal_discard},
 };
 
 static void discard(struct tl_ready *ready)

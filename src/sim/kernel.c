@@ -113,8 +113,10 @@ void tl_sim_kernel_unmake(struct tl_sim_kernel *kernel)
         if (get(kernel, fd) != NULL)
             close_descriptor(kernel, process->fds.slots[fd]);
     for (unsigned signum = 0; signum < TL_SIGNALS; signum++)
-        if (process->signals[signum] == kernel)
+        if (process->signals[signum] == kernel) {
             process->signals[signum] = NULL;
+            process->signals_more[signum] = 0;
+        }
     tl_work_drop(kernel);
     tl_list_remove(&kernel->place);
     tl_agenda_event_finish(&world->agenda, &kernel->timeout);

@@ -49,6 +49,7 @@ struct tl_process {
     unsigned kernels_count;                    /* ever made */
     uint32_t objects;                          /* ever made: their ordinals */
     struct tl_sim_kernel *signals[TL_SIGNALS]; /* who has asked for each */
+    uint16_t signals_more[TL_SIGNALS];         /* deliveries beyond the one that is pending */
 
     struct tl_sim_kernel *waiting; /* in whose poll it is; NULL: it runs */
     unsigned busy_polls;           /* that found something, since others last ran */
@@ -56,6 +57,7 @@ struct tl_process {
     uint32_t order_draws;
     uint32_t yield_draws;
     uint32_t emfile_draws;
+    uint32_t signal_draws;
 };
 
 /* A guest on this host; NULL when memory is out. */
@@ -79,6 +81,9 @@ tl_process *tl_context_process(const struct tl_context *context);
 
 /* A signal's way into a kernel that asked for it (signal.c). */
 int tl_signal_enable(struct tl_sim_kernel *kernel, int signum, bool enable);
+
+/* The number of the next signal that is pending, which there is; it is pending no more. */
+int tl_signal_take(struct tl_sim_kernel *kernel);
 
 /* What the world does to a process by a signal; 0, -EINVAL, -ESRCH. */
 int tl_signal_send(tl_process *process, int signum);
