@@ -12,9 +12,6 @@
 #include "sim/endpoint.h"
 #include "sim/mix.h"
 
-/* Virtual time 0 on the wall: 2026-01-01 00:00 UTC. */
-#define WALL_BASE (1767225600 * TL_SECOND)
-
 enum { CPUS = 2 };
 
 static struct tl_sim_kernel *sim(struct tl_kernel *kernel)
@@ -146,7 +143,7 @@ static tl_time sim_now(struct tl_kernel *kernel)
 
 static tl_time sim_wall(struct tl_kernel *kernel)
 {
-    return WALL_BASE + tl_sim_kernel_of(sim(kernel))->now;
+    return TL_WALL_BASE + tl_sim_kernel_of(sim(kernel))->now;
 }
 
 static int sim_entropy(struct tl_kernel *kernel, void *buf, size_t len)

@@ -18,6 +18,14 @@
 
 struct tl_sim_kernel;
 
+/* What the guard (guard.h) keeps of each process, and of the world itself. */
+struct tl_guard {
+    uint64_t told;          /* bits of what was refused and reported */
+    uint64_t entropy_drawn; /* words */
+    uint64_t numbers_start; /* srand's; 0: it was not called */
+    uint64_t numbers_drawn; /* since then */
+};
+
 enum { TL_SIGNALS = 65 };
 
 struct tl_process {
@@ -44,6 +52,7 @@ struct tl_process {
     struct tl_list blocks; /* memory it was given and has not freed */
     struct tl_agenda_event start;
 
+    struct tl_guard guard;
     struct tl_fds fds;
     struct tl_list kernels;
     unsigned kernels_count;                    /* ever made */
