@@ -499,6 +499,20 @@ static int no_kill(struct tl_kernel *kernel, int64_t pid, int signum)
     return -ENOSYS;
 }
 
+/* A simulated process has no children, so whichever is meant is none of its. */
+static int sim_adopt_child(struct tl_kernel *kernel, int64_t pid, void *token)
+{
+    (void)token;
+    tl_sim_note(sim(kernel), TL_KIND_ADOPT_CHILD, 0, -ECHILD, (uint64_t)pid, 0);
+    return -ECHILD;
+}
+
+static int sim_release_child(struct tl_kernel *kernel, int64_t pid)
+{
+    tl_sim_note(sim(kernel), TL_KIND_RELEASE_CHILD, 0, -ESRCH, (uint64_t)pid, 0);
+    return -ESRCH;
+}
+
 static int no_resolve(struct tl_kernel *kernel, struct tl_query *query)
 {
     (void)kernel;
@@ -546,6 +560,8 @@ static const struct tl_kernel_ops sim_ops = {
     .release = no_release,
     .spawn = no_spawn,
     .kill = no_kill,
+    .adopt_child = sim_adopt_child,
+    .release_child = sim_release_child,
     .signal = sim_signal,
     .resolve = no_resolve,
     .work = tl_sim_work,
