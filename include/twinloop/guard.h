@@ -23,9 +23,9 @@
  *
  * What goes past it: system calls made by number, the processor's own counters, functions that a
  * library has linked into itself, streams of stdio on devices, and what the C library asks of
- * itself. The guard does not survive a link order in which the C library comes first; tl_guard_check
- * tells. A signal handler that interrupts a simulated process is answered like the process, but for
- * libFuzzer's alarm, which always sees real time.
+ * itself. The guard does not survive a link order in which the C library comes first;
+ * tl_guard_check tells. A signal handler that interrupts a simulated process is answered like the
+ * process, but for libFuzzer's alarm, which always sees real time.
  */
 #ifndef TWINLOOP_GUARD_H
 #define TWINLOOP_GUARD_H

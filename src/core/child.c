@@ -57,7 +57,7 @@ static void drop(struct tl_default_watcher *watcher, struct tl_watched_child **l
     struct tl_watched_child *child = *link;
     *link = child->next;
     tl_ready_remove(&child->child.ready);
-    if (child->known) {
+    if (child->known && watcher->loop != NULL) {
         struct tl_kernel *kernel = watcher->loop->kernel;
         (void)kernel->ops->release_child(kernel, child->pid);
     }

@@ -10,8 +10,8 @@
  * unless the program has put its own in our place meanwhile.
  *
  * Where there are no pidfds, SIGCHLD is also wanted by every kernel that waits for children. These
- * share one eventfd, a duplicate of which each has in its epoll: whoever is woken asks after its own
- * children. A program's handler of SIGCHLD is not disturbed by that, nor it by the handler.
+ * share one eventfd, a duplicate of which each has in its epoll: whoever is woken asks after its
+ * own children. A program's handler of SIGCHLD is not disturbed by that, nor it by the handler.
  *
  * The table is changed under its mutex. The handler, which may run on any thread and at any
  * instant, sees a slot's wake descriptor, and `entered` tells when it has stopped using it. In a

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libFuzzer measures the time of an input in a handler of SIGALRM, which as a rule interrupts the
- * world in the middle. It must see real time, so its handler is wrapped in one that lifts the guard.
+ * world in the middle. It must see real time, so its handler is wrapped in one that lifts the
+ * guard.
  *
  * Only in a program that libFuzzer drives: any other's signals are its own.
  */

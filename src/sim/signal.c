@@ -4,8 +4,8 @@
  *
  * A standard signal that is pending already is not pending twice; one of the real-time numbers is,
  * each time. Whether a process that waits has run its handler for the first by the time the second
- * arrives is open, so it is a choice; one that runs, and so sends to itself, has. Stopping a process
- * is out of scope.
+ * arrives is open, so it is a choice; one that runs, and so sends to itself, has. Stopping a
+ * process is out of scope.
  */
 #include <errno.h>
 #include <signal.h>
