@@ -206,11 +206,21 @@ $(O)/libexamples.a: $(call obj,$(filter-out $(SIM_COMMON),$(MODULE_SRC)))
 	@rm -f $@
 	$(Q)$(AR) qcs $@ $^
 
+# A stranger's library, as a program links it and as one is opened while it runs.
+GUESTS      := $(O)/tests/guest/libguest.so $(O)/tests/guest/libguest-late.so
+$(GUESTS): tests/guest/guest.c tests/guest/guest.h $(O)/flags
+	$(call say,SO)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILER) -std=gnu11 -O2 -D_GNU_SOURCE= -D_FORTIFY_SOURCE=2 $(WARNINGS) \
+	  $(if $(WERROR),-Werror) -fPIC -shared -o $@ $<
+$(O)/tests/test_guard: $(GUESTS)
+TEST_LIBS.test_guard = $(O)/tests/guest/libguest.so -Wl,-rpath,'$$ORIGIN/guest' -ldl
+
 $(O)/tests/%: $(O)/obj/tests/%.c.o $(call obj,$(SUPPORT_SRC)) $(O)/libexamples.a $(LIBSIM) $(LIB) \
               $(O)/sources
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(LINK) -lcmocka $(LDLIBS)
+	$(LINK) $(TEST_LIBS.$*) -lcmocka $(LDLIBS)
 
 # A fuzz target runs under libFuzzer in its own variant, over given files in every other.
 # There, what is fuzzed tells the fuzzer which way it went, and the simulator around it is fast: its

@@ -123,21 +123,59 @@ static void send_the_last(tl_world *world, void *arg)
     assert_int_equal(tl_process_kill(notes->other, SIGKILL), -ESRCH);
 }
 
-static void pending_signals_are_not_pending_twice(void **state)
+/* Whether the first had been handled when the second came is open: odds decide. */
+static void signal_twice(uint32_t apart, int count, const char *trail)
 {
-    (void)state;
     struct notes notes;
     int status;
     notes_open(&notes, (struct tl_world_options){0});
+    assert_int_equal(tl_world_set_odds(notes.world, "signal.apart", apart), 0);
     notes.other = notes_spawn_daemon(&notes, count_signals);
     notes_spawn_with(&notes, (struct tl_process_options){.program = program_sleep});
     assert_int_equal(tl_world_at(notes.world, TL_MILLISECOND, send_signals, &notes), 0);
     assert_int_equal(tl_world_at(notes.world, 2 * TL_MILLISECOND, send_the_last, &notes), 0);
     notes_expect(&notes, TL_OUTCOME_HELD, "");
-    assert_int_equal(notes.count, 2);
-    assert_string_equal(notes.trail, "hu");
+    assert_int_equal(notes.count, count);
+    assert_string_equal(notes.trail, trail);
     assert_true(tl_process_exited(notes.other, &status));
     assert_int_equal(status, -SIGUSR1);
+    tl_world_free(notes.world);
+}
+
+static void pending_signals_are_not_pending_twice(void **state)
+{
+    (void)state;
+    signal_twice(0, 2, "hu");
+    signal_twice(65536, 3, "huu");
+}
+
+static int signal_oneself(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    struct tl_kernel *kernel = program_kernel();
+    struct tl_event events[8];
+    kernel->ops->signal(kernel, SIGUSR1, true);
+    kernel->ops->signal(kernel, 40, true);
+    for (int i = 0; i < 3; i++) {
+        tl_process_kill(tl_process_current(), SIGUSR1);
+        tl_process_kill(tl_process_current(), 40);
+    }
+    int n = kernel->ops->poll(kernel, -1, events, 8);
+    for (int i = 0; i < n; i++)
+        notes_leave(program_notes(), events[i].value == 40 ? "r" : "u");
+    return 0;
+}
+
+/* Each handler ran before the next was sent. */
+static void a_process_hears_each_of_its_own(void **state)
+{
+    (void)state;
+    struct notes notes;
+    notes_open(&notes, (struct tl_world_options){0});
+    notes_spawn(&notes, signal_oneself, "prog");
+    notes_expect(&notes, TL_OUTCOME_HELD, "");
+    assert_string_equal(notes.trail, "uuurrr");
     tl_world_free(notes.world);
 }
 
@@ -460,6 +498,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(daemons_get_sigterm_and_grace),
         cmocka_unit_test(pending_signals_are_not_pending_twice),
+        cmocka_unit_test(a_process_hears_each_of_its_own),
         cmocka_unit_test(a_killed_foreground_process_fails_the_run),
         cmocka_unit_test(the_killed_leave_nothing_behind),
         cmocka_unit_test(callbacks_come_at_their_time),

@@ -48,7 +48,7 @@ enum tl_event_kind {
     TL_EVENT_POSTED,   /* token: the struct tl_post */
     TL_EVENT_WORK,     /* token: the struct tl_work, whose run has returned */
     TL_EVENT_SIGNAL,   /* value: the signal number */
-    TL_EVENT_CHILD,    /* token: as given to spawn; value: exit code, or -signal */
+    TL_EVENT_CHILD,    /* token: as given to spawn or adopt_child; value: exit code, or -signal */
     TL_EVENT_RESOLVED, /* token: the struct tl_query */
 };
 
@@ -341,6 +341,15 @@ struct tl_kernel_ops {
      * those of exec and chdir, and leave nothing behind. */
     int64_t (*spawn)(struct tl_kernel *kernel, const struct tl_spawn *spawn);
     int (*kill)(struct tl_kernel *kernel, int64_t pid, int signum);
+
+    /* Watches a child of this process that somebody else started: its end is one TL_EVENT_CHILD
+     * with token, as if spawn had started it, and kill reaches it. -ECHILD when the process has no
+     * such child, or it has been waited for; -EEXIST when this kernel watches it already. */
+    int (*adopt_child)(struct tl_kernel *kernel, int64_t pid, void *token);
+
+    /* Gives a child back: no event follows, and somebody else will wait for it. -ESRCH when this
+     * kernel does not watch it. */
+    int (*release_child)(struct tl_kernel *kernel, int64_t pid);
 
     /* From now on signum arrives as TL_EVENT_SIGNAL (enable), or as it did before. -EINVAL for a
      * number that cannot be caught, -EBUSY when another kernel of this process has it, TL_ETHREAD

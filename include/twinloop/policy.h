@@ -35,7 +35,8 @@ struct tl_policy {
 tl_policy *tl_get_event_loop_policy(void);
 
 /* Row asyncio.set_event_loop_policy. The policy stays its maker's and must live while it is set.
- * NULL brings back a fresh default policy. Running loops do not notice. 0, or -EINVAL for a policy
+ * NULL brings back a fresh default policy. The child watcher of the one before is closed if it is
+ * the default policy's. Running loops do not notice. 0, or -EINVAL for a policy
  * without ops. */
 int tl_set_event_loop_policy(tl_policy *policy);
 
@@ -43,5 +44,7 @@ int tl_set_event_loop_policy(tl_policy *policy);
 int tl_default_get_event_loop(tl_policy *policy, tl_loop **ret);
 int tl_default_set_event_loop(tl_policy *policy, tl_loop *loop);
 int tl_default_new_event_loop(tl_policy *policy, tl_loop **ret);
+int tl_default_get_child_watcher(tl_policy *policy, tl_child_watcher **ret);
+int tl_default_set_child_watcher(tl_policy *policy, tl_child_watcher *watcher);
 
 #endif

@@ -24,6 +24,13 @@ int tl_sim_kernel_new(const struct tl_world_options *options, struct tl_kernel *
  * too. */
 int tl_sim_kernel_join(tl_host *host, struct tl_kernel **ret);
 
+/* A policy by the default one's rules whose loops are all in one world, on one host, "local", each
+ * a kernel for the caller's own stack as above. To be used on the thread that made it (TL_ETHREAD),
+ * outside of every simulated process; freed when its loops are closed and it is set no longer.
+ * options may be NULL. 0 or -ENOMEM. */
+int tl_sim_policy_new(const struct tl_world_options *options, tl_policy **ret);
+void tl_sim_policy_free(tl_policy *policy);
+
 /* The world of a simulated kernel; NULL for another kind of kernel. */
 tl_world *tl_sim_kernel_world(struct tl_kernel *kernel);
 

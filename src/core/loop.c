@@ -132,6 +132,7 @@ static const struct {
     {tl_timer_handle_run, tl_timer_handle_discard},
     {tl_done_callback_run, tl_done_callback_discard},
     {tl_message_run, tl_message_discard},
+    {tl_signal_run, tl_signal_discard},
 };
 
 static void discard(struct tl_ready *ready)

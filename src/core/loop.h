@@ -10,20 +10,11 @@
 #include <stdint.h>
 #include <twinloop/kernel.h>
 #include <twinloop/loop.h>
+#include "core/live.h"
 #include "core/object.h"
 #include "core/piece.h"
 #include "core/ready.h"
 #include "core/timer.h"
-
-/* Something that can still act on its own: an open transport, server or attempt to connect. The
- * loop holds it while it is in the loop's list. When the loop is closed under it, abandon is
- * called: it must leave the list, give up the loop's reference and touch neither kernel nor user
- * callbacks, except a protocol's release. */
-struct tl_live {
-    struct tl_live *next; /* NULL: not in the list */
-    struct tl_live *prev;
-    void (*abandon)(struct tl_live *live);
-};
 
 struct tl_loop {
     tl_object object;         /* held by the program and by every object of the loop */

@@ -50,6 +50,15 @@ int tl_default_get_event_loop(tl_policy *policy, tl_loop **ret)
     return 0;
 }
 
+/* The watcher, if there has been need for one. */
+static tl_child_watcher *watcher_there(struct tl_context *context)
+{
+    context->ops->lock(context);
+    tl_child_watcher *watcher = context->child_watcher;
+    context->ops->unlock(context);
+    return watcher;
+}
+
 int tl_default_set_event_loop(tl_policy *policy, tl_loop *loop)
 {
     (void)policy;
@@ -57,7 +66,11 @@ int tl_default_set_event_loop(tl_policy *policy, tl_loop *loop)
     self->current = loop;
     self->current_generation = self->context->policy_generation;
     self->current_was_set = true;
-    return 0;
+    /* asyncio: children are watched by the main thread's loop. */
+    tl_child_watcher *watcher = self->is_main ? watcher_there(self->context) : NULL;
+    if (watcher == NULL || watcher->ops->attach_loop == NULL)
+        return 0;
+    return watcher->ops->attach_loop(watcher, loop);
 }
 
 int tl_default_new_event_loop(tl_policy *policy, tl_loop **ret)
@@ -74,10 +87,45 @@ int tl_default_new_event_loop(tl_policy *policy, tl_loop **ret)
     return r;
 }
 
+int tl_default_get_child_watcher(tl_policy *policy, tl_child_watcher **ret)
+{
+    (void)policy;
+    struct tl_thread *self = tl_thread_self();
+    struct tl_context *context = self->context;
+    context->ops->lock(context);
+    bool fresh = context->child_watcher == NULL;
+    if (fresh)
+        context->child_watcher = tl_default_watcher_init(&context->default_watcher);
+    tl_child_watcher *watcher = context->child_watcher;
+    context->ops->unlock(context);
+    tl_loop *loop = current_loop(self);
+    if (fresh && self->is_main && loop != NULL && tl_loop_open(loop))
+        (void)tl_child_watcher_attach_loop(watcher, loop); /* it has no children that could fail */
+    *ret = watcher;
+    return 0;
+}
+
+int tl_default_set_child_watcher(tl_policy *policy, tl_child_watcher *watcher)
+{
+    (void)policy;
+    struct tl_context *context = tl_thread_self()->context;
+    if (watcher != NULL && watcher->ops == NULL)
+        return -EINVAL;
+    context->ops->lock(context);
+    tl_child_watcher *before = context->child_watcher;
+    context->child_watcher = watcher;
+    context->ops->unlock(context);
+    if (before != watcher)
+        tl_child_watcher_close(before);
+    return 0;
+}
+
 static const struct tl_policy_ops default_ops = {
     .get_event_loop = tl_default_get_event_loop,
     .set_event_loop = tl_default_set_event_loop,
     .new_event_loop = tl_default_new_event_loop,
+    .get_child_watcher = tl_default_get_child_watcher,
+    .set_child_watcher = tl_default_set_child_watcher,
 };
 
 /* --- Which policy ----------------------------------------------------------------------------- */
@@ -103,7 +151,12 @@ int tl_set_event_loop_policy(tl_policy *policy)
     context->ops->lock(context);
     context->policy = policy;
     context->policy_generation++;
+    /* What the old policy's rules have kept is forgotten: loops by the generation, and this. */
+    tl_child_watcher *watcher = context->child_watcher;
+    context->child_watcher = NULL;
     context->ops->unlock(context);
+    if (watcher == &context->default_watcher.base)
+        tl_child_watcher_close(watcher);
     return 0;
 }
 
@@ -145,4 +198,20 @@ int tl_new_event_loop(tl_loop **ret)
 {
     tl_policy *policy = tl_get_event_loop_policy();
     return policy->ops->new_event_loop != NULL ? policy->ops->new_event_loop(policy, ret) : -ENOSYS;
+}
+
+/* --- Child watchers --------------------------------------------------------------------------- */
+
+int tl_get_child_watcher(tl_child_watcher **ret)
+{
+    tl_policy *policy = tl_get_event_loop_policy();
+    return policy->ops->get_child_watcher != NULL ? policy->ops->get_child_watcher(policy, ret)
+                                                  : -ENOSYS;
+}
+
+int tl_set_child_watcher(tl_child_watcher *watcher)
+{
+    tl_policy *policy = tl_get_event_loop_policy();
+    return policy->ops->set_child_watcher != NULL ? policy->ops->set_child_watcher(policy, watcher)
+                                                  : -ENOSYS;
 }

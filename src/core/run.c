@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 
+#include "core/child.h"
 #include "core/debug.h"
 #include "core/executor.h"
 #include "core/future.h"
@@ -58,6 +59,9 @@ static __attribute__((noinline)) void deliver_rare(tl_loop *loop, const struct t
         break;
     case TL_EVENT_SIGNAL:
         tl_signals_deliver(loop, (int)event->value);
+        break;
+    case TL_EVENT_CHILD:
+        tl_child_deliver(loop, event->token, event->value);
         break;
     default:
         break; /* nothing in this version asks for the rest */

@@ -17,6 +17,7 @@
 #include <twinloop/alloc.h>
 #include <twinloop/log.h>
 #include <twinloop/policy.h>
+#include "core/child_watcher.h"
 
 struct tl_kernel;
 struct tl_context;
@@ -59,8 +60,10 @@ struct tl_context {
     struct tl_allocator allocator; /* realloc NULL: the C library's */
     tl_log_handler log_handler;    /* NULL: ops->log */
     void *log_arg;
-    tl_policy *policy;          /* NULL: default_policy */
-    tl_policy default_policy;   /* ops NULL until it is first asked for */
+    tl_policy *policy;                         /* NULL: default_policy */
+    tl_policy default_policy;                  /* ops NULL until it is first asked for */
+    tl_child_watcher *child_watcher;           /* the default policy's; NULL: not asked for yet */
+    struct tl_default_watcher default_watcher; /* what it makes */
     uint32_t policy_generation; /* counts set_event_loop_policy: a thread's loop belongs to one
                                    generation */
 };

@@ -11,10 +11,13 @@
  * descriptor, which the parent is expected to close now. SIGPIPE and SIGXFSZ, which a process often
  * ignores for its own sake only, are as usual in the child; descriptors from 3 on are closed there.
  *
- * Where the system has no pidfds, spawn is -ENOSYS and nothing is started.
+ * Where the system has no pidfds (an old kernel, a filter, valgrind), the end of a child is told by
+ * SIGCHLD: each kernel then asks after its own children by number, and never after anybody else's.
+ * A child that somebody else started is watched in the same ways once it is adopted.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/syscall.h>
@@ -155,28 +158,74 @@ done_actions:
     return r == 0 ? pid : -r;
 }
 
-/* Watches a started child. */
-static int enter(struct tl_real *real, struct tl_real_child *child)
+/* Has epoll tell of a descriptor of the kernel's own, which is closed when that fails. */
+static int listen_to(struct tl_real *real, int fd, enum tl_real_kind kind, uint32_t events)
 {
-    struct epoll_event event = {.events = EPOLLIN};
-    int fd, r;
+    struct epoll_event event = {.events = events, .data.fd = fd};
+    int r = tl_real_fds_take(real, fd, kind);
 
-    fd = pidfd_open(child->pid);
-    if (fd < 0)
-        return fd;
-    r = tl_real_fds_take(real, fd, TL_REAL_CHILD);
     if (r < 0)
         return r;
-    event.data.fd = fd;
     if (epoll_ctl(real->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
         r = -errno;
         tl_real_fds_forget(real, fd);
         close(fd);
         return r;
     }
-    real->fds[fd].token = child;
     real->fds[fd].watched = TL_READABLE;
-    child->pidfd = fd;
+    return 0;
+}
+
+/* Has SIGCHLD wake this kernel, from the first child that needs it to the kernel's end. */
+static int listen_to_sigchld(struct tl_real *real)
+{
+    if (real->sigchld > 0)
+        return 0;
+    int fd = tl_real_sigchld_begin();
+    if (fd < 0)
+        return fd;
+    int r = listen_to(real, fd, TL_REAL_SIGCHLD, EPOLLIN | EPOLLET);
+    if (r < 0) {
+        tl_real_sigchld_end();
+        return r;
+    }
+    real->sigchld = fd;
+    return 0;
+}
+
+/* Whether there are pidfds, and if there are none, SIGCHLD in their stead. */
+static int prepare(struct tl_real *real)
+{
+    if (!real->no_pidfd) {
+        int fd = pidfd_open(getpid());
+        if (fd >= 0)
+            close(fd);
+        else if (fd != -ENOSYS && fd != -EPERM)
+            return fd;
+        else
+            real->no_pidfd = true;
+    }
+    return real->no_pidfd ? listen_to_sigchld(real) : 0;
+}
+
+/* Watches a started child. */
+static int enter(struct tl_real *real, struct tl_real_child *child)
+{
+    child->pidfd = -1;
+    if (!real->no_pidfd) {
+        int fd = pidfd_open(child->pid);
+        if (fd < 0)
+            return fd;
+        int r = listen_to(real, fd, TL_REAL_CHILD, EPOLLIN);
+        if (r < 0)
+            return r;
+        real->fds[fd].token = child;
+        child->pidfd = fd;
+    } else {
+        /* It may have ended before it was in the list. */
+        real->children_due = true;
+        real->pending = true;
+    }
     child->next = real->children;
     real->children = child;
     return 0;
@@ -198,14 +247,17 @@ int64_t tl_real_spawn(struct tl_kernel *kernel, const struct tl_spawn *spawn)
     struct tl_real *real = tl_real_of(kernel);
     struct tl_real_child *child = NULL;
     struct staging staging;
-    int place, r;
+    int place = -1, r;
 
     r = tl_real_fds_reserve(real);
+    if (r == 0)
+        r = prepare(real);
     if (r < 0)
         return r;
-    /* Keeps a place free for the child's pidfd, and tells whether there are any. */
-    place = pidfd_open(getpid());
-    if (place < 0)
+    /* Keeps a place free for the child's pidfd. */
+    if (!real->no_pidfd)
+        place = pidfd_open(getpid());
+    if (place < 0 && !real->no_pidfd)
         return place;
     r = stage(real, spawn, &staging);
     if (r < 0)
@@ -220,7 +272,8 @@ int64_t tl_real_spawn(struct tl_kernel *kernel, const struct tl_spawn *spawn)
     if (r < 0)
         goto done_staging;
     child->pid = r;
-    close(place);
+    if (place >= 0)
+        close(place);
     place = -1;
     r = enter(real, child);
     if (r < 0)
@@ -240,15 +293,23 @@ done_place:
 
 /* --- Afterwards --- */
 
-int tl_real_kill(struct tl_kernel *kernel, int64_t pid, int signum)
+static struct tl_real_child *find(const struct tl_real *real, int64_t pid)
 {
-    struct tl_real *real = tl_real_of(kernel);
     struct tl_real_child *child = real->children;
 
     while (child != NULL && child->pid != pid)
         child = child->next;
+    return child;
+}
+
+int tl_real_kill(struct tl_kernel *kernel, int64_t pid, int signum)
+{
+    struct tl_real_child *child = find(tl_real_of(kernel), pid);
+
     if (child == NULL)
         return -ESRCH;
+    if (child->pidfd < 0) /* not reaped yet, so the number is still the child's */
+        return kill(child->pid, signum) < 0 ? -errno : 0;
     if (syscall(SYS_pidfd_send_signal, child->pidfd, signum, NULL, 0) < 0)
         return -errno;
     return 0;
@@ -261,8 +322,10 @@ static void forget(struct tl_real *real, struct tl_real_child *child)
     while (*link != child)
         link = &(*link)->next;
     *link = child->next;
-    tl_real_fds_forget(real, child->pidfd);
-    close(child->pidfd);
+    if (child->pidfd >= 0) {
+        tl_real_fds_forget(real, child->pidfd);
+        close(child->pidfd);
+    }
     tl_free(child);
 }
 
@@ -270,8 +333,10 @@ int tl_real_child_reap(struct tl_real *real, struct tl_real_child *child, struct
 {
     siginfo_t info = {0};
     int status = STATUS_UNKNOWN;
+    bool by_number = child->pidfd < 0;
 
-    if (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) == 0) {
+    if (waitid(by_number ? P_PID : P_PIDFD, (id_t)(by_number ? child->pid : child->pidfd), &info,
+               WEXITED | WNOHANG) == 0) {
         if (info.si_pid == 0)
             return 0;
         status = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
@@ -287,9 +352,67 @@ int tl_real_child_reap(struct tl_real *real, struct tl_real_child *child, struct
     return 1;
 }
 
+int tl_real_children_take(struct tl_real *real, struct tl_event *events, int room)
+{
+    struct tl_real_child *next;
+    int made = 0;
+
+    for (struct tl_real_child *child = real->children; child != NULL; child = next) {
+        next = child->next;
+        if (made == room)
+            return made; /* and children_due stays */
+        if (child->pidfd < 0)
+            made += tl_real_child_reap(real, child, &events[made]);
+    }
+    real->children_due = false;
+    return made;
+}
+
+/* --- Those that others started --- */
+
+int tl_real_adopt_child(struct tl_kernel *kernel, int64_t pid, void *token)
+{
+    struct tl_real *real = tl_real_of(kernel);
+    siginfo_t info;
+
+    if (pid <= 0 || pid > INT_MAX ||
+        waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        return -ECHILD;
+    if (find(real, pid) != NULL)
+        return -EEXIST;
+    int r = tl_real_fds_reserve(real);
+    if (r == 0)
+        r = prepare(real);
+    if (r < 0)
+        return r;
+    struct tl_real_child *child = tl_calloc(sizeof *child);
+    if (child == NULL)
+        return -ENOMEM;
+    child->pid = (pid_t)pid;
+    child->token = token;
+    r = enter(real, child);
+    if (r < 0)
+        tl_free(child);
+    return r;
+}
+
+int tl_real_release_child(struct tl_kernel *kernel, int64_t pid)
+{
+    struct tl_real *real = tl_real_of(kernel);
+    struct tl_real_child *child = find(real, pid);
+
+    if (child == NULL)
+        return -ESRCH;
+    forget(real, child);
+    return 0;
+}
+
 void tl_real_children_finish(struct tl_real *real)
 {
     struct tl_real_child *next;
+
+    if (real->sigchld > 0 && getpid() == real->pid)
+        tl_real_sigchld_end();
 
     /* Their pidfds are closed with the table. */
     for (struct tl_real_child *child = real->children; child != NULL; child = next) {

@@ -91,8 +91,10 @@ static int take_pending(struct tl_real *real, struct tl_event *events, int room)
 
     made += tl_real_posts_take(real, events + made, room - made);
     made += tl_real_jobs_take(real, events + made, room - made);
-    real->pending =
-        tl_real_signals_waiting(real) || tl_real_posts_waiting(real) || tl_real_jobs_waiting(real);
+    if (real->children_due)
+        made += tl_real_children_take(real, events + made, room - made);
+    real->pending = real->children_due || tl_real_signals_waiting(real) ||
+                    tl_real_posts_waiting(real) || tl_real_jobs_waiting(real);
     return made;
 }
 
@@ -104,8 +106,10 @@ static int deliver_own(struct tl_real *real, const struct tl_real_fd *entry, str
     if (entry->kind == TL_REAL_WAKE) {
         tl_real_jobs_collect(real);
         tl_real_posts_collect(real);
-        real->pending = true;
+    } else {
+        real->children_due = true;
     }
+    real->pending = true;
     return 0;
 }
 

@@ -124,6 +124,8 @@ static const struct tl_kernel_ops real_ops = {
     .release = tl_real_release,
     .spawn = tl_real_spawn,
     .kill = tl_real_kill,
+    .adopt_child = tl_real_adopt_child,
+    .release_child = tl_real_release_child,
     .signal = tl_real_signal,
     .resolve = real_resolve,
     .work = tl_real_work,
@@ -135,6 +137,11 @@ static const struct tl_kernel_ops real_ops = {
 
 int tl_real_kernel_new(struct tl_kernel **ret)
 {
+    return tl_real_kernel_new_with(NULL, ret);
+}
+
+int tl_real_kernel_new_with(const struct tl_real_options *options, struct tl_kernel **ret)
+{
     struct tl_real *real;
     int r;
 
@@ -145,6 +152,7 @@ int tl_real_kernel_new(struct tl_kernel **ret)
         return -ENOMEM;
     real->kernel.ops = &real_ops;
     real->pid = getpid();
+    real->no_pidfd = options != NULL && options->no_pidfd;
     real->posts_tail = &real->posts;
     real->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (real->epoll < 0) {

@@ -25,6 +25,7 @@ enum tl_real_kind {
     TL_REAL_NONE,     /* not this kernel's */
     TL_REAL_WAKE,     /* the eventfd */
     TL_REAL_CHILD,    /* a pidfd; token is its struct tl_real_child */
+    TL_REAL_SIGCHLD,  /* the eventfd that tells of SIGCHLD, where there are no pidfds */
     TL_REAL_STREAM,   /* a stream socket, connected or listening */
     TL_REAL_DATAGRAM, /* a socket that keeps message boundaries */
     TL_REAL_PIPE,     /* anything that is no socket: readv and writev */
@@ -44,7 +45,7 @@ struct tl_real_child {
     struct tl_real_child *next;
     void *token; /* spawn's */
     pid_t pid;
-    int pidfd;
+    int pidfd; /* -1: told by SIGCHLD */
 };
 
 struct tl_real_jobs;
@@ -60,12 +61,15 @@ struct tl_real {
     int epoll;
     int wake;              /* written to by whoever has something for poll; never read */
     bool pending;          /* signals, posts or jobs may be waiting to be handed out */
+    bool no_pidfd;         /* children are told by SIGCHLD */
+    bool children_due;     /* one may have ended since they were last asked after */
     bool coarse;           /* epoll_pwait2 is missing: whole milliseconds, rounded up */
     pid_t pid;             /* the process that made the kernel; a forked child only destroys it */
     struct tl_post *posts; /* collected and not yet handed out, the oldest first */
     struct tl_post **posts_tail;    /* where the next one goes */
     struct tl_real_jobs *jobs;      /* NULL until the first job */
     struct tl_real_child *children; /* not reported yet */
+    int sigchld;                    /* the eventfd that tells of SIGCHLD; 0: none yet */
     uint64_t signals;               /* bit n - 1: signal n is this kernel's */
 
     _Atomic(struct tl_post *) posted; /* any thread: not collected yet, the newest first */
@@ -145,7 +149,15 @@ void tl_real_signals_finish(struct tl_real *real);
 
 /* A pidfd became readable: 1 with the child's event, or 0 when it was for nothing. */
 int tl_real_child_reap(struct tl_real *real, struct tl_real_child *child, struct tl_event *event);
+
+/* After SIGCHLD: the children that have ended and have no pidfd. */
+int tl_real_children_take(struct tl_real *real, struct tl_event *events, int room);
 void tl_real_children_finish(struct tl_real *real);
+
+/* An eventfd of the caller's that is written to at each SIGCHLD from now on, or a negative errno;
+ * and that the caller is done with it, which it has closed or will. */
+int tl_real_sigchld_begin(void);
+void tl_real_sigchld_end(void);
 
 /* --- Operations --- */
 
@@ -177,6 +189,8 @@ int tl_real_release(struct tl_kernel *kernel, int fd);
 
 int64_t tl_real_spawn(struct tl_kernel *kernel, const struct tl_spawn *spawn);
 int tl_real_kill(struct tl_kernel *kernel, int64_t pid, int signum);
+int tl_real_adopt_child(struct tl_kernel *kernel, int64_t pid, void *token);
+int tl_real_release_child(struct tl_kernel *kernel, int64_t pid);
 int tl_real_signal(struct tl_kernel *kernel, int signum, bool enable);
 
 int tl_real_work(struct tl_kernel *kernel, struct tl_work *work);

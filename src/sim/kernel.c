@@ -12,9 +12,6 @@
 #include "sim/endpoint.h"
 #include "sim/mix.h"
 
-/* Virtual time 0 on the wall: 2026-01-01 00:00 UTC. */
-#define WALL_BASE (1767225600 * TL_SECOND)
-
 enum { CPUS = 2 };
 
 static struct tl_sim_kernel *sim(struct tl_kernel *kernel)
@@ -114,8 +111,10 @@ void tl_sim_kernel_unmake(struct tl_sim_kernel *kernel)
         if (get(kernel, fd) != NULL)
             close_descriptor(kernel, process->fds.slots[fd]);
     for (unsigned signum = 0; signum < TL_SIGNALS; signum++)
-        if (process->signals[signum] == kernel)
+        if (process->signals[signum] == kernel) {
             process->signals[signum] = NULL;
+            process->signals_more[signum] = 0;
+        }
     tl_work_drop(kernel);
     tl_posts_drop(kernel);
     tl_list_remove(&kernel->place);
@@ -146,7 +145,7 @@ static tl_time sim_now(struct tl_kernel *kernel)
 
 static tl_time sim_wall(struct tl_kernel *kernel)
 {
-    return WALL_BASE + tl_sim_kernel_of(sim(kernel))->now;
+    return TL_WALL_BASE + tl_sim_kernel_of(sim(kernel))->now;
 }
 
 static int sim_entropy(struct tl_kernel *kernel, void *buf, size_t len)
@@ -502,6 +501,20 @@ static int no_kill(struct tl_kernel *kernel, int64_t pid, int signum)
     return -ENOSYS;
 }
 
+/* A simulated process has no children, so whichever is meant is none of its. */
+static int sim_adopt_child(struct tl_kernel *kernel, int64_t pid, void *token)
+{
+    (void)token;
+    tl_sim_note(sim(kernel), TL_KIND_ADOPT_CHILD, 0, -ECHILD, (uint64_t)pid, 0);
+    return -ECHILD;
+}
+
+static int sim_release_child(struct tl_kernel *kernel, int64_t pid)
+{
+    tl_sim_note(sim(kernel), TL_KIND_RELEASE_CHILD, 0, -ESRCH, (uint64_t)pid, 0);
+    return -ESRCH;
+}
+
 static int no_resolve(struct tl_kernel *kernel, struct tl_query *query)
 {
     (void)kernel;
@@ -542,6 +555,8 @@ static const struct tl_kernel_ops sim_ops = {
     .release = no_release,
     .spawn = no_spawn,
     .kill = no_kill,
+    .adopt_child = sim_adopt_child,
+    .release_child = sim_release_child,
     .signal = sim_signal,
     .resolve = no_resolve,
     .work = tl_sim_work,

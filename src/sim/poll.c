@@ -127,8 +127,7 @@ static int emit_signals(struct tl_sim_kernel *kernel, struct tl_event *events, i
 {
     int n = 0;
     while (n < count && kernel->signals_pending != 0) {
-        int signum = __builtin_ctzll(kernel->signals_pending) + 1;
-        kernel->signals_pending &= kernel->signals_pending - 1;
+        int signum = tl_signal_take(kernel);
         tl_sim_note(kernel, TL_KIND_SIGNALLED, 0, signum, 0, 0);
         events[n++] = (struct tl_event){.kind = TL_EVENT_SIGNAL, .value = signum};
     }

@@ -19,6 +19,14 @@
 struct tl_sim_kernel;
 struct tl_work;
 
+/* What the guard (guard.h) keeps of each process, and of the world itself. */
+struct tl_guard {
+    uint64_t told;          /* bits of what was refused and reported */
+    uint64_t entropy_drawn; /* words */
+    uint64_t numbers_start; /* srand's; 0: it was not called */
+    uint64_t numbers_drawn; /* since then */
+};
+
 enum { TL_SIGNALS = 65 };
 
 struct tl_process {
@@ -45,11 +53,13 @@ struct tl_process {
     struct tl_list blocks; /* memory it was given and has not freed */
     struct tl_agenda_event start;
 
+    struct tl_guard guard;
     struct tl_fds fds;
     struct tl_list kernels;
     unsigned kernels_count;                    /* ever made */
     uint32_t objects;                          /* ever made: their ordinals */
     struct tl_sim_kernel *signals[TL_SIGNALS]; /* who has asked for each */
+    uint16_t signals_more[TL_SIGNALS];         /* deliveries beyond the one that is pending */
 
     struct tl_sim_kernel *waiting; /* in whose poll it is; NULL: it runs */
     const struct tl_work *job;     /* that it runs inline; NULL: none */
@@ -58,6 +68,7 @@ struct tl_process {
     uint32_t order_draws;
     uint32_t yield_draws;
     uint32_t emfile_draws;
+    uint32_t signal_draws;
 };
 
 /* A guest on this host; NULL when memory is out. */
@@ -81,6 +92,9 @@ tl_process *tl_context_process(const struct tl_context *context);
 
 /* A signal's way into a kernel that asked for it (signal.c). */
 int tl_signal_enable(struct tl_sim_kernel *kernel, int signum, bool enable);
+
+/* The number of the next signal that is pending, which there is; it is pending no more. */
+int tl_signal_take(struct tl_sim_kernel *kernel);
 
 /* What the world does to a process by a signal; 0, -EINVAL, -ESRCH. */
 int tl_signal_send(tl_process *process, int signum);

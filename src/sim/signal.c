@@ -2,14 +2,21 @@
 /*
  * Signals: to the kernel that asked for one, else what an operating system does by default.
  *
- * A signal that is pending already is not pending twice. Stopping a process is out of scope.
+ * A standard signal that is pending already is not pending twice; one of the real-time numbers is,
+ * each time. Whether a process that waits has run its handler for the first by the time the second
+ * arrives is open, so it is a choice; one that runs, and so sends to itself, has. Stopping a
+ * process is out of scope.
  */
 #include <errno.h>
 #include <signal.h>
+#include <twinloop/error.h>
 
 #include "sim/kernel.h"
 #include "sim/process.h"
+#include "sim/sites.h"
 #include "sim/world.h"
+
+enum { REALTIME_FIRST = 32, DELIVERIES_MAX = 10000 };
 
 static bool stops(int signum)
 {
@@ -25,13 +32,49 @@ int tl_signal_enable(struct tl_sim_kernel *kernel, int signum, bool enable)
 {
     if (signum <= 0 || signum >= TL_SIGNALS || signum == SIGKILL || signum == SIGSTOP)
         return -EINVAL;
+    /* A job looks like a worker's thread, a foreign thread is one. */
+    if (!tl_thread_self()->is_main ||
+        !pthread_equal(pthread_self(), tl_sim_kernel_of(kernel)->thread))
+        return TL_ETHREAD;
     struct tl_sim_kernel **owner = &kernel->process->signals[signum];
     if (*owner != NULL && *owner != kernel)
         return enable ? -EBUSY : 0;
-    if (!enable)
+    if (!enable) {
         kernel->signals_pending &= ~(UINT64_C(1) << (signum - 1));
+        kernel->process->signals_more[signum] = 0;
+    }
     *owner = enable ? kernel : NULL;
     return 0;
+}
+
+/* Whether a signal that is pending is delivered once more. */
+static bool is_separate(tl_process *process, int signum)
+{
+    if (process->signals_more[signum] >= DELIVERIES_MAX)
+        return false; /* RLIMIT_SIGPENDING, and a guard */
+    if (signum >= REALTIME_FIRST || process->waiting == NULL)
+        return true;
+    return tl_choices_ask(process->world, TL_AT_SIGNAL_APART, process->entity,
+                          &process->signal_draws, 2) != 0;
+}
+
+static void deliver(struct tl_sim_kernel *kernel, int signum)
+{
+    uint64_t bit = UINT64_C(1) << (signum - 1);
+    if ((kernel->signals_pending & bit) != 0 && is_separate(kernel->process, signum))
+        kernel->process->signals_more[signum]++;
+    kernel->signals_pending |= bit;
+    tl_ready_touch(kernel, &kernel->signals);
+}
+
+int tl_signal_take(struct tl_sim_kernel *kernel)
+{
+    int signum = __builtin_ctzll(kernel->signals_pending) + 1;
+    if (kernel->process->signals_more[signum] > 0)
+        kernel->process->signals_more[signum]--;
+    else
+        kernel->signals_pending &= kernel->signals_pending - 1;
+    return signum;
 }
 
 /* The default action, which ends the process. */
@@ -61,8 +104,7 @@ int tl_signal_send(tl_process *process, int signum)
     tl_event_hash_add(process->world, &words);
     struct tl_sim_kernel *kernel = process->signals[signum];
     if (kernel != NULL) {
-        kernel->signals_pending |= UINT64_C(1) << (signum - 1);
-        tl_ready_touch(kernel, &kernel->signals);
+        deliver(kernel, signum);
         return 0;
     }
     return ignored_by_default(signum) ? 0 : end_by_signal(process, signum);

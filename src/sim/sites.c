@@ -48,4 +48,6 @@ const tl_site *const tl_sim_sites[TL_SIM_SITES_COUNT + 1] = {
          "whether a new descriptor is refused: EMFILE; 0: no"),
     SITE(TL_AT_CONNECT_TIMEOUT, "connect.timeout", TL_SITE_FAULT, 0,
          "whether nobody answers a connect: ETIMEDOUT after 127 s; 0: no"),
+    SITE(TL_AT_SIGNAL_APART, "signal.apart", TL_SITE_ORDER, 16384,
+         "whether a process has handled a pending signal when the same comes again; 0: not yet"),
 };

@@ -23,6 +23,7 @@ enum tl_sim_site {
     TL_AT_ACCEPT_ABORTED,
     TL_AT_SOCKET_EMFILE,
     TL_AT_CONNECT_TIMEOUT,
+    TL_AT_SIGNAL_APART,
     TL_SIM_SITES_COUNT,
 };
 

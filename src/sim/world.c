@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <twinloop/guard.h>
 
 #include "core/alloc.h"
 #include "sim/endpoint.h"
@@ -45,6 +46,7 @@ static void set_up(tl_world *world, const struct tl_world_options *options)
     world->phase = TL_WORLD_BUILT;
     world->outcome = TL_OUTCOME_HELD;
     world->decided = false;
+    world->guard = (struct tl_guard){0};
     world->report.len = 0;
     world->report.messages_count = 0;
     world->report.text[0] = '\0';
@@ -52,6 +54,7 @@ static void set_up(tl_world *world, const struct tl_world_options *options)
 
 tl_world *tl_world_new(const struct tl_world_options *options)
 {
+    (void)tl_guard_check(); /* says so itself */
     tl_world *world = tl_alloc(sizeof *world);
     if (world == NULL)
         return NULL;

@@ -21,9 +21,13 @@
 #include "sim/hash.h"
 #include "sim/list.h"
 #include "sim/pool.h"
+#include "sim/process.h"
 #include "sim/segment.h"
 
 struct tl_sim_kernel;
+
+/* Virtual time 0 on the wall: 2026-01-01 00:00 UTC. */
+#define TL_WALL_BASE (1767225600 * TL_SECOND)
 
 enum tl_world_phase {
     TL_WORLD_BUILT,   /* not run yet */
@@ -103,6 +107,7 @@ struct tl_world {
 
     struct tl_list errands;
     struct tl_errand_runner runner;
+    struct tl_guard guard; /* of callbacks that run outside every process */
 
     enum tl_world_phase phase;
     enum tl_outcome outcome;

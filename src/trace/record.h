@@ -85,6 +85,8 @@ int tl_record_fsync(struct tl_kernel *kernel, int file);
 int tl_record_entropy(struct tl_kernel *kernel, void *buf, size_t len);
 int64_t tl_record_spawn(struct tl_kernel *kernel, const struct tl_spawn *spawn);
 int tl_record_kill(struct tl_kernel *kernel, int64_t pid, int signum);
+int tl_record_adopt_child(struct tl_kernel *kernel, int64_t pid, void *token);
+int tl_record_release_child(struct tl_kernel *kernel, int64_t pid);
 int tl_record_signal(struct tl_kernel *kernel, int signum, bool enable);
 int tl_record_resolve(struct tl_kernel *kernel, struct tl_query *query);
 int tl_record_work(struct tl_kernel *kernel, struct tl_work *work);

@@ -74,6 +74,45 @@ int tl_record_kill(struct tl_kernel *kernel, int64_t pid, int signum)
     return r;
 }
 
+int tl_record_adopt_child(struct tl_kernel *kernel, int64_t pid, void *token)
+{
+    struct tl_recorder *recorder = tl_recorder_of(kernel);
+    uint64_t ordinal = recorder->children_made + 1;
+    int r = tl_trace_objects_reserve(&recorder->children, 1);
+
+    if (r == 0)
+        r = recorder->inner->ops->adopt_child(recorder->inner, pid, (void *)(uintptr_t)ordinal);
+    if (r >= 0) {
+        recorder->children_made = ordinal;
+        tl_trace_objects_add(&recorder->children, tl_recorder_key(pid), ordinal)->token = token;
+    }
+    tl_recorder_put(recorder, &(struct tl_trace_event){
+                                  .kind = TL_TRACE_ADOPT_CHILD,
+                                  .object = r >= 0 ? ordinal : 0,
+                                  .result = r,
+                                  .arg = {pid},
+                              });
+    return r;
+}
+
+int tl_record_release_child(struct tl_kernel *kernel, int64_t pid)
+{
+    struct tl_recorder *recorder = tl_recorder_of(kernel);
+    int r = recorder->inner->ops->release_child(recorder->inner, pid);
+    struct tl_trace_object *child =
+        tl_trace_objects_find(&recorder->children, tl_recorder_key(pid));
+
+    tl_recorder_put(recorder, &(struct tl_trace_event){
+                                  .kind = TL_TRACE_RELEASE_CHILD,
+                                  .object = child != NULL ? child->ordinal : 0,
+                                  .result = r,
+                                  .arg = {pid},
+                              });
+    if (r >= 0 && child != NULL)
+        tl_trace_objects_remove(&recorder->children, child);
+    return r;
+}
+
 int tl_record_signal(struct tl_kernel *kernel, int signum, bool enable)
 {
     struct tl_recorder *recorder = tl_recorder_of(kernel);

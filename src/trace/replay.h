@@ -137,6 +137,8 @@ int tl_replay_post(struct tl_kernel *kernel, struct tl_post *post);
 
 int64_t tl_replay_spawn(struct tl_kernel *kernel, const struct tl_spawn *spawn);
 int tl_replay_kill(struct tl_kernel *kernel, int64_t pid, int signum);
+int tl_replay_adopt_child(struct tl_kernel *kernel, int64_t pid, void *token);
+int tl_replay_release_child(struct tl_kernel *kernel, int64_t pid);
 int tl_replay_signal(struct tl_kernel *kernel, int signum, bool enable);
 int tl_replay_resolve(struct tl_kernel *kernel, struct tl_query *query);
 int tl_replay_work(struct tl_kernel *kernel, struct tl_work *work);

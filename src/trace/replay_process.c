@@ -50,6 +50,37 @@ int tl_replay_kill(struct tl_kernel *kernel, int64_t pid, int signum)
     return (int)tl_replay_result_of(replay, &asked);
 }
 
+/* A live program's children have other numbers than the recorded one's had: the number is the
+ * recorded answer's business, and not compared. */
+int tl_replay_adopt_child(struct tl_kernel *kernel, int64_t pid, void *token)
+{
+    struct tl_replay *replay = tl_replay_of(kernel);
+    struct tl_trace_event asked = {.kind = TL_TRACE_ADOPT_CHILD, .arg = {pid}};
+
+    int r = tl_trace_objects_reserve(&replay->children, 1);
+    if (r == 0)
+        r = (int)tl_replay_result_of(replay, &asked);
+    if (r >= 0)
+        tl_trace_objects_add(&replay->children, (uint64_t)pid, replay->item.object)->token = token;
+    return r;
+}
+
+int tl_replay_release_child(struct tl_kernel *kernel, int64_t pid)
+{
+    struct tl_replay *replay = tl_replay_of(kernel);
+    struct tl_trace_object *child = tl_trace_objects_find(&replay->children, (uint64_t)pid);
+    struct tl_trace_event asked = {
+        .kind = TL_TRACE_RELEASE_CHILD,
+        .object = child != NULL ? child->ordinal : 0,
+        .arg = {pid},
+    };
+
+    int r = (int)tl_replay_result_of(replay, &asked);
+    if (r >= 0 && child != NULL)
+        tl_trace_objects_remove(&replay->children, child);
+    return r;
+}
+
 int tl_replay_signal(struct tl_kernel *kernel, int signum, bool enable)
 {
     struct tl_trace_event asked = {.kind = TL_TRACE_SIGNAL, .arg = {signum, enable}};

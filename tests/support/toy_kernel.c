@@ -396,6 +396,23 @@ static int64_t toy_spawn(struct tl_kernel *kernel, const struct tl_spawn *spawn)
     return 1000 + ++toy->pids;
 }
 
+static int toy_adopt_child(struct tl_kernel *kernel, int64_t pid, void *token)
+{
+    struct toy *toy = toy_of(kernel);
+
+    if (pid != 4321)
+        return -ECHILD;
+    queue(toy, (struct tl_event){.kind = TL_EVENT_CHILD, .token = token, .value = 3});
+    return 0;
+}
+
+static int toy_release_child(struct tl_kernel *kernel, int64_t pid)
+{
+    (void)kernel;
+    (void)pid;
+    return -ESRCH;
+}
+
 static int toy_kill(struct tl_kernel *kernel, int64_t pid, int signum)
 {
     struct toy *toy = toy_of(kernel);
@@ -521,6 +538,8 @@ static const struct tl_kernel_ops toy_ops = {
     .release = toy_release,
     .spawn = toy_spawn,
     .kill = toy_kill,
+    .adopt_child = toy_adopt_child,
+    .release_child = toy_release_child,
     .signal = toy_signal,
     .resolve = toy_resolve,
     .work = toy_work,

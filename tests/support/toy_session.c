@@ -291,6 +291,9 @@ static void step_children(struct session *session)
     say(session, "spawn %lld\n", (long long)session->pid);
     said(session, "kill", ASK(session, kill, session->pid, 15));
     said(session, "kill", ASK(session, kill, 1, 15));
+    said(session, "adopt_child", ASK(session, adopt_child, 1, NULL));
+    said(session, "adopt_child", ASK(session, adopt_child, 4321, &session->tokens[2]));
+    said(session, "release_child", ASK(session, release_child, 1));
 }
 
 static void step_signals(struct session *session)
