@@ -6,8 +6,8 @@
  * events. A descriptor's readiness, a signal, a child's end are simply told. A job without a
  * declared result is run when its end is due, on this thread and outside the loop; any job already
  * when something that it posted is due. Where the trace has a callback's post by a thread, the
- * program's own has to make it again, and is waited for: how long threads take is the one thing that
- * a replay cannot know. A message is made from the trace.
+ * program's own has to make it again, and is waited for: how long threads take is the one thing
+ * that a replay cannot know. A message is made from the trace.
  */
 #include <errno.h>
 #include <stdlib.h>
