@@ -19,8 +19,9 @@ struct tl_timer {
     struct tl_ready ready; /* queued when the deadline has passed */
     tl_loop *loop;
     tl_time when;      /* the deadline asked for */
+    tl_time surfaces;  /* when the loop will look at it: at most when */
     uint64_t sequence; /* its turn among equal deadlines */
-    uint32_t slot;     /* 1 + its place in the heap, 0 when it is in none */
+    uint32_t slot;     /* 1 + its ticket; 0 when it is stopped */
 };
 
 /* Prepares a stopped timer. The loop must outlive it. */

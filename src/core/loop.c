@@ -152,8 +152,8 @@ static void discard_queue(struct tl_ready_queue *queue)
 
 static void discard_timers(struct tl_timers *timers)
 {
-    while (timers->count > 0) {
-        struct tl_timer *timer = timers->entries[timers->count - 1].timer;
+    struct tl_timer *timer;
+    while ((timer = tl_timers_any(timers)) != NULL) {
         tl_timers_cancel(timers, timer);
         discard(&timer->ready);
     }
