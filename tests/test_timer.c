@@ -68,16 +68,19 @@ static void stop(struct model *model, int i)
 
 static void expire(struct model *model, tl_time now)
 {
-    struct tl_ready_queue queue;
-    tl_ready_queue_init(&queue);
-    tl_timers_expire(&model->timers, now, &queue);
+    tl_timers_expire(&model->timers, now);
     for (int i = first(model); i >= 0 && model->when[i] <= now; i = first(model)) {
-        assert_false(tl_ready_queue_empty(&queue));
-        assert_ptr_equal(tl_ready_queue_pop(&queue), &model->timer[i].ready);
+        assert_ptr_equal(tl_timers_due(&model->timers), &model->timer[i]);
         assert_int_equal(model->timer[i].slot, 0);
         model->running[i] = false;
+        /* What one callback does to those after it. */
+        int other = (int)draw(model, (uint32_t)model->count);
+        if (draw(model, 4) == 0 && model->running[other] && model->when[other] <= now)
+            stop(model, other);
+        else if (draw(model, 4) == 0 && model->running[other] && model->when[other] <= now)
+            start(model, other, now + 1 + draw(model, 100));
     }
-    assert_true(tl_ready_queue_empty(&queue));
+    assert_null(tl_timers_due(&model->timers));
 }
 
 static void check_next(struct model *model)
@@ -184,18 +187,16 @@ static void many_agree_with_a_list(void **state)
 static void equal_deadlines_keep_their_turns(void **state)
 {
     struct model *model = model_new(COUNT_MAX, 1);
-    struct tl_ready_queue queue;
     (void)state;
     for (int i = 0; i < model->count; i++)
         start(model, i, i == 0 ? 999 : 1000);
     start(model, 0, 1000);
-    tl_ready_queue_init(&queue);
-    tl_timers_expire(&model->timers, 999, &queue);
-    assert_true(tl_ready_queue_empty(&queue));
-    tl_timers_expire(&model->timers, 1000, &queue);
+    tl_timers_expire(&model->timers, 999);
+    assert_null(tl_timers_due(&model->timers));
+    tl_timers_expire(&model->timers, 1000);
     for (int i = 1; i <= model->count; i++)
-        assert_ptr_equal(tl_ready_queue_pop(&queue), &model->timer[i % model->count].ready);
-    assert_true(tl_ready_queue_empty(&queue));
+        assert_ptr_equal(tl_timers_due(&model->timers), &model->timer[i % model->count]);
+    assert_null(tl_timers_due(&model->timers));
 }
 
 /* asyncio: cancelled timers are not kept when they are many. */

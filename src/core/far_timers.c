@@ -280,8 +280,7 @@ tl_time tl_far_timers_take(struct tl_far_timers *far,
         const struct tl_far_chunk *chunk = &far->chunks[list];
         uint32_t next = chunk->next;
         for (uint32_t i = 0; i < chunk->count; i++)
-            if (keep(arg, &chunk->entries[i]))
-                take(arg, &chunk->entries[i]);
+            take(arg, &chunk->entries[i]);
         far->count -= chunk->count;
         free_chunk(far, list);
         list = next;

@@ -85,7 +85,7 @@ static inline __attribute__((always_inline)) int wait(tl_loop *loop, tl_time tim
             deliver_rare(loop, &events[i]);
     }
     if (!tl_timers_empty(&loop->timers))
-        tl_timers_expire(&loop->timers, loop->iteration_time, &loop->ready);
+        tl_timers_expire(&loop->timers, loop->iteration_time);
     return 0;
 }
 
@@ -93,8 +93,19 @@ static inline __attribute__((always_inline)) int wait(tl_loop *loop, tl_time tim
 static __attribute__((noinline)) void dispatch_debug(tl_loop *loop)
 {
     struct tl_ready *ready;
+    struct tl_timer *timer;
     while ((ready = tl_ready_queue_pop(&loop->ready)) != &loop->batch_end)
         tl_debug_run(loop, ready);
+    while ((timer = tl_timers_due(&loop->timers)) != NULL)
+        tl_debug_run(loop, &timer->ready);
+}
+
+/* asyncio: the timers that were due come last in the batch. */
+static __attribute__((noinline)) void dispatch_timers(tl_loop *loop)
+{
+    struct tl_timer *timer;
+    while ((timer = tl_timers_due(&loop->timers)) != NULL)
+        timer->ready.callback(timer->ready.arg);
 }
 
 static inline void dispatch(tl_loop *loop)
@@ -108,6 +119,8 @@ static inline void dispatch(tl_loop *loop)
     }
     while ((ready = tl_ready_queue_pop(&loop->ready)) != &loop->batch_end)
         ready->callback(ready->arg);
+    if (loop->timers.due_count > 0)
+        dispatch_timers(loop);
 }
 
 static inline __attribute__((always_inline)) int run_once(tl_loop *loop)

@@ -9,9 +9,12 @@
  * dead than not (asyncio: cancelled timers are not kept when they are many).
  *
  * A timer that is moved to a later deadline keeps its entry, whose key is then earlier than the
- * timer's own; that is noticed when the entry surfaces, and only then does it get its new place. So
- * an idle timeout that is pushed on with every message costs a store. One that is moved forward
- * gets a new entry. TL_TIME_NEVER has none.
+ * timer's own. Its ticket says so, and when the entry surfaces it gets its new place. So an idle
+ * timeout that is pushed on with every message costs a store. One that is moved forward gets a new
+ * entry. TL_TIME_NEVER has none.
+ *
+ * What has expired waits in a list of tickets for its turn in the batch, so a timer's memory is
+ * fetched once, when it runs, and ahead of time.
  *
  * With few timers all are near. When they become many the heap is poured into the far buckets, and
  * from then on the heap holds what is before the horizon, the end of the bucket that was handed out
@@ -89,24 +92,35 @@ static void pop_near(struct tl_timers *timers)
 
 /* --- Tickets ---------------------------------------------------------------------------------- */
 
+/* What a ticket says: the address of a running timer, with the second bit set when it was moved to
+ * a later deadline; 0 when its timer left it; or, with the first bit set, the next free one. */
+#define FREE ((uintptr_t)1)
+#define MOVED ((uintptr_t)2)
+
+static struct tl_timer *timer_of(uintptr_t ticket)
+{
+    return (struct tl_timer *)(ticket & ~MOVED);
+}
+
 /* There is room. */
 static uint32_t take_ticket(struct tl_timers *timers, struct tl_timer *timer)
 {
     uint32_t ticket = timers->tickets_count;
     if (timers->free_ticket != 0) {
         ticket = timers->free_ticket - 1;
-        timers->free_ticket = (uint32_t)(timers->tickets[ticket].next_free >> 1);
+        timers->free_ticket = (uint32_t)(timers->tickets[ticket] >> 1);
     } else {
         timers->tickets_count++;
     }
-    timers->tickets[ticket].timer = timer;
+    timers->tickets[ticket] = (uintptr_t)timer;
+    timer->moved = false;
     return ticket;
 }
 
 /* No entry has it any more. */
 static void free_ticket(struct tl_timers *timers, uint32_t ticket)
 {
-    timers->tickets[ticket].next_free = (uintptr_t)timers->free_ticket << 1 | 1;
+    timers->tickets[ticket] = (uintptr_t)timers->free_ticket << 1 | FREE;
     timers->free_ticket = ticket + 1;
 }
 
@@ -121,7 +135,7 @@ static void bury(struct tl_timers *timers, uint32_t ticket)
 static bool keep(void *arg, const struct tl_timer_entry *entry)
 {
     struct tl_timers *timers = arg;
-    if (timers->tickets[entry->ticket].timer != NULL)
+    if (timers->tickets[entry->ticket] != 0)
         return true;
     bury(timers, entry->ticket);
     return false;
@@ -130,8 +144,7 @@ static bool keep(void *arg, const struct tl_timer_entry *entry)
 static void take(void *arg, const struct tl_timer_entry *entry)
 {
     struct tl_timers *timers = arg;
-    /* It will be looked at when it surfaces, which is soon. */
-    __builtin_prefetch(&timers->tickets[entry->ticket].timer->sequence);
+    __builtin_prefetch(&timers->tickets[entry->ticket]); /* it will surface soon */
     push_near(timers, entry);
 }
 
@@ -150,6 +163,10 @@ static int grow(struct tl_timers *timers)
     if (tickets == NULL)
         return -ENOMEM;
     timers->tickets = tickets;
+    void *due = tl_realloc(timers->due, capacity * sizeof *timers->due);
+    if (due == NULL)
+        return -ENOMEM;
+    timers->due = due;
     if (capacity > NEAR_MAX && tl_far_timers_reserve(&timers->far, capacity) < 0)
         return -ENOMEM;
     timers->capacity = capacity;
@@ -168,6 +185,7 @@ void tl_timers_finish(struct tl_timers *timers)
 {
     tl_far_timers_finish(&timers->far);
     tl_free(timers->near);
+    tl_free(timers->due);
     tl_free(timers->tickets);
     *timers = (struct tl_timers){.sequence = timers->sequence};
 }
@@ -181,6 +199,8 @@ static void reset(struct tl_timers *timers)
     }
     tl_far_timers_clear(&timers->far);
     timers->near_count = 0;
+    timers->due_next = 0;
+    timers->due_count = 0;
     timers->tickets_count = 0;
     timers->free_ticket = 0;
     timers->dead = 0;
@@ -227,7 +247,7 @@ static void leave(struct tl_timers *timers, struct tl_timer *timer)
         free_ticket(timers, ticket);
         return;
     }
-    timers->tickets[ticket].timer = NULL;
+    timers->tickets[ticket] = 0;
     timers->dead++;
 }
 
@@ -251,6 +271,10 @@ int tl_timers_add(struct tl_timers *timers, struct tl_timer *timer, tl_time when
     if (timer->slot != 0 && when >= timer->surfaces) {
         timer->when = when;
         timer->sequence = timers->sequence++;
+        if (!timer->moved) {
+            timer->moved = true;
+            timers->tickets[timer->slot - 1] |= MOVED;
+        }
         return 0;
     }
     if (timers->dead > DEAD_MAX && timers->dead > timers->running)
@@ -278,15 +302,17 @@ void tl_timers_cancel(struct tl_timers *timers, struct tl_timer *timer)
         reset(timers);
 }
 
-/* The entry at the top was earlier than its timer's deadline. */
-static void move_top(struct tl_timers *timers, struct tl_timer *timer)
+/* An entry has surfaced before its timer's deadline. */
+static void move(struct tl_timers *timers, uint32_t ticket)
 {
-    pop_near(timers);
+    struct tl_timer *timer = timer_of(timers->tickets[ticket]);
+    timers->tickets[ticket] = (uintptr_t)timer;
+    timer->moved = false;
     enter(timers, timer);
 }
 
-/* The timer that is next, whose entry is at the top of the heap then; NULL when there is none. */
-static struct tl_timer *settle_top(struct tl_timers *timers)
+/* The entry of the timer that is next, at the top of the heap; NULL when there is none. */
+static const struct tl_timer_entry *settle_top(struct tl_timers *timers)
 {
     for (;;) {
         if (timers->near_count == 0) {
@@ -296,44 +322,78 @@ static struct tl_timer *settle_top(struct tl_timers *timers)
             timers->has_horizon = timers->horizon != TL_TIME_NEVER;
             continue;
         }
-        const struct tl_timer_entry *top = &timers->near[0];
-        struct tl_timer *timer = timers->tickets[top->ticket].timer;
-        if (timer == NULL) {
-            bury(timers, top->ticket);
-            pop_near(timers);
-        } else if (timer->sequence != top->sequence) {
-            move_top(timers, timer);
-        } else {
-            return timer;
-        }
+        uint32_t number = timers->near[0].ticket;
+        uintptr_t ticket = timers->tickets[number];
+        if (ticket != 0 && (ticket & MOVED) == 0)
+            return &timers->near[0];
+        pop_near(timers);
+        if (ticket == 0)
+            bury(timers, number);
+        else
+            move(timers, number);
     }
 }
 
 tl_time tl_timers_next(struct tl_timers *timers)
 {
-    const struct tl_timer *timer = settle_top(timers);
-    return timer != NULL ? timer->when : TL_TIME_NEVER;
+    const struct tl_timer_entry *top = settle_top(timers);
+    return top != NULL ? top->when : TL_TIME_NEVER;
 }
 
-void tl_timers_expire(struct tl_timers *timers, tl_time now, struct tl_ready_queue *queue)
+void tl_timers_expire(struct tl_timers *timers, tl_time now)
 {
-    struct tl_timer *timer;
-    while ((timer = settle_top(timers)) != NULL && timer->when <= now) {
-        free_ticket(timers, timer->slot - 1);
+    const struct tl_timer_entry *top;
+    while ((top = settle_top(timers)) != NULL && top->when <= now) {
+        timers->due[timers->due_count++] = top->ticket;
         pop_near(timers);
-        timer->slot = 0;
-        tl_ready_queue_push(queue, &timer->ready);
-        if (--timers->running == 0)
-            reset(timers);
     }
+}
+
+/* Has the memory fetched that is needed in a while: first the ticket, then the timer. */
+static inline void look_ahead(const struct tl_timers *timers)
+{
+    enum { TICKETS_AHEAD = 16, TIMERS_AHEAD = 8 };
+    size_t next = timers->due_next;
+    if (next + TICKETS_AHEAD < timers->due_count)
+        __builtin_prefetch(&timers->tickets[timers->due[next + TICKETS_AHEAD]]);
+    if (next + TIMERS_AHEAD < timers->due_count) {
+        const struct tl_timer *timer =
+            timer_of(timers->tickets[timers->due[next + TIMERS_AHEAD]]);
+        __builtin_prefetch(timer);
+        __builtin_prefetch(&timer->slot);
+    }
+}
+
+struct tl_timer *tl_timers_due(struct tl_timers *timers)
+{
+    while (timers->due_next < timers->due_count) {
+        look_ahead(timers);
+        uint32_t number = timers->due[timers->due_next++];
+        uintptr_t ticket = timers->tickets[number];
+        if (ticket == 0) {
+            bury(timers, number);
+        } else if ((ticket & MOVED) != 0) {
+            move(timers, number);
+        } else {
+            struct tl_timer *timer = timer_of(ticket);
+            free_ticket(timers, number);
+            timer->slot = 0;
+            if (--timers->running == 0)
+                reset(timers);
+            return timer;
+        }
+    }
+    timers->due_next = 0;
+    timers->due_count = 0;
+    return NULL;
 }
 
 struct tl_timer *tl_timers_any(struct tl_timers *timers)
 {
     for (; timers->tickets_count > 0; timers->tickets_count--) {
-        const union tl_timer_ticket *last = &timers->tickets[timers->tickets_count - 1];
-        if (last->timer != NULL && (last->next_free & 1) == 0)
-            return last->timer;
+        uintptr_t last = timers->tickets[timers->tickets_count - 1];
+        if (last != 0 && (last & FREE) == 0)
+            return timer_of(last);
     }
     return NULL;
 }
@@ -350,11 +410,7 @@ int tl_timer_start(struct tl_timer *timer, tl_time when)
 {
     if (!tl_loop_open(timer->loop))
         return TL_ECLOSED;
-    int r = tl_timers_add(&timer->loop->timers, timer, when);
-    if (r < 0)
-        return r;
-    tl_ready_remove(&timer->ready);
-    return 0;
+    return tl_timers_add(&timer->loop->timers, timer, when);
 }
 
 void tl_timer_stop(struct tl_timer *timer)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A loop's timers behind four functions: add, cancel, next, expire. Whatever order they keep
- * inside, they answer in the order of (deadline, sequence).
+ * A loop's timers behind a few functions: add, cancel, next, expire and due. Whatever order they
+ * keep inside, they answer in the order of (deadline, sequence).
  */
 #ifndef TL_CORE_TIMER_H
 #define TL_CORE_TIMER_H
@@ -13,23 +13,19 @@
 #include "core/far_timers.h"
 #include "core/ready.h"
 
-/* Who has a ticket: a running timer, nobody any more (NULL), or the next free ticket, by the low
- * bit. */
-union tl_timer_ticket {
-    struct tl_timer *timer;
-    uintptr_t next_free;
-};
-
 struct tl_timers {
     struct tl_timer_entry *near; /* a 4-ary heap: deadlines before horizon */
     size_t near_count;
     tl_time horizon;
     bool has_horizon;               /* if not, every deadline is near */
     struct tl_far_timers far;       /* deadlines from horizon on, in no order */
-    union tl_timer_ticket *tickets; /* by number */
-    uint32_t tickets_count;         /* that have been in use, the highest first to be free */
+    uint32_t *due;                  /* the tickets of what expire has found, in order */
+    size_t due_next;                /* the first one that has not been given out */
+    size_t due_count;
+    uintptr_t *tickets;             /* by number: whose each is; see timer.c */
+    uint32_t tickets_count;         /* that have been in use */
     uint32_t free_ticket;           /* 1 + the first free one below tickets_count; 0: none */
-    size_t capacity;                /* of near, of far and of tickets */
+    size_t capacity;                /* of near, far, due and tickets */
     size_t running;                 /* timers */
     size_t dead;                    /* entries whose timer has been stopped or moved forward */
     uint64_t sequence;              /* the next timer's turn among equal deadlines */
@@ -50,8 +46,13 @@ static inline bool tl_timers_empty(const struct tl_timers *timers)
 /* The earliest deadline, or TL_TIME_NEVER. */
 tl_time tl_timers_next(struct tl_timers *timers);
 
-/* Removes every timer whose deadline is at most now and queues it, in order. */
-void tl_timers_expire(struct tl_timers *timers, tl_time now, struct tl_ready_queue *queue);
+/* Finds every timer whose deadline is at most now. They still run, and can be stopped and moved,
+ * until due gives them out. */
+void tl_timers_expire(struct tl_timers *timers, tl_time now);
+
+/* The next timer of those that expire has found, which is stopped thereby; NULL when there is none
+ * left. */
+struct tl_timer *tl_timers_due(struct tl_timers *timers);
 
 /* A running timer, whichever; NULL when there is none. For the end: from then on timers may only be
  * cancelled. */
