@@ -80,13 +80,25 @@ static void free_chunk(struct tl_far_timers *far, uint32_t chunk)
     far->free_chunk = chunk;
 }
 
+static struct tl_timer_entry get(const struct tl_far_chunk *chunk, uint32_t i)
+{
+    return (struct tl_timer_entry){chunk->when[i], chunk->sequence[i], chunk->ticket[i]};
+}
+
+static void put(struct tl_far_chunk *chunk, uint32_t i, const struct tl_timer_entry *entry)
+{
+    chunk->when[i] = entry->when;
+    chunk->sequence[i] = entry->sequence;
+    chunk->ticket[i] = entry->ticket;
+}
+
 /* The chunk that is filled comes first. */
 static void push(struct tl_far_timers *far, uint32_t *list, const struct tl_timer_entry *entry)
 {
     if (*list == 0 || far->chunks[*list].count == TL_FAR_CHUNK)
         *list = new_chunk(far, *list);
     struct tl_far_chunk *chunk = &far->chunks[*list];
-    chunk->entries[chunk->count++] = *entry;
+    put(chunk, chunk->count++, entry);
     far->count++;
 }
 
@@ -123,9 +135,11 @@ static void filter_list(struct tl_far_timers *far, uint32_t *link,
     while (*link != 0) {
         struct tl_far_chunk *chunk = &far->chunks[*link];
         uint32_t kept = 0;
-        for (uint32_t i = 0; i < chunk->count; i++)
-            if (keep(arg, &chunk->entries[i]))
-                chunk->entries[kept++] = chunk->entries[i];
+        for (uint32_t i = 0; i < chunk->count; i++) {
+            struct tl_timer_entry entry = get(chunk, i);
+            if (keep(arg, &entry))
+                put(chunk, kept++, &entry);
+        }
         far->count -= chunk->count - kept;
         chunk->count = kept;
         if (kept > 0) {
@@ -147,8 +161,10 @@ static void pack_list(struct tl_far_timers *far, uint32_t *list)
         struct tl_far_chunk copy = far->chunks[chunk];
         free_chunk(far, chunk);
         far->count -= copy.count;
-        for (uint32_t i = 0; i < copy.count; i++)
-            push(far, list, &copy.entries[i]);
+        for (uint32_t i = 0; i < copy.count; i++) {
+            struct tl_timer_entry entry = get(&copy, i);
+            push(far, list, &entry);
+        }
         chunk = copy.next;
     }
 }
@@ -178,9 +194,11 @@ static void spread(struct tl_far_timers *far, uint32_t list, tl_time start, tl_t
         struct tl_far_chunk copy = far->chunks[list];
         free_chunk(far, list);
         far->count -= copy.count;
-        for (uint32_t i = 0; i < copy.count; i++)
-            if (keep(arg, &copy.entries[i]))
-                tl_far_timers_add(far, &copy.entries[i]);
+        for (uint32_t i = 0; i < copy.count; i++) {
+            struct tl_timer_entry entry = get(&copy, i);
+            if (keep(arg, &entry))
+                tl_far_timers_add(far, &entry);
+        }
         list = copy.next;
     }
 }
@@ -279,8 +297,10 @@ tl_time tl_far_timers_take(struct tl_far_timers *far,
     while (list != 0) {
         const struct tl_far_chunk *chunk = &far->chunks[list];
         uint32_t next = chunk->next;
-        for (uint32_t i = 0; i < chunk->count; i++)
-            take(arg, &chunk->entries[i]);
+        for (uint32_t i = 0; i < chunk->count; i++) {
+            struct tl_timer_entry entry = get(chunk, i);
+            take(arg, &entry);
+        }
         far->count -= chunk->count;
         free_chunk(far, list);
         list = next;

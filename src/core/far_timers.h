@@ -27,13 +27,16 @@ struct tl_timer_entry {
     uint32_t ticket;
 };
 
-enum { TL_FAR_CHUNK = 10, TL_FAR_BUCKETS = 1024 };
+enum { TL_FAR_CHUNK = 12, TL_FAR_BUCKETS = 1024 };
 
-/* Some entries of a bucket; the next chunk by number. */
+/* Some entries of a bucket, member by member, for that takes no padding; the next chunk by number.
+ */
 struct tl_far_chunk {
     uint32_t next; /* 0: none */
     uint32_t count;
-    struct tl_timer_entry entries[TL_FAR_CHUNK];
+    tl_time when[TL_FAR_CHUNK];
+    uint64_t sequence[TL_FAR_CHUNK];
+    uint32_t ticket[TL_FAR_CHUNK];
 };
 
 struct tl_far_timers {

@@ -33,7 +33,7 @@ enum {
     CAPACITY_MIN = 16,
     NEAR_MAX = 512,       /* more than that in the heap, and far ones are told apart */
     DEAD_MAX = 100,       /* asyncio: fewer dead entries are no trouble */
-    CAPACITY_KEPT = 4096, /* memory for more is given back when no timer runs */
+    CAPACITY_KEPT = 4096, /* memory for more is given back when a quarter would have done */
 };
 
 /* --- The heap --------------------------------------------------------------------------------- */
@@ -193,7 +193,7 @@ void tl_timers_finish(struct tl_timers *timers)
 /* No timer runs, so no entry is worth anything. */
 static void reset(struct tl_timers *timers)
 {
-    if (timers->capacity > CAPACITY_KEPT) {
+    if (timers->capacity > CAPACITY_KEPT && timers->tickets_count < timers->capacity / 4) {
         tl_timers_finish(timers);
         return;
     }
@@ -352,13 +352,12 @@ void tl_timers_expire(struct tl_timers *timers, tl_time now)
 /* Has the memory fetched that is needed in a while: first the ticket, then the timer. */
 static inline void look_ahead(const struct tl_timers *timers)
 {
-    enum { TICKETS_AHEAD = 16, TIMERS_AHEAD = 8 };
+    enum { TICKETS_AHEAD = 32, TIMERS_AHEAD = 16 };
     size_t next = timers->due_next;
     if (next + TICKETS_AHEAD < timers->due_count)
         __builtin_prefetch(&timers->tickets[timers->due[next + TICKETS_AHEAD]]);
     if (next + TIMERS_AHEAD < timers->due_count) {
-        const struct tl_timer *timer =
-            timer_of(timers->tickets[timers->due[next + TIMERS_AHEAD]]);
+        const struct tl_timer *timer = timer_of(timers->tickets[timers->due[next + TIMERS_AHEAD]]);
         __builtin_prefetch(timer);
         __builtin_prefetch(&timer->slot);
     }

@@ -17,18 +17,18 @@ struct tl_timers {
     struct tl_timer_entry *near; /* a 4-ary heap: deadlines before horizon */
     size_t near_count;
     tl_time horizon;
-    bool has_horizon;               /* if not, every deadline is near */
-    struct tl_far_timers far;       /* deadlines from horizon on, in no order */
-    uint32_t *due;                  /* the tickets of what expire has found, in order */
-    size_t due_next;                /* the first one that has not been given out */
+    bool has_horizon;         /* if not, every deadline is near */
+    struct tl_far_timers far; /* deadlines from horizon on, in no order */
+    uint32_t *due;            /* the tickets of what expire has found, in order */
+    size_t due_next;          /* the first one that has not been given out */
     size_t due_count;
-    uintptr_t *tickets;             /* by number: whose each is; see timer.c */
-    uint32_t tickets_count;         /* that have been in use */
-    uint32_t free_ticket;           /* 1 + the first free one below tickets_count; 0: none */
-    size_t capacity;                /* of near, far, due and tickets */
-    size_t running;                 /* timers */
-    size_t dead;                    /* entries whose timer has been stopped or moved forward */
-    uint64_t sequence;              /* the next timer's turn among equal deadlines */
+    uintptr_t *tickets;     /* by number: whose each is; see timer.c */
+    uint32_t tickets_count; /* that have been in use */
+    uint32_t free_ticket;   /* 1 + the first free one below tickets_count; 0: none */
+    size_t capacity;        /* of near, far, due and tickets */
+    size_t running;         /* timers */
+    size_t dead;            /* entries whose timer has been stopped or moved forward */
+    uint64_t sequence;      /* the next timer's turn among equal deadlines */
 };
 
 /* Adds a stopped timer, or moves a running one, to when. 0 or -ENOMEM. */
