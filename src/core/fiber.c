@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Coroutines: who runs on which stack, and where stacks come from.
+ * Fibers: who runs on which stack, and where stacks come from.
  *
  * A pool maps slabs of equal stacks and keeps the stacks that are not in use in a list, last given
  * back first. The lowest page of each is a guard: touching it faults, so an overflow is found where
  * it happens. Guards are installed without splitting the mapping where the system can do that, else
- * by protection. The coroutine's own record lies at the top of its stack, so making one allocates
+ * by protection. The fiber's own record lies at the top of its stack, so making one allocates
  * nothing as long as the pool has a stack left.
  *
  * Debugging tools follow a program by its stack and have to be told of every switch: the functions
  * between the two rulers do that, and nothing at all in a build without such tools.
  */
-#include "core/coro.h"
+#include "core/fiber.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include <sys/mman.h>
 
 #include "core/alloc.h"
-#include "core/coro_switch.h"
+#include "core/fiber_switch.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define TOLD_ADDRESS 1
@@ -59,11 +59,11 @@ enum {
     MADVISE_GUARD_INSTALL = 102, /* Linux 6.13; older headers do not name it */
 };
 
-struct tl_coro {
-    struct tl_coro_place own;    /* where it stopped, while it does not run */
-    struct tl_coro_place caller; /* where who resumed it waits, while it runs */
-    struct tl_coro_pool *pool;
-    struct tl_coro *next_free;
+struct tl_fiber {
+    struct tl_fiber_place own;    /* where it stopped, while it does not run */
+    struct tl_fiber_place caller; /* where who resumed it waits, while it runs */
+    struct tl_fiber_pool *pool;
+    struct tl_fiber *next_free;
     char *stack; /* the lowest usable byte */
     size_t stack_size;
     void (*entry)(void *arg);
@@ -76,8 +76,8 @@ struct tl_coro {
     size_t caller_stack_size;
 #endif
 #ifdef TOLD_THREAD
-    void *fiber;
-    void *caller_fiber;
+    void *tsan_fiber;
+    void *tsan_caller;
 #endif
 #ifdef TOLD_VALGRIND
     unsigned valgrind_id;
@@ -90,89 +90,89 @@ struct slab {
     size_t size;
 };
 
-struct tl_coro_pool {
+struct tl_fiber_pool {
     tl_allocator allocator;
     size_t stack_size;  /* usable bytes, the record at the top included */
     size_t slab_stacks; /* how many stacks the next slab has */
     struct slab *slabs;
-    struct tl_coro *free;
+    struct tl_fiber *free;
 };
 
 /* --- What tools are told ---------------------------------------------------------------------- */
 
-static void tell_created(struct tl_coro *coro)
+static void tell_created(struct tl_fiber *fiber)
 {
 #ifdef TOLD_ADDRESS
-    /* What an abandoned coroutine's functions poisoned is nobody's any more. */
-    __asan_unpoison_memory_region(coro->stack, coro->stack_size);
-    __lsan_register_root_region(coro->stack, coro->stack_size);
-    coro->fake_stack = NULL;
+    /* What an abandoned fiber's functions poisoned is nobody's any more. */
+    __asan_unpoison_memory_region(fiber->stack, fiber->stack_size);
+    __lsan_register_root_region(fiber->stack, fiber->stack_size);
+    fiber->fake_stack = NULL;
 #endif
 #ifdef TOLD_THREAD
-    coro->fiber = __tsan_create_fiber(0);
+    fiber->tsan_fiber = __tsan_create_fiber(0);
 #endif
 #ifdef TOLD_VALGRIND
-    coro->valgrind_id = VALGRIND_STACK_REGISTER(coro->stack, coro->stack + coro->stack_size);
+    fiber->valgrind_id = VALGRIND_STACK_REGISTER(fiber->stack, fiber->stack + fiber->stack_size);
 #endif
-    (void)coro;
+    (void)fiber;
 }
 
-static void tell_gone(struct tl_coro *coro)
+static void tell_gone(struct tl_fiber *fiber)
 {
 #ifdef TOLD_ADDRESS
-    __lsan_unregister_root_region(coro->stack, coro->stack_size);
-    __asan_unpoison_memory_region(coro->stack, coro->stack_size);
+    __lsan_unregister_root_region(fiber->stack, fiber->stack_size);
+    __asan_unpoison_memory_region(fiber->stack, fiber->stack_size);
 #endif
 #ifdef TOLD_THREAD
-    __tsan_destroy_fiber(coro->fiber);
+    __tsan_destroy_fiber(fiber->tsan_fiber);
 #endif
 #ifdef TOLD_VALGRIND
-    VALGRIND_STACK_DEREGISTER(coro->valgrind_id);
+    VALGRIND_STACK_DEREGISTER(fiber->valgrind_id);
 #endif
-    (void)coro;
+    (void)fiber;
 }
 
-/* On the caller's stack, around a switch into the coroutine. */
-static inline void tell_entering(struct tl_coro *coro)
+/* On the caller's stack, around a switch into the fiber. */
+static inline void tell_entering(struct tl_fiber *fiber)
 {
 #ifdef TOLD_ADDRESS
-    __sanitizer_start_switch_fiber(&coro->caller_fake_stack, coro->stack, coro->stack_size);
+    __sanitizer_start_switch_fiber(&fiber->caller_fake_stack, fiber->stack, fiber->stack_size);
 #endif
 #ifdef TOLD_THREAD
-    coro->caller_fiber = __tsan_get_current_fiber();
-    __tsan_switch_to_fiber(coro->fiber, 0);
+    fiber->tsan_caller = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(fiber->tsan_fiber, 0);
 #endif
-    (void)coro;
+    (void)fiber;
 }
 
-static inline void tell_back(struct tl_coro *coro)
+static inline void tell_back(struct tl_fiber *fiber)
 {
 #ifdef TOLD_ADDRESS
-    __sanitizer_finish_switch_fiber(coro->caller_fake_stack, NULL, NULL);
+    __sanitizer_finish_switch_fiber(fiber->caller_fake_stack, NULL, NULL);
 #endif
-    (void)coro;
+    (void)fiber;
 }
 
-/* On the coroutine's stack, around a switch out of it. */
-static inline void tell_leaving(struct tl_coro *coro)
+/* On the fiber's stack, around a switch out of it. */
+static inline void tell_leaving(struct tl_fiber *fiber)
 {
 #ifdef TOLD_ADDRESS
-    __sanitizer_start_switch_fiber(coro->finished ? NULL : &coro->fake_stack, coro->caller_stack,
-                                   coro->caller_stack_size);
+    __sanitizer_start_switch_fiber(fiber->finished ? NULL : &fiber->fake_stack, fiber->caller_stack,
+                                   fiber->caller_stack_size);
 #endif
 #ifdef TOLD_THREAD
-    __tsan_switch_to_fiber(coro->caller_fiber, 0);
+    __tsan_switch_to_fiber(fiber->tsan_caller, 0);
 #endif
-    (void)coro;
+    (void)fiber;
 }
 
-static inline void tell_entered(struct tl_coro *coro)
+static inline void tell_entered(struct tl_fiber *fiber)
 {
 #ifdef TOLD_ADDRESS
-    __sanitizer_finish_switch_fiber(coro->fake_stack, &coro->caller_stack,
-                                    &coro->caller_stack_size);
+    __sanitizer_finish_switch_fiber(fiber->fake_stack, &fiber->caller_stack,
+                                    &fiber->caller_stack_size);
 #endif
-    (void)coro;
+    (void)fiber;
 }
 
 /* --- Stacks ----------------------------------------------------------------------------------- */
@@ -182,18 +182,18 @@ static size_t round_up(size_t size, size_t unit)
     return (size + unit - 1) / unit * unit;
 }
 
-struct tl_coro_pool *tl_coro_pool_new(size_t stack_size)
+struct tl_fiber_pool *tl_fiber_pool_new(size_t stack_size)
 {
-    struct tl_coro_pool *pool = tl_calloc(sizeof *pool);
+    struct tl_fiber_pool *pool = tl_calloc(sizeof *pool);
     if (pool == NULL)
         return NULL;
     pool->allocator = *tl_get_allocator();
-    pool->stack_size = round_up(stack_size + sizeof(struct tl_coro), GUARD_SIZE);
+    pool->stack_size = round_up(stack_size + sizeof(struct tl_fiber), GUARD_SIZE);
     pool->slab_stacks = 1;
     return pool;
 }
 
-void tl_coro_pool_free(struct tl_coro_pool *pool)
+void tl_fiber_pool_free(struct tl_fiber_pool *pool)
 {
     if (pool == NULL)
         return;
@@ -214,19 +214,19 @@ static int guard(char *memory)
     return mprotect(memory, GUARD_SIZE, PROT_NONE) == 0 ? 0 : -ENOMEM;
 }
 
-static void add_stack(struct tl_coro_pool *pool, char *stack)
+static void add_stack(struct tl_fiber_pool *pool, char *stack)
 {
-    struct tl_coro *coro = (struct tl_coro *)(stack + pool->stack_size) - 1;
-    coro = (struct tl_coro *)((uintptr_t)coro & ~(uintptr_t)15);
-    coro->pool = pool;
-    coro->stack = stack;
-    coro->stack_size = (size_t)((char *)coro - stack);
-    coro->next_free = pool->free;
-    pool->free = coro;
+    struct tl_fiber *fiber = (struct tl_fiber *)(stack + pool->stack_size) - 1;
+    fiber = (struct tl_fiber *)((uintptr_t)fiber & ~(uintptr_t)15);
+    fiber->pool = pool;
+    fiber->stack = stack;
+    fiber->stack_size = (size_t)((char *)fiber - stack);
+    fiber->next_free = pool->free;
+    pool->free = fiber;
 }
 
 /* Maps a slab, larger than the one before up to a limit. */
-static int add_slab(struct tl_coro_pool *pool)
+static int add_slab(struct tl_fiber_pool *pool)
 {
     size_t place = GUARD_SIZE + pool->stack_size;
     struct slab *slab = tl_allocator_alloc(&pool->allocator, sizeof *slab);
@@ -255,64 +255,64 @@ fail_map:
     return -ENOMEM;
 }
 
-/* --- Coroutines ------------------------------------------------------------------------------- */
+/* --- Fibers ------------------------------------------------------------------------------- */
 
 /* The first function on a new stack. */
 static void run(void *arg)
 {
-    struct tl_coro *coro = arg;
-    tell_entered(coro);
-    coro->entry(coro->arg);
-    coro->finished = true;
-    tell_leaving(coro);
-    tl_coro_switch(&coro->own, &coro->caller);
-    assert(false && "a finished coroutine is not resumed");
+    struct tl_fiber *fiber = arg;
+    tell_entered(fiber);
+    fiber->entry(fiber->arg);
+    fiber->finished = true;
+    tell_leaving(fiber);
+    tl_fiber_switch(&fiber->own, &fiber->caller);
+    assert(false && "a finished fiber is not resumed");
 }
 
-struct tl_coro *tl_coro_new(struct tl_coro_pool *pool, void (*entry)(void *arg), void *arg)
+struct tl_fiber *tl_fiber_new(struct tl_fiber_pool *pool, void (*entry)(void *arg), void *arg)
 {
     if (pool->free == NULL && add_slab(pool) < 0)
         return NULL;
-    struct tl_coro *coro = pool->free;
-    pool->free = coro->next_free;
-    coro->next_free = NULL;
-    coro->entry = entry;
-    coro->arg = arg;
-    coro->finished = false;
-    tell_created(coro);
-    tl_coro_prepare(&coro->own, coro->stack, coro->stack_size, run, coro);
-    return coro;
+    struct tl_fiber *fiber = pool->free;
+    pool->free = fiber->next_free;
+    fiber->next_free = NULL;
+    fiber->entry = entry;
+    fiber->arg = arg;
+    fiber->finished = false;
+    tell_created(fiber);
+    tl_fiber_prepare(&fiber->own, fiber->stack, fiber->stack_size, run, fiber);
+    return fiber;
 }
 
-void tl_coro_resume(struct tl_coro *coro)
+void tl_fiber_resume(struct tl_fiber *fiber)
 {
-    assert(!coro->finished);
+    assert(!fiber->finished);
     int saved = errno;
-    tell_entering(coro);
-    tl_coro_switch(&coro->caller, &coro->own);
-    tell_back(coro);
+    tell_entering(fiber);
+    tl_fiber_switch(&fiber->caller, &fiber->own);
+    tell_back(fiber);
     errno = saved;
 }
 
-void tl_coro_suspend(struct tl_coro *coro)
+void tl_fiber_suspend(struct tl_fiber *fiber)
 {
     int saved = errno;
-    tell_leaving(coro);
-    tl_coro_switch(&coro->own, &coro->caller);
-    tell_entered(coro);
+    tell_leaving(fiber);
+    tl_fiber_switch(&fiber->own, &fiber->caller);
+    tell_entered(fiber);
     errno = saved;
 }
 
-bool tl_coro_finished(const struct tl_coro *coro)
+bool tl_fiber_finished(const struct tl_fiber *fiber)
 {
-    return coro->finished;
+    return fiber->finished;
 }
 
-void tl_coro_free(struct tl_coro *coro)
+void tl_fiber_free(struct tl_fiber *fiber)
 {
-    if (coro == NULL)
+    if (fiber == NULL)
         return;
-    tell_gone(coro);
-    coro->next_free = coro->pool->free;
-    coro->pool->free = coro;
+    tell_gone(fiber);
+    fiber->next_free = fiber->pool->free;
+    fiber->pool->free = fiber;
 }

@@ -12,9 +12,9 @@
  *
  * The object carries no shadow-stack mark, so a program that links it runs without one.
  */
-#include "core/coro_switch.h"
+#include "core/fiber_switch.h"
 
-#if defined(__x86_64__) && defined(TL_CORO_ASSEMBLY)
+#if defined(__x86_64__) && defined(TL_FIBER_ASSEMBLY)
 
 #ifdef __CET__
 #define LANDING endbr64
@@ -24,11 +24,11 @@
 
     .text
 
-/* void tl_coro_switch(struct tl_coro_place *source, struct tl_coro_place *target) */
+/* void tl_fiber_switch(struct tl_fiber_place *source, struct tl_fiber_place *target) */
     .p2align 4
-    .globl tl_coro_switch
-    .type tl_coro_switch, @function
-tl_coro_switch:
+    .globl tl_fiber_switch
+    .type tl_fiber_switch, @function
+tl_fiber_switch:
     .cfi_startproc
     LANDING
     pushq %rbp
@@ -80,14 +80,14 @@ tl_coro_switch:
     .cfi_restore rbp
     ret
     .cfi_endproc
-    .size tl_coro_switch, . - tl_coro_switch
+    .size tl_fiber_switch, . - tl_fiber_switch
 
-/* void tl_coro_prepare(struct tl_coro_place *place, void *stack, size_t size,
+/* void tl_fiber_prepare(struct tl_fiber_place *place, void *stack, size_t size,
  *                      void (*entry)(void *arg), void *arg) */
     .p2align 4
-    .globl tl_coro_prepare
-    .type tl_coro_prepare, @function
-tl_coro_prepare:
+    .globl tl_fiber_prepare
+    .type tl_fiber_prepare, @function
+tl_fiber_prepare:
     .cfi_startproc
     LANDING
     leaq (%rsi, %rdx), %rax
@@ -101,24 +101,24 @@ tl_coro_prepare:
     movq %rcx, 32(%rax)
     movq $0, 40(%rax)
     movq $0, 48(%rax)
-    leaq tl_coro_first_call(%rip), %rcx
+    leaq tl_fiber_first_call(%rip), %rcx
     movq %rcx, 56(%rax)
     movq %rax, (%rdi)
     ret
     .cfi_endproc
-    .size tl_coro_prepare, . - tl_coro_prepare
+    .size tl_fiber_prepare, . - tl_fiber_prepare
 
 /* Where a new stack begins: aligned to 16 bytes, so that the call leaves what functions expect. */
     .p2align 4
-    .type tl_coro_first_call, @function
-tl_coro_first_call:
+    .type tl_fiber_first_call, @function
+tl_fiber_first_call:
     .cfi_startproc
     .cfi_undefined rip
     movq %r13, %rdi
     call *%r12
     ud2
     .cfi_endproc
-    .size tl_coro_first_call, . - tl_coro_first_call
+    .size tl_fiber_first_call, . - tl_fiber_first_call
 
 #endif
 
