@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/task.h"
 #include "sim/host.h"
 #include "sim/kernel.h"
 #include "sim/world.h"
@@ -294,8 +295,10 @@ static void free_memory(tl_process *process, bool killed)
     tl_self = &process->thread;
     tl_free(process->thread.read_buffer);
     tl_self = saved;
-    if (killed)
-        free_blocks(process);
+    if (!killed)
+        return;
+    tl_task_pools_drop(&process->context);
+    free_blocks(process);
 }
 
 /* What the end of a process means for the run. */
