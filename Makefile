@@ -214,6 +214,7 @@ $(GUESTS): tests/guest/guest.c tests/guest/guest.h $(O)/flags
 	$(Q)$(COMPILER) -std=gnu11 -O2 -D_GNU_SOURCE= -D_FORTIFY_SOURCE=2 $(WARNINGS) \
 	  $(if $(WERROR),-Werror) -fPIC -shared -o $@ $<
 $(O)/tests/test_guard: $(GUESTS)
+TEST_LIBS.test_fiber = -lm
 TEST_LIBS.test_guard = $(O)/tests/guest/libguest.so -Wl,-rpath,'$$ORIGIN/guest' -ldl
 
 $(O)/tests/%: $(O)/obj/tests/%.c.o $(call obj,$(SUPPORT_SRC)) $(O)/libexamples.a $(LIBSIM) $(LIB) \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the benchmarks that measure themselves share: a clock, and the line they print for each
- * figure, "NAME<tab>UNIT<tab>VALUE", which scripts/bench collects.
+ * figure, "NAME<tab>UNIT<tab>VALUE" and, unless it is Twinloop, "<tab>WHO", which scripts/bench
+ * collects.
  */
 #ifndef BENCH_SAMPLE_H
 #define BENCH_SAMPLE_H
@@ -17,6 +18,12 @@ static inline int64_t cpu_ns(void)
     struct timespec now;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* A peer that the same program measures. */
+static inline void sample_of(const char *name, const char *unit, const char *who, double value)
+{
+    printf("%s\t%s\t%.6g\t%s\n", name, unit, value, who);
 }
 
 static inline void sample(const char *name, const char *unit, double value)

@@ -93,6 +93,12 @@ static void bad_arguments(struct contract *contract)
 
 /* --- The default one -------------------------------------------------------------------------- */
 
+static int do_nothing(void *arg, tl_value *ret)
+{
+    (void)arg, (void)ret;
+    return 0;
+}
+
 static void the_default_names_what_there_is_in_order(struct contract *contract)
 {
     struct diary diary;
@@ -100,6 +106,9 @@ static void the_default_names_what_there_is_in_order(struct contract *contract)
     diary_hear(&diary);
     tl_addr addr;
     tl_handle *handle;
+    tl_task *task;
+    const tl_coro coro = {.run = do_nothing};
+    assert_int_equal(tl_loop_create_task(diary.loop, &coro, "worker", &task), 0);
     assert_int_equal(tl_addr_parse("127.0.0.1", 80, &addr), 0);
     assert_int_equal(tl_loop_call_soon(diary.loop, diary_note_x, &diary, &handle), 0);
     tl_future *future = tl_loop_create_future(diary.loop);
@@ -114,7 +123,7 @@ static void the_default_names_what_there_is_in_order(struct contract *contract)
         .protocol = (void *)&diary,
         .server = (void *)&diary,
         .socket = &addr,
-        .task = (void *)&diary,
+        .task = task,
     };
     tl_loop_default_exception_handler(diary.loop, &context);
     assert_string_equal(diary.log, "all at once\n"
@@ -126,7 +135,10 @@ static void the_default_names_what_there_is_in_order(struct contract *contract)
                                    "protocol: present\n"
                                    "server: present\n"
                                    "socket: 127.0.0.1:80\n"
-                                   "task: present\n");
+                                   "task: worker, pending\n");
+    tl_handle_cancel(handle);
+    diary_turn(&diary);
+    tl_task_unref(task);
     tl_handle_unref(handle);
     tl_future_unref(future);
     diary_close(&diary, "");

@@ -30,7 +30,8 @@
     X(TL_EPROTOCOL, -20011, "a protocol callback broke its contract")                              \
     X(TL_ENOSENDFILE, -20012, "sendfile is not possible here")                                     \
     X(TL_ETIMERANGE, -20013, "the time is out of range")                                           \
-    X(TL_EOUTOFREACH, -20014, "the trace does not say what happened from here on")
+    X(TL_EOUTOFREACH, -20014, "the trace does not say what happened from here on")                 \
+    X(TL_ENOTASK, -20015, "there is no task here that could wait")
 
 enum tl_error_code {
 #define TL_ERROR_ENUM(name, number, sentence) name = number,

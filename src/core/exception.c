@@ -129,6 +129,15 @@ static void add_transport(struct text *text, const tl_transport *transport)
             tl_transport_is_closing(transport) ? "\ntransport: closing" : "\ntransport: open");
 }
 
+static void add_task(struct text *text, tl_task *task)
+{
+    if (task == NULL)
+        return;
+    add(text, "\ntask: ");
+    add(text, tl_task_get_name(task));
+    add(text, tl_future_done(tl_task_future(task)) ? ", done" : ", pending");
+}
+
 /* One message, with a few words before it. */
 static void log_report(tl_loop *loop, const tl_exc_context *context, const char *opening)
 {
@@ -148,7 +157,7 @@ static void log_report(tl_loop *loop, const tl_exc_context *context, const char 
     add_present(&text, "\nserver: present", told.server);
     add_socket(&text, told.socket);
     add_traceback(&text, "source_traceback:", told.source_traceback);
-    add_present(&text, "\ntask: present", told.task);
+    add_task(&text, told.task);
     add_transport(&text, told.transport);
     tl_loop_ref(loop); /* the log handler may free it */
     loop->defaulting++;

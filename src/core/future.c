@@ -360,9 +360,16 @@ static void complete(tl_future *future, enum tl_future_state state)
         tl_future_type(future)->completed(future);
 }
 
-int tl_future_set_result(tl_future *future, tl_value value)
+/* The same for a program that wants to, which cannot finish what the library finishes. */
+static int settable(const tl_future *future)
 {
     int r = completable(future);
+    return r == 0 && future->sealed ? TL_ESTATE : r;
+}
+
+int tl_future_set_result(tl_future *future, tl_value value)
+{
+    int r = settable(future);
     if (r < 0)
         return r;
     future->result = value;
@@ -372,7 +379,7 @@ int tl_future_set_result(tl_future *future, tl_value value)
 
 int tl_future_set_error(tl_future *future, const tl_error *error)
 {
-    int r = completable(future);
+    int r = settable(future);
     if (r < 0)
         return r;
     if (error == NULL || error->code >= 0)

@@ -53,6 +53,7 @@ struct tl_future {
     tl_loop *loop;
     enum tl_future_state state;
     bool fetched;                       /* FAILED: somebody has seen the error */
+    bool sealed;                        /* only its kind finishes it */
     bool is_reserve;                    /* the loop's own; references count for the loop */
     tl_value result;                    /* FINISHED */
     tl_error error;                     /* FAILED */

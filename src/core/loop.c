@@ -21,6 +21,7 @@
 #include "core/self.h"
 #include "core/signal.h"
 #include "core/stream.h"
+#include "core/task.h"
 
 static const tl_time SLOW_CALLBACK_DURATION = 100 * TL_MILLISECOND;
 
@@ -30,6 +31,7 @@ static void loop_destroy(tl_object *object)
 {
     tl_loop *loop = tl_container_of(object, tl_loop, object);
     tl_executor_unref(loop->default_executor);
+    tl_task_pool_free(loop);
     tl_future_free_reserve(loop->reserve);
     tl_free(loop);
 }

@@ -10,11 +10,19 @@
 #include <stdint.h>
 #include <twinloop/kernel.h>
 #include <twinloop/loop.h>
+#include <twinloop/task.h>
 #include "core/live.h"
 #include "core/object.h"
 #include "core/piece.h"
 #include "core/ready.h"
 #include "core/timer.h"
+
+/* The stacks of a loop's tasks, once it has any: in its context's list. See task_pool.c. */
+struct tl_task_stacks {
+    struct tl_task_stacks *next;
+    struct tl_task_stacks **link; /* what refers to this one */
+    struct tl_fiber_pool *pool;
+};
 
 struct tl_loop {
     tl_object object;         /* held by the program and by every object of the loop */
@@ -46,6 +54,12 @@ struct tl_loop {
     struct tl_thread *owner; /* atomic: who made the loop or ran it last, and may touch its queue */
     uint32_t posting;        /* atomic: threads that are handing something over, and TL_POSTS_CLOSED
                               */
+
+    tl_task_factory task_factory; /* NULL: the default */
+    void *task_factory_arg;
+    uint64_t tasks_numbered; /* how many got a default name */
+    size_t task_stack_size;  /* 0: the default */
+    struct tl_task_stacks task_stacks;
 
     struct tl_thread *runner; /* whose run is in progress; read by other threads in debug mode */
     struct tl_executing *executing; /* in debug mode: what runs now; or NULL */

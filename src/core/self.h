@@ -21,6 +21,8 @@
 
 struct tl_kernel;
 struct tl_context;
+struct tl_task;
+struct tl_task_stacks;
 
 /* How a context differs from world to world; supplied by who makes the context. */
 struct tl_context_ops {
@@ -64,6 +66,7 @@ struct tl_context {
     tl_policy default_policy;                  /* ops NULL until it is first asked for */
     tl_child_watcher *child_watcher;           /* the default policy's; NULL: not asked for yet */
     struct tl_default_watcher default_watcher; /* what it makes */
+    struct tl_task_stacks *task_stacks;        /* of all loops; under the lock */
     uint32_t policy_generation; /* counts set_event_loop_policy: a thread's loop belongs to one
                                    generation */
 };
@@ -71,6 +74,7 @@ struct tl_context {
 struct tl_thread {
     struct tl_context *context;
     struct tl_loop *running;     /* whose run_forever is on this thread's stack */
+    struct tl_task *task;        /* whose stack this is; NULL outside of tasks */
     int64_t running_pid;         /* the process in which that is true: a forked child sees none */
     struct tl_loop *current;     /* set_event_loop's */
     uint32_t current_generation; /* the policy generation that set it */

@@ -34,7 +34,7 @@ static __attribute__((noreturn)) void assertion_failed(struct tl_context *contex
     tl_world *world = world_of(context);
     tl_world_decide(world, TL_OUTCOME_FAILED, "%s", text);
     for (;;)
-        tl_coro_suspend(world->runner.coro);
+        tl_fiber_suspend(world->runner.fiber);
 }
 
 static void no_lock(struct tl_context *context)
@@ -81,18 +81,18 @@ static void run(void *arg)
     for (;;) {
         struct tl_errand *errand = world->runner.errand;
         errand->callback(world, errand->arg);
-        tl_coro_suspend(world->runner.coro);
+        tl_fiber_suspend(world->runner.fiber);
     }
 }
 
-static struct tl_coro *runner_stack(tl_world *world)
+static struct tl_fiber *runner_stack(tl_world *world)
 {
-    if (world->runner.coro == NULL) {
-        struct tl_coro_pool *pool = tl_world_stacks(world, STACK_SIZE);
+    if (world->runner.fiber == NULL) {
+        struct tl_fiber_pool *pool = tl_world_stacks(world, STACK_SIZE);
         if (pool != NULL)
-            world->runner.coro = tl_coro_new(pool, run, world);
+            world->runner.fiber = tl_fiber_new(pool, run, world);
     }
-    return world->runner.coro;
+    return world->runner.fiber;
 }
 
 void tl_errand_fire(struct tl_agenda_event *event)
@@ -109,7 +109,7 @@ void tl_errand_fire(struct tl_agenda_event *event)
     struct tl_thread *saved = tl_self;
     tl_self = &world->runner.thread;
     world->runner.errand = errand;
-    tl_coro_resume(world->runner.coro);
+    tl_fiber_resume(world->runner.fiber);
     tl_self = saved;
     errand_free(errand);
 }
@@ -147,8 +147,8 @@ void tl_errands_drop(tl_world *world)
 {
     while (!tl_list_empty(&world->errands))
         errand_free(tl_listed(world->errands.next, struct tl_errand, place));
-    tl_coro_free(world->runner.coro);
-    world->runner.coro = NULL;
+    tl_fiber_free(world->runner.fiber);
+    world->runner.fiber = NULL;
 }
 
 void tl_errands_finish(tl_world *world)

@@ -285,7 +285,7 @@ int tl_sim_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *even
     struct tl_sim_kernel *self = (struct tl_sim_kernel *)kernel;
     if (count <= 0)
         return -EINVAL;
-    if (self->process->coro != NULL) /* a guest may spin as long as it likes */
+    if (self->process->fiber != NULL) /* a guest may spin as long as it likes */
         tl_world_count_step(tl_sim_kernel_of(self));
     if (tl_sim_kernel_of(self)->decided) {
         tl_world_leave(self->process);

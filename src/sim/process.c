@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/task.h"
 #include "sim/host.h"
 #include "sim/kernel.h"
 #include "sim/world.h"
@@ -209,10 +210,10 @@ static int set_up(tl_process *process, const struct tl_process_options *options)
     if (r < 0)
         return r;
     size_t stack_size = options->stack_size > 0 ? options->stack_size : STACK_SIZE;
-    struct tl_coro_pool *pool = tl_world_stacks(world, stack_size);
+    struct tl_fiber_pool *pool = tl_world_stacks(world, stack_size);
     if (pool != NULL)
-        process->coro = tl_coro_new(pool, run_program, process);
-    return process->coro != NULL ? 0 : -ENOMEM;
+        process->fiber = tl_fiber_new(pool, run_program, process);
+    return process->fiber != NULL ? 0 : -ENOMEM;
 }
 
 tl_process *tl_host_spawn(tl_host *host, const struct tl_process_options *options)
@@ -269,10 +270,10 @@ void tl_process_resume(tl_process *process)
     struct tl_thread *saved = tl_self;
     world->current = process;
     tl_self = &process->thread;
-    tl_coro_resume(process->coro);
+    tl_fiber_resume(process->fiber);
     tl_self = saved;
     world->current = previous;
-    if (tl_coro_finished(process->coro))
+    if (tl_fiber_finished(process->fiber))
         tl_process_end(process, process->status, false);
     else if (process->leaving)
         tl_process_end(process, process->status, true);
@@ -294,8 +295,10 @@ static void free_memory(tl_process *process, bool killed)
     tl_self = &process->thread;
     tl_free(process->thread.read_buffer);
     tl_self = saved;
-    if (killed)
-        free_blocks(process);
+    if (!killed)
+        return;
+    tl_task_pools_drop(&process->context);
+    free_blocks(process);
 }
 
 /* What the end of a process means for the run. */
@@ -337,8 +340,8 @@ void tl_process_end(tl_process *process, int status, bool killed)
     while (!tl_list_empty(&process->kernels))
         tl_sim_kernel_unmake(tl_listed(process->kernels.next, struct tl_sim_kernel, place));
     free_memory(process, killed);
-    tl_coro_free(process->coro);
-    process->coro = NULL;
+    tl_fiber_free(process->fiber);
+    process->fiber = NULL;
     account(process);
 }
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <twinloop/world.h>
-#include "core/coro.h"
+#include "core/fiber.h"
 #include "core/self.h"
 #include "sim/agenda.h"
 #include "sim/fd.h"
@@ -47,7 +47,7 @@ struct tl_process {
     bool napping; /* it waits only because it never does */
     int status;   /* its exit code, or -signal */
 
-    struct tl_coro *coro; /* NULL: a guest, or it has ended */
+    struct tl_fiber *fiber; /* NULL: a guest, or it has ended */
     struct tl_context context;
     struct tl_thread thread;
     struct tl_list blocks; /* memory it was given and has not freed */

@@ -132,9 +132,9 @@ static int wait_as_guest(tl_process *guest)
 
 int tl_world_wait(tl_process *process)
 {
-    if (process->coro == NULL)
+    if (process->fiber == NULL)
         return wait_as_guest(process);
-    tl_coro_suspend(process->coro);
+    tl_fiber_suspend(process->fiber);
     return 0;
 }
 
@@ -146,8 +146,8 @@ int tl_world_yield(tl_process *process)
 
 void tl_world_leave(tl_process *process)
 {
-    while (process->coro != NULL)
-        tl_coro_suspend(process->coro);
+    while (process->fiber != NULL)
+        tl_fiber_suspend(process->fiber);
 }
 
 /* --- A whole run ------------------------------------------------------------------------------ */
@@ -160,7 +160,7 @@ static void begin_grace(tl_world *world)
     for (struct tl_list *at = world->processes.next; at != &world->processes; at = next) {
         next = at->next;
         tl_process *process = tl_listed(at, tl_process, place);
-        if (!process->exited && process->coro != NULL)
+        if (!process->exited && process->fiber != NULL)
             tl_signal_send(process, SIGTERM);
     }
 }

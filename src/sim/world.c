@@ -96,7 +96,7 @@ static void free_stacks(tl_world *world)
     struct tl_stacks *next;
     for (struct tl_stacks *stacks = world->stacks; stacks != NULL; stacks = next) {
         next = stacks->next;
-        tl_coro_pool_free(stacks->pool);
+        tl_fiber_pool_free(stacks->pool);
         tl_allocator_free(&world->allocator, stacks);
     }
 }
@@ -148,7 +148,7 @@ tl_world *tl_world_current(void)
 
 /* --- Stacks ----------------------------------------------------------------------------------- */
 
-static struct tl_coro_pool *add_stacks(tl_world *world, size_t stack_size)
+static struct tl_fiber_pool *add_stacks(tl_world *world, size_t stack_size)
 {
     struct tl_stacks *stacks = tl_allocator_alloc(&world->allocator, sizeof *stacks);
     if (stacks == NULL)
@@ -156,7 +156,7 @@ static struct tl_coro_pool *add_stacks(tl_world *world, size_t stack_size)
     /* In the world's name, not in that of the process that may be running: it is the world's. */
     struct tl_thread *saved = tl_self;
     tl_self = &world->runner.thread;
-    stacks->pool = tl_coro_pool_new(stack_size);
+    stacks->pool = tl_fiber_pool_new(stack_size);
     tl_self = saved;
     if (stacks->pool == NULL) {
         tl_allocator_free(&world->allocator, stacks);
@@ -168,7 +168,7 @@ static struct tl_coro_pool *add_stacks(tl_world *world, size_t stack_size)
     return stacks->pool;
 }
 
-struct tl_coro_pool *tl_world_stacks(tl_world *world, size_t stack_size)
+struct tl_fiber_pool *tl_world_stacks(tl_world *world, size_t stack_size)
 {
     for (struct tl_stacks *stacks = world->stacks; stacks != NULL; stacks = stacks->next)
         if (stacks->stack_size == stack_size)

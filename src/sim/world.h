@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <twinloop/world.h>
-#include "core/coro.h"
+#include "core/fiber.h"
 #include "core/self.h"
 #include "sim/agenda.h"
 #include "sim/choice.h"
@@ -40,7 +40,7 @@ enum tl_world_phase {
 struct tl_stacks {
     struct tl_stacks *next;
     size_t stack_size;
-    struct tl_coro_pool *pool;
+    struct tl_fiber_pool *pool;
 };
 
 /* A callback of tl_world_at. */
@@ -55,7 +55,7 @@ struct tl_errand {
 /* What callbacks of the world run on: a stack of their own, since an assertion that fails there
  * leaves it for good. */
 struct tl_errand_runner {
-    struct tl_coro *coro; /* NULL: none yet, or the last one was left */
+    struct tl_fiber *fiber; /* NULL: none yet, or the last one was left */
     struct tl_context context;
     struct tl_thread thread;
     struct tl_errand *errand; /* what it is to do */
@@ -139,7 +139,7 @@ void tl_world_leave(tl_process *process);
 /* --- Stacks and errands --- */
 
 /* The pool of stacks of this size; NULL when memory is out. */
-struct tl_coro_pool *tl_world_stacks(tl_world *world, size_t stack_size);
+struct tl_fiber_pool *tl_world_stacks(tl_world *world, size_t stack_size);
 
 /* Runs an errand, on the runner's stack. */
 void tl_errand_fire(struct tl_agenda_event *event);

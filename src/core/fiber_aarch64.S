@@ -9,9 +9,9 @@
  * A new stack gets such a frame by hand, with entry in x19 and its argument in x20; its return
  * address is the stub at the end, where a debugger's backtrace ends too.
  */
-#include "core/coro_switch.h"
+#include "core/fiber_switch.h"
 
-#if defined(__aarch64__) && defined(TL_CORO_ASSEMBLY)
+#if defined(__aarch64__) && defined(TL_FIBER_ASSEMBLY)
 
 /* bti c, spelt so that any assembler takes it; processors without it do nothing. */
 #define LANDING hint #34
@@ -19,11 +19,11 @@
 
     .text
 
-/* void tl_coro_switch(struct tl_coro_place *source, struct tl_coro_place *target) */
+/* void tl_fiber_switch(struct tl_fiber_place *source, struct tl_fiber_place *target) */
     .p2align 4
-    .globl tl_coro_switch
-    .type tl_coro_switch, %function
-tl_coro_switch:
+    .globl tl_fiber_switch
+    .type tl_fiber_switch, %function
+tl_fiber_switch:
     .cfi_startproc
     LANDING
     sub sp, sp, #FRAME
@@ -85,14 +85,14 @@ tl_coro_switch:
     .cfi_restore x30
     ret
     .cfi_endproc
-    .size tl_coro_switch, . - tl_coro_switch
+    .size tl_fiber_switch, . - tl_fiber_switch
 
-/* void tl_coro_prepare(struct tl_coro_place *place, void *stack, size_t size,
+/* void tl_fiber_prepare(struct tl_fiber_place *place, void *stack, size_t size,
  *                      void (*entry)(void *arg), void *arg) */
     .p2align 4
-    .globl tl_coro_prepare
-    .type tl_coro_prepare, %function
-tl_coro_prepare:
+    .globl tl_fiber_prepare
+    .type tl_fiber_prepare, %function
+tl_fiber_prepare:
     .cfi_startproc
     LANDING
     add x9, x1, x2
@@ -103,7 +103,7 @@ tl_coro_prepare:
     stp xzr, xzr, [x9, #32]
     stp xzr, xzr, [x9, #48]
     stp xzr, xzr, [x9, #64]
-    adr x10, tl_coro_first_call
+    adr x10, tl_fiber_first_call
     stp xzr, x10, [x9, #80]
     stp xzr, xzr, [x9, #96]
     stp xzr, xzr, [x9, #112]
@@ -114,19 +114,19 @@ tl_coro_prepare:
     str x9, [x0]
     ret
     .cfi_endproc
-    .size tl_coro_prepare, . - tl_coro_prepare
+    .size tl_fiber_prepare, . - tl_fiber_prepare
 
 /* Where a new stack begins, aligned to 16 bytes. */
     .p2align 4
-    .type tl_coro_first_call, %function
-tl_coro_first_call:
+    .type tl_fiber_first_call, %function
+tl_fiber_first_call:
     .cfi_startproc
     .cfi_undefined x30
     mov x0, x20
     blr x19
     brk #1
     .cfi_endproc
-    .size tl_coro_first_call, . - tl_coro_first_call
+    .size tl_fiber_first_call, . - tl_fiber_first_call
 
 #endif
 

@@ -4,9 +4,9 @@
  *
  * makecontext passes only ints, so the two pointers travel in halves.
  */
-#include "core/coro_switch.h"
+#include "core/fiber_switch.h"
 
-#ifndef TL_CORO_ASSEMBLY
+#ifndef TL_FIBER_ASSEMBLY
 
 #include <assert.h>
 #include <stdint.h>
@@ -22,8 +22,8 @@ static void first_call(unsigned entry_high, unsigned entry_low, unsigned arg_hig
     entry(join(arg_high, arg_low));
 }
 
-void tl_coro_prepare(struct tl_coro_place *place, void *stack, size_t size,
-                     void (*entry)(void *arg), void *arg)
+void tl_fiber_prepare(struct tl_fiber_place *place, void *stack, size_t size,
+                      void (*entry)(void *arg), void *arg)
 {
     int r = getcontext(&place->context);
     assert(r == 0 && "cannot fail: it has no arguments that could be wrong");
@@ -37,10 +37,10 @@ void tl_coro_prepare(struct tl_coro_place *place, void *stack, size_t size,
                 (unsigned)code, (unsigned)(data >> 32), (unsigned)data);
 }
 
-void tl_coro_switch(struct tl_coro_place *source, struct tl_coro_place *target)
+void tl_fiber_switch(struct tl_fiber_place *source, struct tl_fiber_place *target)
 {
     int r = swapcontext(&source->context, &target->context);
-    assert(r == 0 && "cannot fail: the target's stack was given by tl_coro_prepare");
+    assert(r == 0 && "cannot fail: the target's stack was given by tl_fiber_prepare");
     (void)r;
 }
 
