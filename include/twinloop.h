@@ -10,6 +10,7 @@
 
 #include <twinloop/alloc.h>
 #include <twinloop/assert.h>
+#include <twinloop/asyncgen.h>
 #include <twinloop/child.h>
 #include <twinloop/error.h>
 #include <twinloop/executor.h>
