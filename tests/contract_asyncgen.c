@@ -4,8 +4,8 @@
  * a loop's down.
  *
  * A body follows a script, a letter a step: y yields the next number, w waits a millisecond, f
- * fails. When it is told to close it notes c and does what its closing letter says: nothing, w waits
- * first, i ignores it and yields, f fails. Its end is noted as /.
+ * fails. When it is told to close it notes c and does what its closing letter says: nothing, w
+ * waits first, i ignores it and yields, f fails. Its end is noted as /.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -67,8 +67,8 @@ void tl_far_timers_add(struct tl_far_timers *far, const struct tl_timer_entry *e
 void tl_far_timers_filter(struct tl_far_timers *far,
                           bool (*keep)(void *arg, const struct tl_timer_entry *entry), void *arg);
 
-/* Hands out the entries of the earliest time: take(arg, entry) for each, none of which is behind any
- * that stays. Returns the deadline before which nothing is left: the new horizon. There must be
+/* Hands out the entries of the earliest time: take(arg, entry) for each, none of which is behind
+ * any that stays. Returns the deadline before which nothing is left: the new horizon. There must be
  * entries, and take must not add any here. keep as in filter. */
 tl_time tl_far_timers_take(struct tl_far_timers *far,
                            bool (*keep)(void *arg, const struct tl_timer_entry *entry),

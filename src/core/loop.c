@@ -177,6 +177,7 @@ int tl_loop_close(tl_loop *loop)
         loop->closing = false;
     }
     tl_signals_close(loop);
+    loop->iteration_time = loop->kernel->ops->now(loop->kernel); /* the last word on it */
     tl_posts_close(loop);
     struct tl_kernel *kernel = loop->kernel;
     loop->kernel = NULL;

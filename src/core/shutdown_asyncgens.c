@@ -2,8 +2,8 @@
 /*
  * shutdown_asyncgens: closes all generators of a loop at once.
  *
- * A shutdown holds its generators and a gather of their closing. It lives until that is done, or the
- * loop is closed.
+ * A shutdown holds its generators and a gather of their closing. It lives until that is done, or
+ * the loop is closed.
  */
 #include <errno.h>
 #include <twinloop/gather.h>

@@ -17,10 +17,13 @@
 
 #include <errno.h>
 
+#define NAP_MIN (TL_MILLISECOND / 2)
+
 enum {
     WINDOW = 8,
     BUSY_POLLS_MAX = 64,  /* that find something, while others could go on */
     SPINS_PER_NAP = 1000, /* polls without waiting after which time passes */
+    NAPS_LONGER = 9,      /* naps of which each is twice as long as the one before */
 };
 
 /* --- The ready list --------------------------------------------------------------------------- */
@@ -218,14 +221,16 @@ static int wait_and_collect(struct tl_sim_kernel *kernel, tl_time timeout, struc
     return r < 0 ? r : n;
 }
 
-/* Lets time pass to the next thing that happens, whatever it is. */
+/* Lets time pass: what so many polls take at first, then ever more, so that timers of the process
+ * itself come due and others need not wait for long; but not past the next thing that happens. */
 static int nap(struct tl_sim_kernel *kernel)
 {
     tl_process *process = kernel->process;
     tl_world *world = process->world;
-    tl_time next = tl_agenda_next(&world->agenda);
-    if (next == TL_TIME_NEVER)
-        return tl_world_yield(process);
+    unsigned naps = process->spins / SPINS_PER_NAP;
+    tl_time next = world->now + (NAP_MIN << (naps < NAPS_LONGER ? naps : NAPS_LONGER));
+    if (tl_agenda_next(&world->agenda) < next)
+        next = tl_agenda_next(&world->agenda);
     tl_agenda_add(&world->agenda, &kernel->timeout, next);
     tl_process_set_napping(process, true);
     int r = tl_world_wait(process);
