@@ -123,7 +123,7 @@ all: libs program examples ## libraries, program and examples; BUG=name plants a
 libs: $(LIB) $(LIBSIM) $(SHARED)
 program: $(PROGRAM)
 examples: $(EXAMPLES) $(PRODUCTION)
-tests: $(TESTS)
+tests: $(TESTS) $(O)/tests/semantics
 fuzzers: $(FUZZERS)
 headers: $(HEADERS:%=$(O)/obj/%.alone)
 everything: all tests fuzzers headers
@@ -223,6 +223,10 @@ $(O)/tests/%: $(O)/obj/tests/%.c.o $(call obj,$(SUPPORT_SRC)) $(O)/libexamples.a
 	@mkdir -p $(@D)
 	$(LINK) $(TEST_LIBS.$*) -lcmocka $(LDLIBS)
 
+$(O)/tests/semantics: scripts/semantics
+	@mkdir -p $(@D)
+	$(Q)install -m 755 $< $@
+
 # A fuzz target runs under libFuzzer in its own variant, over given files in every other.
 # There, what is fuzzed tells the fuzzer which way it went, and the simulator around it is fast: its
 # own tests are what looks for its mistakes.
@@ -276,6 +280,7 @@ check: ## format, warnings of two compilers, static analysis, tree rules
 	@bash scripts/check-static
 	@bash scripts/check-tree --self-test
 	@bash scripts/check-tree $(call place,check-gcc)
+	@$(call place,check-gcc)/tests/semantics --check
 	@echo 'make check: all held'
 
 # Each of these is a script of its own; help names it once the script exists.

@@ -233,10 +233,24 @@ static bool make_row(struct row *row, const struct contract_case *test, const st
     return glob == NULL || fnmatch(glob, row->name, 0) == 0;
 }
 
+static void list_rows(const struct contract_case *cases, size_t count)
+{
+    struct row row;
+
+    for (size_t c = 0; c < count; c++)
+        for (size_t w = 0; w < WORLDS_COUNT; w++)
+            if (make_row(&row, &cases[c], &worlds[w], NULL))
+                printf("%s\n", row.name);
+}
+
 int contract_main(int argc, char **argv, const char *group, const struct contract_case *cases,
                   size_t count)
 {
     const char *glob = argc > 1 ? argv[1] : NULL;
+    if (glob != NULL && strcmp(glob, "--list") == 0) {
+        list_rows(cases, count);
+        return 0;
+    }
     struct row *rows = calloc(count * WORLDS_COUNT, sizeof *rows);
     struct CMUnitTest *tests = calloc(count * WORLDS_COUNT, sizeof *tests);
     size_t made = 0;

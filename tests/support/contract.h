@@ -22,7 +22,8 @@
  *         return contract_main(argc, argv, "stream", cases, sizeof cases / sizeof *cases);
  *     }
  *
- * Its rows are called "real/echo", "replay-sim/echo" and so on; an argument picks rows by a glob.
+ * Its rows are called "real/echo", "replay-sim/echo" and so on; an argument picks rows by a glob,
+ * and --list prints their names.
  */
 #ifndef TL_TESTS_CONTRACT_H
 #define TL_TESTS_CONTRACT_H
