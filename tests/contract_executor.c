@@ -407,7 +407,7 @@ static void a_storm_of_jobs_and_cancels(struct contract *contract)
             assert_true(tl_future_cancel(drop->future));
     }
     assert_int_equal(tl_loop_run_forever(desk.loop), 0);
-    assert_true(storm.ran >= STORM / 3);
+    assert_true(storm.ran >= 27); /* that many of the first 40 are cancelled by nobody */
     if (contract->reader != NULL)
         assert_int_equal(storm.ran, recorded);
     recorded = storm.ran;
