@@ -197,7 +197,7 @@ static void tails_that_are_torn_or_padded(void **state)
 /* A trace of several chunks, the third of events damaged: what is around it is still there. */
 static void damage_in_the_middle(void **state)
 {
-    static uint8_t large[60000];
+    static uint8_t large[240000];
     const char *path = path_of(state);
     struct bytes bytes;
     tl_trace_writer *writer;

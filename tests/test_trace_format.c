@@ -341,7 +341,7 @@ static void the_document_has_every_row(void **state)
 static void a_hash_does_not_depend_on_the_cuts(void **state)
 {
     uint8_t data[200];
-    struct tl_trace_hash whole = {0};
+    struct tl_trace_hash whole = TL_TRACE_HASH_INIT;
 
     (void)state;
     for (size_t i = 0; i < sizeof data; i++)
@@ -352,7 +352,7 @@ static void a_hash_does_not_depend_on_the_cuts(void **state)
     assert_true(tl_trace_hash_value(&whole) == UINT64_C(0xf3a5c5b335ab5467));
     for (size_t first = 0; first <= 40; first++)
         for (size_t second = 0; second <= 40; second++) {
-            struct tl_trace_hash hash = {0};
+            struct tl_trace_hash hash = TL_TRACE_HASH_INIT;
             tl_trace_hash_add(&hash, data, first);
             tl_trace_hash_add(&hash, data + first, second);
             tl_trace_hash_add(&hash, data + first + second, sizeof data - first - second);
@@ -360,13 +360,13 @@ static void a_hash_does_not_depend_on_the_cuts(void **state)
         }
     /* Every bit and the length count. */
     for (size_t bit = 0; bit < 8 * sizeof data; bit++) {
-        struct tl_trace_hash hash = {0};
+        struct tl_trace_hash hash = TL_TRACE_HASH_INIT;
         data[bit / 8] ^= (uint8_t)(1 << bit % 8);
         tl_trace_hash_add(&hash, data, sizeof data);
         data[bit / 8] ^= (uint8_t)(1 << bit % 8);
         assert_true(tl_trace_hash_value(&hash) != tl_trace_hash_value(&whole));
     }
-    struct tl_trace_hash zeros = {0}, more = {0};
+    struct tl_trace_hash zeros = TL_TRACE_HASH_INIT, more = TL_TRACE_HASH_INIT;
     tl_trace_hash_add(&zeros, "\0\0\0", 3);
     tl_trace_hash_add(&more, "\0\0\0\0", 4);
     assert_true(tl_trace_hash_value(&zeros) != tl_trace_hash_value(&more));
@@ -380,7 +380,8 @@ static void objects_are_found_by_both_names(void **state)
 
     (void)state;
     tl_trace_objects_init(&objects, tl_get_allocator(), true);
-    assert_null(tl_trace_objects_find(&objects, 1));
+    for (uint64_t key = 0; key < 3 * TL_OBJECTS_RECENT; key++)
+        assert_null(tl_trace_objects_find(&objects, key));
     for (int step = 0; step < 20000; step++) {
         random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
         uint64_t key = (random >> 33) % KEYS;

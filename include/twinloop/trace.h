@@ -8,6 +8,10 @@
  * replayer is a kernel that answers from such a file and checks that the program asks the same
  * questions: the first difference ends the replay, with the event's number and both sides.
  *
+ * A chunk is written when a loop is closed or the writer is, when 512 KiB have come together, and
+ * when a loop goes to sleep: ten times in a row, and once a second on average. So a program that
+ * ends without closing, by exit or by a crash, may lose what a busy loop did in its last second.
+ *
  * A trace holds what the program read and wrote: treat it as the data itself. Files are created
  * with mode 0600.
  */

@@ -16,7 +16,9 @@
 #include <string.h>
 #include <wmmintrin.h>
 
-#define CAN_FOLD __attribute__((target("pclmul")))
+/* With AVX's form of the instructions an operand may come straight from memory, at any address:
+ * four instructions for 16 bytes instead of six. */
+#define CAN_FOLD __attribute__((target("avx,pclmul")))
 
 /* Powers of x modulo the polynomial, bits reflected: what multiplies the lower and the upper half
  * of a remainder that moves on by 512 or by 128 bits. */
@@ -41,11 +43,12 @@ static CAN_FOLD uint32_t checksum_folding(uint32_t before, const uint8_t *p, siz
     uint8_t bytes[4][16];
 
     a = _mm_xor_si128(a, _mm_cvtsi32_si128((int)~before));
-    for (p += 64, len -= 64; len >= 64; p += 64, len -= 64) {
-        a = fold(a, FOLD_512, p);
-        b = fold(b, FOLD_512, p + 16);
-        c = fold(c, FOLD_512, p + 32);
-        d = fold(d, FOLD_512, p + 48);
+    /* Twice 64 bytes each time around. */
+    for (p += 64, len -= 64; len >= 128; p += 128, len -= 128) {
+        a = fold(fold(a, FOLD_512, p), FOLD_512, p + 64);
+        b = fold(fold(b, FOLD_512, p + 16), FOLD_512, p + 80);
+        c = fold(fold(c, FOLD_512, p + 32), FOLD_512, p + 96);
+        d = fold(fold(d, FOLD_512, p + 48), FOLD_512, p + 112);
     }
     _mm_storeu_si128((__m128i *)bytes[1], b);
     _mm_storeu_si128((__m128i *)bytes[2], c);
@@ -62,7 +65,7 @@ static CAN_FOLD uint32_t checksum_folding(uint32_t before, const uint8_t *p, siz
 
 uint32_t tl_chunk_checksum(uint32_t before, const uint8_t *data, size_t len)
 {
-    if (len >= 64 && __builtin_cpu_supports("pclmul"))
+    if (len >= 64 && __builtin_cpu_supports("avx") && __builtin_cpu_supports("pclmul"))
         return checksum_folding(before, data, len);
     return (uint32_t)crc32_z(before, data, len);
 }

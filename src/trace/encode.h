@@ -25,7 +25,12 @@ enum {
 };
 
 enum {
-    TL_CBOR_HEAD_MAX = 9 /* bytes of a head */
+    TL_CBOR_HEAD_MAX = 9, /* bytes of a head */
+    /* In the lower bits of a head's first byte: the number has the 1, 2, 4 or 8 next bytes. */
+    TL_CBOR_HEAD_8 = 24,
+    TL_CBOR_HEAD_16 = 25,
+    TL_CBOR_HEAD_32 = 26,
+    TL_CBOR_HEAD_64 = 27,
 };
 
 static inline void tl_put_be16(uint8_t *p, uint16_t value)
@@ -44,8 +49,10 @@ static inline void tl_put_be32(uint8_t *p, uint32_t value)
 
 static inline void tl_put_be64(uint8_t *p, uint64_t value)
 {
-    tl_put_be32(p, (uint32_t)(value >> 32));
-    tl_put_be32(p + 4, (uint32_t)value);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    value = __builtin_bswap64(value); /* one store, also where parts of the value are constant */
+#endif
+    memcpy(p, &value, sizeof value);
 }
 
 static inline uint16_t tl_get_be16(const uint8_t *p)
@@ -68,16 +75,16 @@ static __attribute__((noinline, unused)) uint8_t *tl_put_wide_head(uint8_t *p, u
                                                                    uint64_t number)
 {
     if (number <= UINT16_MAX) {
-        p[0] = major | 25;
+        p[0] = major | TL_CBOR_HEAD_16;
         tl_put_be16(p + 1, (uint16_t)number);
         return p + 3;
     }
     if (number <= UINT32_MAX) {
-        p[0] = major | 26;
+        p[0] = major | TL_CBOR_HEAD_32;
         tl_put_be32(p + 1, (uint32_t)number);
         return p + 5;
     }
-    p[0] = major | 27;
+    p[0] = major | TL_CBOR_HEAD_64;
     tl_put_be64(p + 1, number);
     return p + 9;
 }
@@ -90,27 +97,17 @@ static inline uint8_t *tl_put_head(uint8_t *p, uint8_t major, uint64_t number)
         return p + 1;
     }
     if (number <= UINT8_MAX) {
-        p[0] = major | 24;
+        p[0] = major | TL_CBOR_HEAD_8;
         p[1] = (uint8_t)number;
         return p + 2;
     }
     return tl_put_wide_head(p, major, number);
 }
 
-/* A size, which is usually one of those that take 32 bits: those are always given them. */
-static inline uint8_t *tl_put_size(uint8_t *p, size_t size)
-{
-    if (__builtin_expect(size > UINT32_MAX, 0))
-        return tl_put_wide_head(p, TL_CBOR_UINT, size);
-    *p = TL_CBOR_UINT | 26;
-    tl_put_be32(p + 1, (uint32_t)size);
-    return p + 5;
-}
-
 /* An unsigned integer that uses all of its 64 bits, such as a hash. */
 static inline uint8_t *tl_put_u64(uint8_t *p, uint64_t number)
 {
-    *p = TL_CBOR_UINT | 27;
+    *p = TL_CBOR_UINT | TL_CBOR_HEAD_64;
     tl_put_be64(p + 1, number);
     return p + 9;
 }

@@ -102,16 +102,48 @@ static inline int64_t tl_trace_result_in(int64_t result)
     return tl_err_from_index(result >= -UINT16_MAX ? (unsigned)-result : UINT16_MAX);
 }
 
-/* Writes the head of an event's array and the number of its row; what follows is the row's fields.
- * For operations that are recorded often, and know their row when they are compiled. */
+/* The head of the array of an event with these fields. */
+static inline uint8_t tl_trace_array(enum tl_trace_fields fields)
+{
+    return (uint8_t)(TL_CBOR_ARRAY |
+                     (1 + !!(fields & TL_FIELD_OBJECT) + !!(fields & TL_FIELD_RESULT) +
+                      !!(fields & TL_FIELD_BLOB) + fields / TL_FIELD_ARG));
+}
+
+/* Writes that head and the number of the event's row; what follows is the row's fields. For
+ * operations that are recorded often, and know their row when they are compiled. */
 static inline uint8_t *tl_trace_put_row(uint8_t *p, enum tl_trace_kind kind,
                                         enum tl_trace_fields fields)
 {
-    int count = 1 + !!(fields & TL_FIELD_OBJECT) + !!(fields & TL_FIELD_RESULT) +
-                !!(fields & TL_FIELD_BLOB) + fields / TL_FIELD_ARG;
-
-    *p++ = (uint8_t)(TL_CBOR_ARRAY | count);
+    *p++ = tl_trace_array(fields);
     return tl_put_head(p, TL_CBOR_UINT, kind);
+}
+
+/* Frequent operations have a fixed form for numbers of up to 16 bits, in which every field has its
+ * place: whether these are such numbers, and a field of that form. */
+static inline bool tl_trace_is_narrow(uint64_t a, uint64_t b, uint64_t c)
+{
+    return (a | b | c) <= UINT16_MAX;
+}
+
+static inline uint8_t *tl_trace_put_narrow(uint8_t *p, uint8_t major, uint64_t number)
+{
+    *p = major | TL_CBOR_HEAD_16;
+    tl_put_be16(p + 1, (uint16_t)number);
+    return p + 3;
+}
+
+/* The same bytes as tl_trace_put_row, object and result put down one after the other, in one word.
+ * For rows below 24. */
+static inline uint8_t *tl_trace_put_narrow_row(uint8_t *p, enum tl_trace_kind kind,
+                                               enum tl_trace_fields fields, uint64_t object,
+                                               uint64_t result)
+{
+    const uint64_t head = TL_CBOR_UINT | TL_CBOR_HEAD_16;
+
+    tl_put_be64(p, (uint64_t)tl_trace_array(fields) << 56 | (uint64_t)kind << 48 | head << 40 |
+                       object << 24 | head << 16 | result);
+    return p + 8;
 }
 
 /* Writes an event up to, and without, its blob. */

@@ -4,7 +4,8 @@
  *
  * Writing must not disturb the program that is recorded. Where it could raise a signal (a pipe that
  * nobody reads, a limit on the size of files) the signal is kept from this thread for the time of
- * the call, and taken away when the call has raised it.
+ * the call, and taken away when the call has raised it. That takes three system calls more, so a
+ * regular file is asked for its limit first, and nearly never has one.
  */
 #include "trace/file.h"
 
@@ -12,6 +13,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -47,7 +50,21 @@ static int write_all(int fd, const uint8_t *data, size_t len)
     return 0;
 }
 
-int tl_trace_file_write(int fd, const void *data, size_t len)
+bool tl_trace_file_is_regular(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+static bool has_limit(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY;
+}
+
+static int write_quietly(int fd, const void *data, size_t len)
 {
     static const struct timespec at_once = {0, 0};
     sigset_t raised, before, pending;
@@ -69,6 +86,13 @@ int tl_trace_file_write(int fd, const void *data, size_t len)
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return r;
+}
+
+int tl_trace_file_write(int fd, bool regular, const void *data, size_t len)
+{
+    if (regular && !has_limit())
+        return write_all(fd, data, len);
+    return write_quietly(fd, data, len);
 }
 
 void tl_trace_file_cut(int fd, uint64_t size)
@@ -118,4 +142,34 @@ int64_t tl_trace_file_process(void)
 {
     /* The system's own answer: a simulated process has another number for the program. */
     return syscall(SYS_getpid);
+}
+
+void tl_trace_process_begin(struct tl_trace_process *process)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    *process = (struct tl_trace_process){.number = tl_trace_file_process()};
+    if (page == MAP_FAILED)
+        return;
+    if (madvise(page, size, MADV_WIPEONFORK) < 0) {
+        (void)munmap(page, size);
+        return;
+    }
+    process->mark = page;
+    *process->mark = 1;
+}
+
+bool tl_trace_process_is_same(const struct tl_trace_process *process)
+{
+    if (process->mark != NULL)
+        return *process->mark != 0;
+    return process->number == tl_trace_file_process();
+}
+
+void tl_trace_process_end(struct tl_trace_process *process)
+{
+    if (process->mark != NULL)
+        (void)munmap((void *)process->mark, (size_t)sysconf(_SC_PAGESIZE));
+    process->mark = NULL;
 }

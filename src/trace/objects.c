@@ -17,10 +17,20 @@ enum {
     SPARES_MAX = 64, /* kept for the next objects */
 };
 
+/* Empties a place of the cache: what stands there then has a key that is looked up elsewhere. */
+static void empty_place(struct tl_trace_objects *objects, size_t place)
+{
+    objects->recent[place] = &objects->absent[place == 0];
+}
+
 void tl_trace_objects_init(struct tl_trace_objects *objects, const tl_allocator *allocator,
                            bool by_ordinal)
 {
     *objects = (struct tl_trace_objects){.allocator = allocator, .indexes = by_ordinal ? 2 : 1};
+    for (uint64_t i = 0; i < 2; i++)
+        objects->absent[i].key = i;
+    for (size_t i = 0; i < TL_OBJECTS_RECENT; i++)
+        empty_place(objects, i);
 }
 
 void tl_trace_objects_finish(struct tl_trace_objects *objects)
@@ -149,7 +159,7 @@ struct tl_trace_object *tl_trace_objects_search(struct tl_trace_objects *objects
         return NULL;
     struct tl_trace_object *found = objects->slots[by][slot_of(objects, by, number)];
     if (found != NULL)
-        objects->last = found;
+        *tl_trace_objects_place(objects, found->key) = found;
     return found;
 }
 
@@ -173,11 +183,12 @@ struct tl_trace_object *tl_trace_objects_add(struct tl_trace_objects *objects, u
     clear_name(objects, TL_BY_KEY, key);
     if (objects->indexes > 1)
         clear_name(objects, TL_BY_ORDINAL, ordinal);
-    *object = (struct tl_trace_object){.key = key, .ordinal = ordinal};
+    *object =
+        (struct tl_trace_object){.key = key, .ordinal = ordinal, .written = TL_TRACE_HASH_INIT};
     for (unsigned by = 0; by < objects->indexes; by++)
         objects->slots[by][slot_of(objects, by, number_of(object, by))] = object;
     objects->count++;
-    objects->last = object;
+    *tl_trace_objects_place(objects, key) = object;
     return object;
 }
 
@@ -186,8 +197,9 @@ void tl_trace_objects_remove(struct tl_trace_objects *objects, struct tl_trace_o
     for (unsigned by = 0; by < objects->indexes; by++)
         empty_slot(objects, by, object);
     objects->count--;
-    if (objects->last == object)
-        objects->last = NULL;
+    struct tl_trace_object **place = tl_trace_objects_place(objects, object->key);
+    if (*place == object)
+        empty_place(objects, (size_t)(place - objects->recent));
     if (objects->spare_count < SPARES_MAX)
         put_spare(objects, object);
     else

@@ -172,18 +172,41 @@ int tl_record_watch(struct tl_kernel *kernel, int fd, unsigned events, void *tok
     return r;
 }
 
-static inline void record_ready(struct tl_recorder *recorder, struct tl_event *event)
+/* What comes back is the place behind the event. */
+static inline uint8_t *put_ready(uint8_t *p, struct tl_event *event)
 {
+    const uint64_t head = (uint64_t)tl_trace_array(TL_FIELDS_FD) << 56 |
+                          (uint64_t)(TL_CBOR_UINT | TL_CBOR_HEAD_8) << 48 |
+                          (uint64_t)TL_TRACE_FD << 40 |
+                          (uint64_t)(TL_CBOR_UINT | TL_CBOR_HEAD_16) << 32;
     const struct tl_trace_object *object = event->token;
     uint64_t ordinal = object->ordinal;
-    uint32_t ready = event->ready;
-    uint8_t *p = tl_trace_out_begin(&recorder->out);
+    uint64_t ready = event->ready; /* four flags: a head by themselves */
 
     event->token = object->token;
+    if (__builtin_expect(tl_trace_is_narrow(ordinal, 0, 0), 1)) {
+        tl_put_be64(p, head | ordinal << 16 | ready << 8); /* and a byte too many */
+        return p + 7;
+    }
     p = tl_trace_put_row(p, TL_TRACE_FD, TL_FIELDS_FD);
     p = tl_put_head(p, TL_CBOR_UINT, ordinal);
-    p = tl_put_head(p, TL_CBOR_UINT, ready);
-    tl_trace_out_end(&recorder->out, p);
+    return tl_put_head(p, TL_CBOR_UINT, ready);
+}
+
+/* Writes down the events of readiness that come first among count, as many as have room for sure;
+ * how many these are. */
+static inline int record_ready(struct tl_recorder *recorder, struct tl_event *events, int count)
+{
+    enum { RUN_MAX = 32 };
+    struct tl_trace_out *out = &recorder->out;
+    uint8_t *p = tl_trace_out_begin_blob(out, RUN_MAX * TL_TRACE_EVENT_MAX);
+    struct tl_event *event = events, *end = events + (count < RUN_MAX ? count : RUN_MAX);
+
+    for (; event < end && event->kind == TL_EVENT_FD; event++)
+        p = put_ready(p, event);
+    out->p = p;
+    out->number += (uint64_t)(event - events);
+    return (int)(event - events);
 }
 
 int tl_record_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count)
@@ -199,11 +222,11 @@ int tl_record_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *e
     p = tl_put_int(p, tl_trace_result_out(n));
     p = tl_put_int(p, timeout);
     tl_trace_out_end(out, p);
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n;) {
         if (__builtin_expect(events[i].kind == TL_EVENT_FD, 1))
-            record_ready(recorder, &events[i]);
+            i += record_ready(recorder, &events[i], n - i);
         else
-            record_event(recorder, &events[i]);
+            record_event(recorder, &events[i++]);
     }
     return n;
 }

@@ -120,7 +120,7 @@ static void tell(const tl_trace_reader *reader)
     int fd = tl_trace_file_create(path);
     if (fd < 0)
         return; /* who wants the result finds none, and says so */
-    (void)tl_trace_file_write(fd, text, (size_t)len);
+    (void)tl_trace_file_write(fd, tl_trace_file_is_regular(fd), text, (size_t)len);
     (void)tl_trace_file_close(fd);
 }
 

@@ -19,18 +19,19 @@
 #include "trace/format.h"
 
 enum {
-    BUFFER_SIZE = 128 * 1024,
+    BUFFER_SIZE = 512 * 1024,
     NAME_MAX_KEPT = 256, /* bytes of a name that headers keep */
     FACTS_MAX = 1024,    /* bytes that a header's payload takes at most */
     FLUSH_BURST = 10,    /* see FLUSH_INTERVAL */
 };
 
 /* How often a loop that goes to sleep has its buffer written: on average, and in a row. */
-#define FLUSH_INTERVAL (100 * TL_MILLISECOND)
+#define FLUSH_INTERVAL TL_SECOND
 
 struct tl_trace_writer {
-    tl_allocator allocator; /* the opener's */
-    int64_t process;        /* the one that opened the file */
+    tl_allocator allocator;          /* the opener's */
+    struct tl_trace_process process; /* the one that opened the file */
+    bool regular;                    /* the file is one */
     bool full_output;
     pthread_mutex_t mutex; /* guards what follows */
     unsigned refs;
@@ -49,7 +50,7 @@ struct tl_trace_writer {
 /* In a forked child the lock may be held by a thread that exists only in the parent. */
 static bool lock(tl_trace_writer *writer)
 {
-    if (tl_trace_file_process() != writer->process)
+    if (!tl_trace_process_is_same(&writer->process))
         return false;
     pthread_mutex_lock(&writer->mutex);
     return true;
@@ -79,7 +80,7 @@ static int put_chunk(tl_trace_writer *writer, uint8_t *data, const struct tl_chu
     tl_chunk_put_head(data, chunk);
     tl_chunk_put_tail(data + size, tl_chunk_checksum(0, data, size));
     size += TL_CHUNK_TAIL_SIZE;
-    writer->error = tl_trace_file_write(writer->fd, data, size);
+    writer->error = tl_trace_file_write(writer->fd, writer->regular, data, size);
     if (writer->error != 0) {
         tl_trace_file_cut(writer->fd, writer->size);
         return writer->error;
@@ -180,7 +181,6 @@ int tl_trace_writer_open(const char *path, const struct tl_record_options *optio
     if (writer == NULL)
         return -ENOMEM;
     writer->allocator = *tl_get_allocator();
-    writer->process = tl_trace_file_process();
     writer->full_output = options->full_output;
     writer->refs = 1;
     writer->error_logged = true; /* until there is somebody who does not get the error */
@@ -188,10 +188,13 @@ int tl_trace_writer_open(const char *path, const struct tl_record_options *optio
     if (r < 0)
         goto fail;
     writer->fd = r;
+    writer->regular = tl_trace_file_is_regular(writer->fd);
+    tl_trace_process_begin(&writer->process);
     pthread_mutex_init(&writer->mutex, NULL);
     r = put_header(writer, options->program);
     if (r < 0) {
         (void)tl_trace_file_close(writer->fd);
+        tl_trace_process_end(&writer->process);
         pthread_mutex_destroy(&writer->mutex);
         goto fail;
     }
@@ -214,6 +217,7 @@ static void unref(tl_trace_writer *writer, bool locked)
     if (!last)
         return;
     tl_allocator allocator = writer->allocator;
+    tl_trace_process_end(&writer->process);
     pthread_mutex_destroy(&writer->mutex);
     tl_allocator_free(&allocator, writer);
 }

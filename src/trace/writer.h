@@ -4,9 +4,9 @@
  *
  * A tl_trace_out is one stream's buffer. It belongs to the recorder's thread and is filled without
  * locks; a chunk is one write to the file, made under the writer's lock when the buffer is full,
- * when a loop that has been busy for a while goes to sleep, and at the end. What fails to be
- * written is never the program's problem: the stream goes dead, and the writer keeps the first
- * error for tl_trace_writer_close.
+ * once a second when a loop goes to sleep, and at the end. What fails to be written is never the
+ * program's problem: the stream goes dead, and the writer keeps the first error for
+ * tl_trace_writer_close.
  *
  * A chunk is only written by the process that opened the file. A forked child has copies of
  * everything here and a descriptor of the same file; it may go through all the motions and nothing
@@ -71,11 +71,18 @@ void tl_trace_out_flush(struct tl_trace_out *out);
 /* Stops recording because of an error. */
 void tl_trace_out_fail(struct tl_trace_out *out, int error);
 
+/* Whether there is room behind p for an event with a blob of size bytes. An event larger than the
+ * buffer leaves p beyond the limit. */
+static inline bool tl_trace_out_fits(const struct tl_trace_out *out, size_t size)
+{
+    return __builtin_expect(out->limit - out->p >= (ptrdiff_t)size, 1);
+}
+
 /* Where an event without a blob may be put. What was put is kept by tl_trace_out_end. A stream that
  * is dead takes it too, and forgets it. */
 static inline uint8_t *tl_trace_out_begin(struct tl_trace_out *out)
 {
-    if (__builtin_expect(out->p > out->limit, 0))
+    if (!tl_trace_out_fits(out, 0))
         (void)tl_trace_out_room(out, 0);
     return out->p;
 }
@@ -83,10 +90,7 @@ static inline uint8_t *tl_trace_out_begin(struct tl_trace_out *out)
 /* The same for an event with a blob of size bytes. NULL when there is no room to be had. */
 static inline uint8_t *tl_trace_out_begin_blob(struct tl_trace_out *out, size_t size)
 {
-    /* An event larger than the buffer leaves p beyond the limit. */
-    if (__builtin_expect(out->limit - out->p < (ptrdiff_t)size, 0))
-        return tl_trace_out_room(out, size);
-    return out->p;
+    return tl_trace_out_fits(out, size) ? out->p : tl_trace_out_room(out, size);
 }
 
 /* Keeps an event that ends at p. */
@@ -103,7 +107,7 @@ static inline void tl_trace_out_end_clock(struct tl_trace_out *out, uint8_t *p)
 }
 
 /* To be called when the loop is about to sleep: a process that is killed then leaves a useful
- * trace. Ten times in a row, and every 100 milliseconds on average. */
+ * trace. Ten times in a row, and once a second on average. */
 void tl_trace_out_flush_rarely(struct tl_trace_out *out);
 
 static inline void tl_trace_out_sleep(struct tl_trace_out *out)
