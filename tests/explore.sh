@@ -42,6 +42,10 @@ grep -qx "7 $hashes held" "$scratch/hashes" || fail "hashes says something else 
     fail "--log changes the run"
 [ -s "$scratch/log" ] || fail "there is no log"
 
+# Debug mode is on in there, and changes nothing.
+"$echo_scenario" hashes --seeds 1:20 --debug | cmp - "$scratch/hashes" ||
+    fail "--debug changes the run"
+
 # Out of time is no failure, and the progress lines of a file are lines.
 "$echo_scenario" explore --time 1s >"$scratch/sweep" 2>"$scratch/progress"
 grep -q '; out of time$' "$scratch/sweep" || fail "--time did not end the sweep"

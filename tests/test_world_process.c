@@ -493,6 +493,61 @@ static void an_exit_closes_descriptors(void **state)
     }
 }
 
+/* --- The environment -------------------------------------------------------------------------- */
+
+static void leave_variable(struct tl_kernel *kernel, struct notes *notes, const char *name)
+{
+    char text[8] = "";
+    int64_t len = kernel->ops->info(kernel, TL_INFO_ENVIRONMENT, name, text, sizeof text);
+    notes_leave(notes, "-");
+    notes_leave(notes, len < 0 ? tl_err_name((int)len) : text);
+    TL_ASSERT(len < 0 || kernel->ops->info(kernel, TL_INFO_ENVIRONMENT, name, NULL, 0) == len,
+              "the length is told without room as well");
+}
+
+static int tell_environment(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    struct notes *notes = program_notes();
+    struct tl_kernel *kernel = program_kernel();
+    leave_variable(kernel, notes, "HOME");
+    leave_variable(kernel, notes, "HOM");
+    leave_variable(kernel, notes, "LONG");
+    leave_variable(kernel, notes, NULL);
+    tl_loop *loop;
+    TL_ASSERT(tl_new_event_loop(&loop) == 0, "there is a loop");
+    notes_leave(notes, tl_loop_get_debug(loop) ? "-debug" : "-plain");
+    tl_loop_free(loop);
+    return 0;
+}
+
+static void processes_have_an_environment(void **state)
+{
+    static const char *const worlds[] = {"HOME=/w", "TWINLOOP_DEBUG=1", NULL};
+    static const char *const own[] = {"HOME=/own", "LONG=0123456789", NULL};
+    static const char *const none[] = {NULL};
+    static const struct {
+        const char *const *world, *const *process;
+        const char *trail;
+    } table[] = {
+        {NULL, NULL, "-ENOENT-ENOENT-ENOENT-EINVAL-plain"},
+        {worlds, NULL, "-/w-ENOENT-ENOENT-EINVAL-debug"},
+        {worlds, own, "-/own-ENOENT-0123456-EINVAL-plain"},
+        {worlds, none, "-ENOENT-ENOENT-ENOENT-EINVAL-plain"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct notes notes;
+        notes_open(&notes, (struct tl_world_options){.envp = table[i].world});
+        notes_spawn_with(&notes, (struct tl_process_options){.program = tell_environment,
+                                                             .envp = table[i].process});
+        notes_expect(&notes, TL_OUTCOME_HELD, "");
+        assert_string_equal(notes.trail, table[i].trail);
+        tl_world_free(notes.world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -508,6 +563,7 @@ int main(void)
         cmocka_unit_test(time_passes_for_who_never_waits),
         cmocka_unit_test(the_order_of_processes_is_a_choice),
         cmocka_unit_test(an_exit_closes_descriptors),
+        cmocka_unit_test(processes_have_an_environment),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,6 +91,8 @@ struct tl_world_options {
     uint64_t instant_steps_max; /* polls without rest that make a livelock; 0: 1,000,000 */
     tl_time grace;              /* daemons' time between SIGTERM and their end; 0: 1 second */
     unsigned fds_max;           /* descriptors that a process may have; 0: 1,024 */
+    const char *const *envp;    /* the environment of processes that are given none, "NAME=VALUE",
+                                   NULL-terminated, borrowed while the world lives; NULL: empty */
     FILE *log;                  /* one line per event; NULL: none */
     FILE *words;                /* the hashed stream itself, for comparing two runs; NULL: none */
     bool keep_choices;          /* remember the answers other than 0, for tl_world_script */
@@ -145,6 +147,7 @@ typedef int (*tl_program)(int argc, char **argv);
 struct tl_process_options {
     const char *name;        /* for reports; NULL: argv[0] */
     const char *const *argv; /* NULL-terminated; copied */
+    const char *const *envp; /* likewise, "NAME=VALUE"; NULL: the world's */
     tl_program program;
     bool daemon;       /* the run does not wait for it to end */
     tl_time start;     /* virtual time at which it starts */

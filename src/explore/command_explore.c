@@ -53,7 +53,7 @@ static struct tl_run_plan plan_of(const struct sweep *sweep, uint64_t seed)
 {
     return (struct tl_run_plan){
         .scenario = sweep->runner->scenario,
-        .options = {.seed = seed},
+        .options = {.seed = seed, .envp = tl_runner_environment(sweep->runner)},
     };
 }
 

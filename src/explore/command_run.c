@@ -49,7 +49,9 @@ static struct tl_single single_of(const struct tl_runner *runner, FILE *log)
         .plan =
             {
                 .scenario = runner->scenario,
-                .options = {.seed = runner->options.seed, .log = log},
+                .options = {.seed = runner->options.seed,
+                            .log = log,
+                            .envp = tl_runner_environment(runner)},
                 .tell_sites = true,
                 .built = tl_print_configuration,
             },
@@ -120,10 +122,14 @@ static int read_script(const struct tl_runner *runner, struct tl_script *ret)
         tl_script_finish(ret);
         return TL_EXIT_USAGE;
     }
-    if (strcmp(ret->library, TL_VERSION) != 0)
+    if (strcmp(ret->library, TL_VERSION) != 0) {
         fprintf(stderr,
-                "%s:1: note: written by Twinloop %s, this is %s: choices may not fit any more\n",
+                "%s:1: the file is of Twinloop %s, this program has %s, whose choices are others: "
+                "build the program with that version, or look for the failure anew with explore\n",
                 path, ret->library, TL_VERSION);
+        tl_script_finish(ret);
+        return TL_EXIT_USAGE;
+    }
     return 0;
 }
 

@@ -30,6 +30,7 @@ struct tl_runner_options {
     uint64_t show;         /* failures shown in full */
     bool stop_at_first;
     bool here;        /* run in this process */
+    bool debug;       /* TWINLOOP_DEBUG=1 for each simulated process */
     const char *file; /* the operand */
     uint64_t layout;  /* twice, worker: which memory layouts */
     uint64_t fd;      /* worker: where to tell the results */
@@ -44,6 +45,9 @@ struct tl_runner {
     const char *invocation; /* the same, as one would type them */
     struct tl_runner_options options;
 };
+
+/* The environment of simulated processes, for tl_world_options. */
+const char *const *tl_runner_environment(const struct tl_runner *runner);
 
 /* The commands: each returns the exit code. */
 int tl_command_run(const struct tl_runner *runner);

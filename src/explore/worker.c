@@ -26,7 +26,8 @@ static int keep_over_exec(int fd)
 int tl_worker_exec(const struct tl_runner *runner, const struct tl_worker_task *task)
 {
     char seeds[64], layout[40], fd[24], words[24], seed_time[40];
-    const char *own[] = {"worker", seeds, layout, fd, words, seed_time, NULL};
+    const char *debug = runner->options.debug ? "--debug" : NULL;
+    const char *own[] = {"worker", seeds, layout, fd, words, seed_time, debug, NULL};
     size_t own_count = sizeof own / sizeof *own;
 
     snprintf(seeds, sizeof seeds, "--seeds=%llu:%llu", (unsigned long long)task->seeds.first,
@@ -80,7 +81,7 @@ static int work(void *arg, uint64_t item, int fd)
     const struct worker *worker = arg;
     struct tl_run_plan plan = {
         .scenario = worker->runner->scenario,
-        .options = {.seed = item},
+        .options = {.seed = item, .envp = tl_runner_environment(worker->runner)},
         .fd = fd,
     };
     if (worker->runner->options.words != 0) {

@@ -6,6 +6,7 @@
 #include "sim/kernel.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -365,17 +366,30 @@ static int64_t fact(const struct tl_sim_kernel *kernel, enum tl_info what)
     case TL_INFO_MAIN_THREAD:
         return 1;
     case TL_INFO_ENVIRONMENT:
-        return -ENOENT;
+        break;
     }
     return -EINVAL;
+}
+
+/* As much of the variable as fits, with a NUL; its length. */
+static int64_t read_environment(const struct tl_sim_kernel *kernel, const char *name, char *text,
+                                size_t size)
+{
+    const char *value = name != NULL ? tl_process_getenv(kernel->process, name) : NULL;
+    if (value == NULL)
+        return name != NULL ? -ENOENT : -EINVAL;
+    if (size > 0)
+        snprintf(text, size, "%s", value);
+    return (int64_t)strlen(value);
 }
 
 static int64_t sim_info(struct tl_kernel *kernel, enum tl_info what, const char *name, char *text,
                         size_t size)
 {
-    (void)name;
-    (void)text;
-    (void)size;
+    /* Not hashed: it does not change while a process lives, and debug mode, which is asked for
+     * there, changes nothing in a run. */
+    if (what == TL_INFO_ENVIRONMENT)
+        return read_environment(sim(kernel), name, text, size);
     int64_t answer = fact(sim(kernel), what);
     tl_sim_note(sim(kernel), TL_KIND_INFO, 0, answer, what, 0);
     return answer;

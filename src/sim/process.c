@@ -146,6 +146,7 @@ void tl_process_free(tl_process *process)
     tl_agenda_event_finish(&process->world->agenda, &process->start);
     tl_fds_finish(&process->fds, allocator);
     tl_allocator_free(allocator, process->argv);
+    tl_allocator_free(allocator, process->envp);
     tl_allocator_free(allocator, process->name);
     tl_allocator_free(allocator, process);
 }
@@ -158,24 +159,49 @@ static char *copy_text(const tl_allocator *allocator, const char *text)
 }
 
 /* Copies the pointers and the strings into one block. */
-static int copy_argv(tl_process *process, const char *const *argv)
+/* A copy of NULL-terminated strings in one allocation; NULL when memory is out. */
+static char **copy_strings(const tl_allocator *allocator, const char *const *strings)
 {
     size_t size = sizeof(char *);
-    int argc = 0;
-    for (; argv != NULL && argv[argc] != NULL; argc++)
-        size += sizeof(char *) + strlen(argv[argc]) + 1;
-    process->argv = tl_allocator_alloc(&process->world->allocator, size);
-    if (process->argv == NULL)
-        return -ENOMEM;
-    char *text = (char *)(process->argv + argc + 1);
-    for (int i = 0; i < argc; i++) {
-        size_t len = strlen(argv[i]) + 1;
-        process->argv[i] = memcpy(text, argv[i], len);
+    int count = 0;
+    for (; strings != NULL && strings[count] != NULL; count++)
+        size += sizeof(char *) + strlen(strings[count]) + 1;
+    char **copy = tl_allocator_alloc(allocator, size);
+    if (copy == NULL)
+        return NULL;
+    char *text = (char *)(copy + count + 1);
+    for (int i = 0; i < count; i++) {
+        size_t len = strlen(strings[i]) + 1;
+        copy[i] = memcpy(text, strings[i], len);
         text += len;
     }
-    process->argv[argc] = NULL;
-    process->argc = argc;
-    return 0;
+    copy[count] = NULL;
+    return copy;
+}
+
+static int copy_arguments(tl_process *process, const struct tl_process_options *options)
+{
+    const tl_allocator *allocator = &process->world->allocator;
+    process->argv = copy_strings(allocator, options->argv);
+    if (process->argv == NULL)
+        return -ENOMEM;
+    while (process->argv[process->argc] != NULL)
+        process->argc++;
+    if (options->envp == NULL)
+        return 0;
+    process->envp = copy_strings(allocator, options->envp);
+    return process->envp != NULL ? 0 : -ENOMEM;
+}
+
+const char *tl_process_getenv(const tl_process *process, const char *name)
+{
+    const char *const *envp =
+        process->envp != NULL ? (const char *const *)process->envp : process->world->envp;
+    size_t len = strlen(name);
+    for (; envp != NULL && *envp != NULL; envp++)
+        if (strncmp(*envp, name, len) == 0 && (*envp)[len] == '=')
+            return *envp + len + 1;
+    return NULL;
 }
 
 /* The process's own stack begins here. */
@@ -198,7 +224,7 @@ static int set_up(tl_process *process, const struct tl_process_options *options)
 {
     tl_world *world = process->world;
     const char *name = options->name;
-    int r = copy_argv(process, options->argv);
+    int r = copy_arguments(process, options);
     if (r < 0)
         return r;
     if (name == NULL)

@@ -36,6 +36,7 @@ struct tl_process {
     struct tl_list turn;  /* in the world's runnable */
     char *name;
     char **argv;
+    char **envp; /* NULL: the world's */
     int argc;
     tl_program program;
     void *arg;
@@ -83,6 +84,9 @@ void tl_process_end(tl_process *process, int status, bool killed);
 
 /* Frees one that has ended. */
 void tl_process_free(tl_process *process);
+
+/* A variable of its environment, or NULL. */
+const char *tl_process_getenv(const tl_process *process, const char *name);
 
 /* Says whether it waits only to let time pass. */
 void tl_process_set_napping(tl_process *process, bool napping);

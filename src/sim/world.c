@@ -40,6 +40,7 @@ static void set_up(tl_world *world, const struct tl_world_options *options)
     world->grace_end = 0;
     world->steps = 0;
     world->steps_max = options->instant_steps_max > 0 ? options->instant_steps_max : STEPS_MAX;
+    world->envp = options->envp;
     world->fds_max = options->fds_max > 0 ? options->fds_max : FDS_MAX;
     world->hash = (struct tl_event_hash){.words = options->words, .log = options->log};
     world->foreground_ever = false;

@@ -96,6 +96,7 @@ struct tl_world {
     struct tl_link *links;
     unsigned next_address; /* of 10.0.0.0/8, for a host that names none */
     unsigned fds_max;
+    const char *const *envp; /* of processes that have none of their own; NULL: empty */
 
     struct tl_list processes; /* in the order in which they were added */
     struct tl_list runnable;  /* those that can go on */
