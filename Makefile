@@ -231,7 +231,7 @@ $(O)/tests/semantics: scripts/semantics
 # There, what is fuzzed tells the fuzzer which way it went, and the simulator around it is fast: its
 # own tests are what looks for its mistakes.
 ifneq ($(filter fuzz%,$(VARIANT)),)
-$(call obj,$(MODULE_SRC) $(FUZZER_SRC)): COMPILE += -fsanitize=fuzzer-no-link
+$(call obj,$(MODULE_SRC)): COMPILE += -fsanitize=fuzzer-no-link
 $(call obj,$(filter-out %/fuzz_memory.c,$(SIM_SRC))): COMPILE += -fno-sanitize=all
 endif
 FUZZ_MAIN   := $(if $(filter fuzz%,$(VARIANT)),,$(call obj,fuzz/standalone.c))

@@ -17,6 +17,7 @@ BEGIN {
     TITLE["overload"] = "Overload: 64 connections, each with 16 x 16 KiB on their way, kernel buffers of 16 KiB"
     TITLE["loop"] = "The loop"
     TITLE["sim"] = "The simulator"
+    TITLE["fuzz"] = "Fuzzing"
     TITLE["trace"] = "Recording and replay"
 }
 
