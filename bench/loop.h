@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is measured of a loop by itself, without descriptors. Each contender's program does the same,
- * in its library's own terms, and prints the rows that it has:
+ * What is measured of a loop by itself, without descriptors. Each contender's program does the
+ * same, in its library's own terms, and prints the rows that it has:
  *
  *     LOOP_CALLBACKS_MANY   1,000 callbacks under way, each of which schedules itself again
  *     LOOP_CALLBACKS_ONE    one of them, so that there is a look at the kernel for each

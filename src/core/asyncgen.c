@@ -8,9 +8,9 @@
  *                  v                  v
  *                 OVER <--------------'
  *
- * The body runs in a task of its own, which waits at a yield for the future turn. Who asked for what
- * the body is doing now waits for asked, a next, or for closed, an aclose; never both. The loop
- * holds a generator from its first next until it is over.
+ * The body runs in a task of its own, which waits at a yield for the future turn. Who asked for
+ * what the body is doing now waits for asked, a next, or for closed, an aclose; never both. The
+ * loop holds a generator from its first next until it is over.
  */
 #include <twinloop/asyncgen.h>
 

@@ -46,7 +46,7 @@ struct tl_loop {
     struct tl_executor_job **jobs_end;
     uint32_t jobs_made;
     bool default_executor_shut;
-    bool asyncgens_shut; /* shutdown_asyncgens was called */
+    bool asyncgens_shut;                  /* shutdown_asyncgens was called */
     struct tl_executor *default_executor; /* a reference; NULL: none yet */
     tl_future *reserve;                   /* failed with -ENOMEM, for when no future can be made */
 
