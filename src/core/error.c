@@ -20,6 +20,13 @@ struct error_name {
     const char *name;
 };
 
+/* The place of each in the table, from 1. */
+enum {
+    INDEX_OK,
+#define TL_ERRNO_NAME(NAME) INDEX_##NAME,
+#include "core/errno.def"
+};
+
 static const struct error_name os_errors[] = {
 #define TL_ERRNO_NAME(NAME) {-NAME, #NAME},
 #include "core/errno.def"
@@ -72,13 +79,25 @@ const char *tl_err_name(int code)
     return name != NULL ? name : "UNKNOWN";
 }
 
+/* The event hash asks for every operation that fails: no search. 0: not the operating system's. */
+static unsigned os_index(int code)
+{
+    switch (-code) {
+#define TL_ERRNO_NAME(NAME)                                                                        \
+    case NAME:                                                                                     \
+        return INDEX_##NAME;
+#include "core/errno.def"
+    }
+    return 0;
+}
+
 unsigned tl_err_index(int code)
 {
     if (code >= 0)
         return 0;
-    for (size_t i = 0; i < OS_COUNT; i++)
-        if (os_errors[i].code == code)
-            return (unsigned)i + 1;
+    unsigned index = os_index(code);
+    if (index > 0)
+        return index;
     for (size_t i = 0; i < OWN_COUNT; i++)
         if (own_errors[i].code == code)
             return OWN_INDEX_BASE + (unsigned)i;

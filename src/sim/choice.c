@@ -22,6 +22,28 @@ uint64_t tl_entity(uint64_t parent, const char *name, uint64_t ordinal)
 
 /* --- Sites ------------------------------------------------------------------------------------ */
 
+/* Whether a site's every answer is known, which is so for most that are asked for each message.
+ * Called whenever one of its reasons changes. */
+static void judge(const struct tl_choices *choices, struct tl_choice_site *site)
+{
+    bool fault = site->kind == TL_SITE_FAULT || site->kind == TL_SITE_SIZE ||
+                 site->kind == TL_SITE_MAGNITUDE;
+    bool never = site->odds == 0;
+    if (choices->strategy == TL_STRATEGY_SEED)
+        never = never && site->kind != TL_SITE_USER;
+    else if (choices->strategy == TL_STRATEGY_BYTES)
+        never = never && site->kind == TL_SITE_FAULT; /* it takes no byte */
+    else
+        never = false;
+    site->plain = never || (choices->quiet && fault);
+}
+
+static void judge_all(struct tl_choices *choices)
+{
+    for (size_t i = 0; i < choices->sites_count; i++)
+        judge(choices, &choices->sites[i]);
+}
+
 static int add_site(struct tl_choices *choices, const tl_site *site, bool copy)
 {
     if (choices->sites_count == choices->sites_capacity) {
@@ -45,6 +67,7 @@ static int add_site(struct tl_choices *choices, const tl_site *site, bool copy)
     added->hash = tl_entity(0, site->name, 0);
     added->kind = site->kind;
     added->odds = site->odds;
+    judge(choices, added);
     choices->sites_count++;
     return 0;
 }
@@ -66,12 +89,14 @@ int tl_world_set_odds(tl_world *world, const char *site_name, uint32_t odds)
     if (site == NULL)
         return -ENOENT;
     site->odds = odds;
+    judge(&world->choices, site);
     return 0;
 }
 
 void tl_world_set_faults(tl_world *world, bool on)
 {
     world->choices.quiet = !on;
+    judge_all(&world->choices);
 }
 
 /* --- Scripts ---------------------------------------------------------------------------------- */
@@ -136,11 +161,9 @@ size_t tl_world_script_unused(const tl_world *world)
 
 /* --- The other strategies --------------------------------------------------------------------- */
 
-static uint32_t from_seed(const struct tl_choices *choices, const struct tl_choice_site *site,
+static inline uint32_t from_seed(const struct tl_choices *choices, const struct tl_choice_site *site,
                           uint64_t entity, uint32_t draw, uint32_t bound)
 {
-    if (site->odds == 0 && site->kind != TL_SITE_USER)
-        return 0;
     uint64_t word = tl_scramble(tl_mix(tl_mix(choices->seed ^ site->hash, entity), draw));
     uint64_t high = word >> 32;
     if (site->kind == TL_SITE_USER)
@@ -169,16 +192,13 @@ static uint32_t from_bytes(struct tl_choices *choices, uint32_t bound)
 static uint32_t find_answer(struct tl_choices *choices, const struct tl_choice_site *site,
                             uint64_t entity, uint32_t draw, uint32_t bound)
 {
-    bool fault = site->kind == TL_SITE_FAULT || site->kind == TL_SITE_SIZE ||
-                 site->kind == TL_SITE_MAGNITUDE;
-    if (choices->quiet && fault)
+    if (site->plain)
         return 0;
     switch (choices->strategy) {
     case TL_STRATEGY_SCRIPT:
         return from_script(choices, site, entity, draw, bound);
     case TL_STRATEGY_BYTES:
-        /* A fault that the scenario never wants takes no byte. */
-        return site->kind == TL_SITE_FAULT && site->odds == 0 ? 0 : from_bytes(choices, bound);
+        return from_bytes(choices, bound);
     case TL_STRATEGY_SEED:
         break;
     }
@@ -239,7 +259,16 @@ uint32_t tl_choices_ask(tl_world *world, enum tl_sim_site at, uint64_t entity, u
 {
     if (bound < 2)
         return 0;
-    return ask(world, &world->choices.sites[at], tl_sim_sites[at], entity, (*draws)++, bound);
+    struct tl_choices *choices = &world->choices;
+    const struct tl_choice_site *site = &choices->sites[at];
+    uint32_t draw = (*draws)++;
+    /* A 0 of a seed, which nobody is told of, is what nearly all of them are. */
+    if (choices->strategy == TL_STRATEGY_SEED && choices->on_choice == NULL &&
+        (site->plain || from_seed(choices, site, entity, draw, bound) == 0)) {
+        choices->decisions++;
+        return 0;
+    }
+    return ask(world, site, tl_sim_sites[at], entity, draw, bound);
 }
 
 /* --- Counts of the scenario's own choices ----------------------------------------------------- */
@@ -324,6 +353,7 @@ static int set_up(struct tl_choices *choices, const struct tl_world_options *opt
     choices->on_choice_arg = options->on_choice_arg;
     choices->bytes = options->bytes;
     choices->bytes_left = options->bytes_count;
+    judge_all(choices);
     if (options->strategy != TL_STRATEGY_SCRIPT)
         return 0;
     choices->script = options->script;

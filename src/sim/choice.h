@@ -23,6 +23,7 @@ struct tl_choice_site {
     char *name;    /* a copy, for sites of a scenario */
     enum tl_site_kind kind;
     uint32_t odds;
+    bool plain; /* every answer is 0, as things are: see judge() */
 };
 
 /* How often a pair of site and entity has asked. */

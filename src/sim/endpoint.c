@@ -95,7 +95,8 @@ static uint32_t readiness(const struct tl_descriptor *descriptor)
     if (endpoint->state != TL_TCP_SYN_SENT && endpoint->state != TL_TCP_SYN_RECEIVED) {
         if (endpoint->unread.bytes > 0)
             ready |= TL_READABLE;
-        if (endpoint->shut & TL_SHUT_WRITE || tl_endpoint_writable(endpoint))
+        if (descriptor->wanted & TL_WRITABLE &&
+            (endpoint->shut & TL_SHUT_WRITE || tl_endpoint_writable(endpoint)))
             ready |= TL_WRITABLE;
     }
     if (endpoint->error != 0)

@@ -94,14 +94,6 @@ struct tl_endpoint {
     uint32_t send_room;    /* bytes that the peer has no room for; 0: its link's number */
     uint32_t receive_room; /* bytes on their way to here or unread; 0: its link's number */
 
-    struct tl_ip local_ip;
-    struct tl_ip peer_ip;
-    uint16_t local_port; /* 0: not bound */
-    uint16_t peer_port;  /* 0: not connected */
-    struct tl_port *port;
-    struct tl_list holder;    /* in the port's holders */
-    struct tl_list listening; /* in the port's listeners */
-
     struct tl_endpoint *peer;
     tl_time latency; /* of the link, from connect on */
     uint32_t link_room;
@@ -117,6 +109,15 @@ struct tl_endpoint {
 
     /* Going from here, held back until the peer has room. */
     struct tl_segment_queue unsent;
+
+    /* From here on, nothing that a message needs. */
+    struct tl_ip local_ip;
+    struct tl_ip peer_ip;
+    uint16_t local_port; /* 0: not bound */
+    uint16_t peer_port;  /* 0: not connected */
+    struct tl_port *port;
+    struct tl_list holder;    /* in the port's holders */
+    struct tl_list listening; /* in the port's listeners */
 
     tl_time syn_at;     /* when connect was called */
     unsigned syn_tries; /* SYNs that got lost */

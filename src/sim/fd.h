@@ -36,7 +36,7 @@ struct tl_ready_item {
 };
 
 struct tl_descriptor_ops {
-    /* TL_READABLE ... as they are now. */
+    /* TL_READABLE ... as they are now; TL_WRITABLE only where it is wanted. */
     uint32_t (*readiness)(const struct tl_descriptor *descriptor);
     ssize_t (*read)(struct tl_descriptor *descriptor, struct tl_message *messages, size_t count);
     /* *ret_content: hash of what was taken. */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <twinloop/error.h>
 
+#include "sim/kernel.h"
 #include "sim/mix.h"
 #include "sim/process.h"
 #include "sim/world.h"
@@ -72,19 +73,58 @@ static void print(const tl_world *world, const struct tl_event_words *words)
         print_log(world, words, who);
 }
 
-void tl_event_hash_add(tl_world *world, const struct tl_event_words *words)
+/* The words of an event that decide its hash. All in registers: this is done for every event. */
+static inline void fold(tl_world *world, unsigned kind, uint32_t object, uint64_t actor,
+                        int64_t result, uint64_t aux, uint64_t content)
 {
     struct tl_event_hash *hash = &world->hash;
-    uint64_t lane = hash->schedule ^ ((uint64_t)words->object << 8 | words->kind);
-    lane = tl_fold(lane, (uint64_t)portable(words->result) ^ TL_MIX_PI);
-    lane = tl_fold(lane ^ (uint64_t)world->now, words->actor ^ TL_MIX_E);
-    lane = tl_fold(lane ^ words->aux, world->choices.decisions ^ TL_MIX_PHI);
+    uint64_t lane = hash->schedule ^ ((uint64_t)object << 8 | kind);
+    lane = tl_fold(lane, (uint64_t)portable(result) ^ TL_MIX_PI);
+    lane = tl_fold(lane ^ (uint64_t)world->now, actor ^ TL_MIX_E);
+    lane = tl_fold(lane ^ aux, world->choices.decisions ^ TL_MIX_PHI);
     hash->schedule = lane;
-    if (words->content != 0)
-        hash->content = tl_fold(hash->content ^ words->content, words->actor ^ TL_MIX_ROOT);
+    if (content != 0)
+        hash->content = tl_fold(hash->content ^ content, actor ^ TL_MIX_ROOT);
     hash->events++;
-    if (hash->words != NULL || hash->log != NULL)
+}
+
+static bool printed(const struct tl_event_hash *hash)
+{
+    return hash->words != NULL || hash->log != NULL;
+}
+
+void tl_event_hash_add(tl_world *world, const struct tl_event_words *words)
+{
+    fold(world, words->kind, words->object, words->actor, words->result, words->aux,
+         words->content);
+    if (printed(&world->hash))
         print(world, words);
+}
+
+static __attribute__((noinline)) void print_note(const struct tl_sim_kernel *kernel, unsigned kind,
+                                                 uint32_t object, int64_t result, uint64_t aux,
+                                                 uint64_t content)
+{
+    const struct tl_event_words words = {
+        .kind = kind,
+        .object = object,
+        .actor = kernel->process->entity,
+        .who = kernel->process->name,
+        .result = result,
+        .aux = aux,
+        .content = content,
+    };
+    print(kernel->process->world, &words);
+}
+
+void tl_sim_note(struct tl_sim_kernel *kernel, unsigned kind, uint32_t object, int64_t result,
+                 uint64_t aux, uint64_t content)
+{
+    const tl_process *process = kernel->process;
+    tl_world *world = process->world;
+    fold(world, kind, object, process->entity, result, aux, content);
+    if (printed(&world->hash))
+        print_note(kernel, kind, object, result, aux, content);
 }
 
 /* --- What a scenario sees of it --------------------------------------------------------------- */

@@ -55,21 +55,9 @@ static inline tl_world *tl_sim_kernel_of(const struct tl_sim_kernel *kernel)
     return kernel->process->world;
 }
 
-/* Hashes an operation or an event of this kernel. */
-static inline void tl_sim_note(struct tl_sim_kernel *kernel, unsigned kind, uint32_t object,
-                               int64_t result, uint64_t aux, uint64_t content)
-{
-    struct tl_event_words words = {
-        .kind = kind,
-        .object = object,
-        .actor = kernel->process->entity,
-        .who = kernel->process->name,
-        .result = result,
-        .aux = aux,
-        .content = content,
-    };
-    tl_event_hash_add(kernel->process->world, &words);
-}
+/* Hashes an operation or an event of this kernel (hash.c). */
+void tl_sim_note(struct tl_sim_kernel *kernel, unsigned kind, uint32_t object, int64_t result,
+                 uint64_t aux, uint64_t content);
 
 /* --- Readiness (poll.c) --- */
 

@@ -84,11 +84,17 @@ int tl_sim_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token)
 
 /* --- Collecting ------------------------------------------------------------------------------- */
 
-static bool is_ready(const struct tl_sim_kernel *kernel, const struct tl_ready_item *item)
+/* An item of the window, and what makes it ready. */
+struct candidate {
+    struct tl_ready_item *item;
+    uint32_t ready; /* 0: it is not; what a descriptor is ready for; else 1 */
+};
+
+static uint32_t ready_for(const struct tl_sim_kernel *kernel, const struct tl_ready_item *item)
 {
     switch ((enum tl_ready_kind)item->kind) {
     case TL_READY_DESCRIPTOR:
-        return readiness(tl_listed(item, struct tl_descriptor, item)) != 0;
+        return readiness(tl_listed(item, struct tl_descriptor, item));
     case TL_READY_POSTS:
         return kernel->posts_head != NULL;
     case TL_READY_SIGNALS:
@@ -96,18 +102,14 @@ static bool is_ready(const struct tl_sim_kernel *kernel, const struct tl_ready_i
     case TL_READY_WORK:
         return !tl_list_empty(&kernel->done);
     }
-    return false;
+    return 0;
 }
 
 static int emit_descriptor(struct tl_sim_kernel *kernel, const struct tl_descriptor *descriptor,
-                           struct tl_event *event)
+                           uint32_t ready, struct tl_event *event)
 {
-    *event = (struct tl_event){
-        .token = descriptor->token,
-        .kind = TL_EVENT_FD,
-        .ready = readiness(descriptor),
-    };
-    tl_sim_note(kernel, TL_KIND_FD, descriptor->ordinal, event->ready, 0, 0);
+    *event = (struct tl_event){.token = descriptor->token, .kind = TL_EVENT_FD, .ready = ready};
+    tl_sim_note(kernel, TL_KIND_FD, descriptor->ordinal, ready, 0, 0);
     return 1;
 }
 
@@ -138,14 +140,16 @@ static int emit_signals(struct tl_sim_kernel *kernel, struct tl_event *events, i
 }
 
 /* Reports one item, which goes behind the others if there may be more of it. */
-static int emit(struct tl_sim_kernel *kernel, struct tl_ready_item *item, struct tl_event *events,
-                int count)
+static int emit(struct tl_sim_kernel *kernel, const struct candidate *chosen,
+                struct tl_event *events, int count)
 {
+    struct tl_ready_item *item = chosen->item;
     tl_list_remove(&item->place);
     tl_list_push(&kernel->ready, &item->place);
     switch ((enum tl_ready_kind)item->kind) {
     case TL_READY_DESCRIPTOR:
-        return emit_descriptor(kernel, tl_listed(item, struct tl_descriptor, item), events);
+        return emit_descriptor(kernel, tl_listed(item, struct tl_descriptor, item), chosen->ready,
+                               events);
     case TL_READY_POSTS:
         return tl_posts_emit(kernel, events, count);
     case TL_READY_SIGNALS:
@@ -158,14 +162,15 @@ static int emit(struct tl_sim_kernel *kernel, struct tl_ready_item *item, struct
 
 /* Makes window the first items of batch that are ready; held of them it has already. */
 static unsigned fill_window(const struct tl_sim_kernel *kernel, struct tl_list *batch,
-                            struct tl_ready_item **window, unsigned held)
+                            struct candidate *window, unsigned held)
 {
-    struct tl_list *at = held > 0 ? window[held - 1]->place.next : batch->next;
+    struct tl_list *at = held > 0 ? window[held - 1].item->place.next : batch->next;
     while (held < WINDOW && at != batch) {
         struct tl_ready_item *item = tl_listed(at, struct tl_ready_item, place);
         at = at->next;
-        if (is_ready(kernel, item))
-            window[held++] = item;
+        uint32_t ready = ready_for(kernel, item);
+        if (ready != 0)
+            window[held++] = (struct candidate){item, ready};
         else
             tl_ready_drop(item);
     }
@@ -175,22 +180,24 @@ static unsigned fill_window(const struct tl_sim_kernel *kernel, struct tl_list *
 /* Reports what is ready now, and returns how many events that makes. */
 static int collect(struct tl_sim_kernel *kernel, struct tl_event *events, int count)
 {
-    struct tl_ready_item *window[WINDOW];
+    struct candidate window[WINDOW];
     unsigned held = 0;
     int n = 0;
     struct tl_list batch;
+    if (tl_list_empty(&kernel->ready))
+        return 0;
     tl_list_init(&batch);
     tl_list_move_front(&kernel->ready, &batch);
     while (n < count && (held = fill_window(kernel, &batch, window, held)) > 0) {
-        struct tl_ready_item *first = window[0];
+        struct tl_ready_item *first = window[0].item;
         uint32_t at = tl_choices_ask(tl_sim_kernel_of(kernel), TL_AT_POLL_ORDER, first->id,
                                      &first->draws, held);
-        struct tl_ready_item *item = window[at];
+        struct candidate chosen = window[at];
         held--;
         for (unsigned i = at; i < held; i++)
             window[i] = window[i + 1];
-        n += emit(kernel, item, events + n, count - n);
-        if (item->kind == TL_READY_WORK)
+        n += emit(kernel, &chosen, events + n, count - n);
+        if (chosen.item->kind == TL_READY_WORK)
             held = 0; /* a job has run: who knows what it did */
     }
     tl_list_move_front(&batch, &kernel->ready);
