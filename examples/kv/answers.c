@@ -51,7 +51,8 @@ static int next_element(struct kv_answers *answers)
     size_t end = answers->position + len + 2;
     if (len == 0 || line[0] == '\0')
         return -EPROTO;
-    if (strchr(":$*", line[0]) != NULL && !kv_number_parse(line + 1, len - 1, &number))
+    bool numbered = line[0] == ':' || line[0] == '$' || line[0] == '*';
+    if (numbered && !kv_number_parse(line + 1, len - 1, &number))
         return -EPROTO;
     switch (line[0]) {
     case '+':

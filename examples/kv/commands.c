@@ -142,8 +142,12 @@ const char *kv_command_word(const struct kv_command *command)
 const struct kv_command *kv_command_find(const struct kv_command *table,
                                          const struct resp_arg *word)
 {
+    if (table->name == NULL)
+        return NULL;
+    /* One table is of one container, whose name all names in it begin with. */
+    size_t skip = (size_t)(kv_command_word(table) - table->name);
     for (; table->name != NULL; table++)
-        if (kv_arg_is(word, kv_command_word(table)))
+        if (kv_arg_is(word, table->name + skip))
             return table;
     return NULL;
 }

@@ -52,11 +52,17 @@ const char *kv_counter_key(const char *prefix, unsigned counter, char *text)
     return text;
 }
 
-/* One of the connection's own keys: numbers first, then texts, then volatiles. */
+/* One of the connection's own keys, "prefix", client.connection.key: numbers first, then texts, then
+ * volatiles. Made for every command, so not by printf. */
 static const char *own_key(const struct kv_model *model, unsigned key, char *text)
 {
-    (void)snprintf(text, KV_KEY_MAX, "%s%" PRIu64 ".%" PRIu64 ".%u", model->prefix, model->client,
-                   model->connection, key);
+    char *end = stpcpy(text, model->prefix);
+    end += kv_number_format((int64_t)model->client, end);
+    *end++ = '.';
+    end += kv_number_format((int64_t)model->connection, end);
+    *end++ = '.';
+    end += kv_number_format(key, end);
+    *end = '\0';
     return text;
 }
 

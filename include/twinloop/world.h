@@ -95,6 +95,7 @@ struct tl_world_options {
                                    NULL-terminated, borrowed while the world lives; NULL: empty */
     FILE *log;                  /* one line per event; NULL: none */
     FILE *words;                /* the hashed stream itself, for comparing two runs; NULL: none */
+    bool forget_hosts;          /* tl_world_reset: the world has no hosts and links any more */
     bool keep_choices;          /* remember the answers other than 0, for tl_world_script */
 
     /* Told of every decision as soon as it is made, an answer of 0 included: a run that crashes has
@@ -112,7 +113,8 @@ tl_world *tl_world_new(const struct tl_world_options *options);
 void tl_world_free(tl_world *world);
 
 /* Makes a world as if tl_world_new(options) had just returned it and the hosts and links that it
- * has had been added: a run of it has the same hashes as one of a new world. What is over or still
+ * has had been added, or none with forget_hosts, for a scenario that builds its world anew: a run of
+ * it has the same hashes as one of a new world. What is over or still
  * going on in it is freed as by tl_world_free, kernels joined to it included; odds are those of
  * the sites again. Memory is kept for the next run, so that many short runs cost no more than what
  * happens in them. Not from within a run. 0, -EINVAL, or -ENOMEM: then it can only be freed or

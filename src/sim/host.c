@@ -119,6 +119,10 @@ void tl_hosts_finish(tl_world *world)
         next_link = link->next;
         tl_allocator_free(&world->allocator, link);
     }
+    world->hosts = NULL;
+    world->hosts_end = &world->hosts;
+    world->links = NULL;
+    world->next_address = 0;
 }
 
 /* --- Asking ----------------------------------------------------------------------------------- */

@@ -131,6 +131,8 @@ int tl_world_reset(tl_world *world, const struct tl_world_options *options)
     tl_errands_drop(world);
     tl_endpoints_drop(world);
     tl_hosts_reset(world);
+    if (options != NULL && options->forget_hosts)
+        tl_hosts_finish(world);
     tl_agenda_finish(&world->agenda); /* it never goes back in time */
     tl_agenda_init(&world->agenda, &world->allocator);
     assert(world->alive == 0 && world->foreground == 0 && world->napping == 0);
