@@ -141,14 +141,19 @@ static void run(tl_world *world, struct result *ret)
     strncpy(ret->report, tl_world_report(world), sizeof ret->report - 1);
 }
 
-static tl_world *new_world(const struct tl_world_options *options)
+static void add_hosts(tl_world *world)
 {
-    tl_world *world = tl_world_new(options);
     struct tl_link_options slow = {.latency = 3 * TL_MILLISECOND, .buffer_bytes = 64};
-    assert_non_null(world);
     tl_host *one = tl_world_add_host(world, "one", NULL);
     tl_host *two = tl_world_add_host(world, "two", NULL);
     assert_int_equal(tl_world_set_link(world, one, two, &slow), 0);
+}
+
+static tl_world *new_world(const struct tl_world_options *options)
+{
+    tl_world *world = tl_world_new(options);
+    assert_non_null(world);
+    add_hosts(world);
     return world;
 }
 
@@ -209,6 +214,29 @@ static void a_reset_world_takes_another_strategy(void **state)
     tl_world_free(world);
 }
 
+/* With its hosts forgotten, a world is built anew; one more host before would show. */
+static void a_reset_world_can_be_built_anew(void **state)
+{
+    (void)state;
+    static struct result fresh, again;
+    tl_world *kept = new_world(NULL);
+    for (uint64_t seed = 0; seed < SEEDS / 10; seed++) {
+        struct tl_world_options options = options_of(seed);
+        tl_world *world = new_world(&options);
+        run(world, &fresh);
+        tl_world_free(world);
+        assert_non_null(tl_world_add_host(kept, "three", NULL));
+        options.forget_hosts = true;
+        assert_int_equal(tl_world_reset(kept, &options), 0);
+        assert_null(tl_world_find_host(kept, "one"));
+        add_hosts(kept);
+        assert_string_equal(tl_host_address(tl_world_find_host(kept, "one")), "10.0.0.1");
+        run(kept, &again);
+        assert_equal(&fresh, &again);
+    }
+    tl_world_free(kept);
+}
+
 /* Kernels of the caller's own stack go too, and what they had open. */
 static void joined_kernels_go_with_a_reset(void **state)
 {
@@ -245,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reset_world_runs_as_a_new_one),
         cmocka_unit_test(a_reset_world_takes_another_strategy),
+        cmocka_unit_test(a_reset_world_can_be_built_anew),
         cmocka_unit_test(joined_kernels_go_with_a_reset),
         cmocka_unit_test(no_world_is_refused),
     };
