@@ -16,9 +16,12 @@
 
 #ifdef TL_POISONS
 #include <sanitizer/asan_interface.h>
+/* A function that looks into poisoned memory, as its keeper may. */
+#define TL_UNCHECKED __attribute__((no_sanitize("address")))
 #define TL_POISON(memory, size) __asan_poison_memory_region(memory, size)
 #define TL_UNPOISON(memory, size) __asan_unpoison_memory_region(memory, size)
 #else
+#define TL_UNCHECKED
 #define TL_POISON(memory, size) ((void)(memory), (void)(size))
 #define TL_UNPOISON(memory, size) ((void)(memory), (void)(size))
 #endif
