@@ -161,8 +161,9 @@ size_t tl_world_script_unused(const tl_world *world)
 
 /* --- The other strategies --------------------------------------------------------------------- */
 
-static inline uint32_t from_seed(const struct tl_choices *choices, const struct tl_choice_site *site,
-                          uint64_t entity, uint32_t draw, uint32_t bound)
+static inline uint32_t from_seed(const struct tl_choices *choices,
+                                 const struct tl_choice_site *site, uint64_t entity, uint32_t draw,
+                                 uint32_t bound)
 {
     uint64_t word = tl_scramble(tl_mix(tl_mix(choices->seed ^ site->hash, entity), draw));
     uint64_t high = word >> 32;
