@@ -228,7 +228,7 @@ static int set_up(tl_process *process, const struct tl_process_options *options)
     if (r < 0)
         return r;
     if (name == NULL)
-        name = process->argc > 0 ? process->argv[0] : "process";
+        name = options->argv != NULL && options->argv[0] != NULL ? options->argv[0] : "process";
     process->name = copy_text(&world->allocator, name);
     if (process->name == NULL)
         return -ENOMEM;
