@@ -75,7 +75,7 @@ static size_t count_gens(tl_loop *loop)
 /* Closes them all; what that needs of memory it has already. */
 static int start(struct shutdown *shutdown, tl_loop *loop)
 {
-    tl_future **closings = tl_alloc(shutdown->count * sizeof *closings);
+    tl_future **closings = tl_alloc(shutdown->count * sizeof(tl_future *));
     size_t i = 0;
     if (closings == NULL)
         return -ENOMEM;
@@ -108,7 +108,7 @@ tl_future *tl_loop_shutdown_asyncgens(tl_loop *loop)
         (void)tl_future_set_result(done, tl_value_none());
         return done;
     }
-    struct shutdown *shutdown = tl_calloc(sizeof *shutdown + count * sizeof shutdown->gens[0]);
+    struct shutdown *shutdown = tl_calloc(sizeof *shutdown + count * sizeof(tl_asyncgen *));
     if (shutdown != NULL) {
         shutdown->count = count;
         shutdown->done = tl_future_ref(done);
