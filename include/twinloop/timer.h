@@ -16,11 +16,12 @@
 
 /* Its members are the library's. Must not move or be freed while it runs. */
 struct tl_timer {
-    struct tl_ready ready; /* queued when the deadline has passed */
+    tl_callback callback;
+    void *arg;
     tl_loop *loop;
     tl_time when;      /* the deadline asked for */
     uint64_t sequence; /* its turn among equal deadlines */
-    uint32_t slot;     /* 1 + its place in the heap, 0 when it is in none */
+    uint32_t slot;     /* 1 + its place among the loop's, 0 when it has none */
 };
 
 /* Prepares a stopped timer. The loop must outlive it. */
