@@ -1,120 +1,160 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A loop by itself: libev. A callback that is to be called soon is an ev_idle watcher; one of them
- * costs a look at the kernel each time. See loop.h.
+ * libev at the tasks of bench/loop.h. What call_soon does is ev_feed_event here, which runs what
+ * its callbacks feed before the next look at the descriptors; LOOP_IDLE=1 in the environment has
+ * idle watchers instead, which all run in every iteration.
  */
 #include "loop.h"
 
 #include <ev.h>
-#include <string.h>
 
 static struct ev_loop *loop;
 static uint64_t left;
 
-static void again(struct ev_loop *l, ev_timer *watcher, int events)
+static void make_loop(void)
 {
-    (void)events;
-    if (left == 0)
-        return;
-    left--;
-    ev_feed_event(l, watcher, EV_TIMER);
+    loop = ev_loop_new(EVBACKEND_EPOLL);
+    check("ev_loop_new", loop != NULL ? 0 : -1);
 }
 
-static void callbacks_many(void)
+static void run(void)
 {
-    static ev_timer watchers[UNDER_WAY];
-    left = CALLBACKS_MANY;
-    for (int i = 0; i < UNDER_WAY; i++) {
-        ev_timer_init(&watchers[i], again, 0, 0);
-        ev_feed_event(loop, &watchers[i], EV_TIMER);
+    ev_run(loop, 0);
+    ev_loop_destroy(loop);
+}
+
+/* --- call_soon -------------------------------------------------------------------------------- */
+
+static void again(struct ev_loop *l, ev_timer *watcher, int events)
+{
+    if (left == 0) {
+        ev_break(l, EVBREAK_ALL);
+        return;
     }
-    int64_t start = cpu_ns();
-    ev_invoke_pending(loop); /* also what it feeds meanwhile */
-    loop_sample(LOOP_CALLBACKS_MANY, start, CALLBACKS_MANY);
+    left--;
+    ev_feed_event(l, watcher, events);
 }
 
 static void idle_again(struct ev_loop *l, ev_idle *watcher, int events)
 {
-    (void)events;
-    if (--left == 0) {
-        ev_idle_stop(l, watcher);
-        ev_break(l, EVBREAK_ALL);
-    }
-}
-
-static void callbacks_one(void)
-{
-    ev_idle idle;
-    left = CALLBACKS_ONE;
-    ev_idle_init(&idle, idle_again);
-    ev_idle_start(loop, &idle);
-    int64_t start = cpu_ns();
-    ev_run(loop, 0);
-    loop_sample(LOOP_CALLBACKS_ONE, start, CALLBACKS_ONE);
-}
-
-static void fired(struct ev_loop *l, ev_timer *watcher, int events)
-{
     (void)watcher;
+    (void)events;
+    if (left == 0)
+        ev_break(l, EVBREAK_ALL);
+    else
+        left--;
+}
+
+static void soon(uint64_t in_flight, uint64_t count)
+{
+    static ev_timer fed[IN_FLIGHT_MAX];
+    static ev_idle idle[IN_FLIGHT_MAX];
+    make_loop();
+    left = count;
+    for (uint64_t i = 0; i < in_flight; i++) {
+        if (getenv("LOOP_IDLE") != NULL) {
+            ev_idle_init(&idle[i], idle_again);
+            ev_idle_start(loop, &idle[i]);
+        } else {
+            ev_init(&fed[i], again);
+            ev_ref(loop);
+            ev_feed_event(loop, &fed[i], EV_CUSTOM);
+        }
+    }
+    run();
+}
+
+/* --- Timers ----------------------------------------------------------------------------------- */
+
+static void fired(struct ev_loop *l, ev_timer *timer, int events)
+{
+    (void)timer;
     (void)events;
     if (--left == 0)
         ev_break(l, EVBREAK_ALL);
 }
 
-static void timers(void)
+static void timers(uint64_t count)
 {
-    ev_timer *timer = loop_memory(sizeof *timer);
-    left = TIMERS / 2;
-    int64_t start = cpu_ns();
-    ev_now_update(loop);
-    for (int i = 0; i < TIMERS; i++) {
-        ev_timer_init(&timer[i], fired, loop_deadline_us() * 1e-6, 0);
+    ev_timer *timer = loop_array(count, sizeof *timer);
+    struct loop_parts parts = {.count = count};
+    make_loop();
+    left = count;
+    parts.start = cpu_ns();
+    for (uint64_t i = 0; i < count; i++) {
+        ev_timer_init(&timer[i], fired, loop_deadline_us() / 1e6, 0);
         ev_timer_start(loop, &timer[i]);
     }
-    for (int i = 0; i < TIMERS; i += 2)
-        ev_timer_stop(loop, &timer[i]);
-    loop_await_deadlines();
+    parts.started = cpu_ns();
+    for (uint64_t i = 0; i < count; i++)
+        if (loop_random(2) == 0) {
+            ev_timer_stop(loop, &timer[i]);
+            left--;
+        }
+    parts.cancelled = cpu_ns();
+    loop_let_pass();
     ev_run(loop, 0);
-    loop_sample(LOOP_TIMERS, start, TIMERS);
+    loop_timers_done(&parts);
+    ev_loop_destroy(loop);
     free(timer);
 }
 
-static void moved(void)
+struct idle {
+    ev_idle idle;
+    ev_timer *timer;
+    uint32_t *order;
+    uint64_t timers;
+    uint64_t at;    /* in that order */
+    uint64_t moved; /* how often any was */
+};
+
+static void move(struct ev_loop *l, ev_idle *watcher, int events)
 {
-    static ev_timer timer[MOVED_TIMERS];
-    for (int i = 0; i < MOVED_TIMERS; i++) {
-        ev_timer_init(&timer[i], fired, 0, 3600);
-        ev_timer_again(loop, &timer[i]);
+    struct idle *idle = (struct idle *)watcher;
+    (void)events;
+    for (int i = 0; i < MOVES_PER_TURN; i++, idle->moved++) {
+        ev_timer *timer = &idle->timer[idle->order[idle->at]];
+        timer->repeat = IDLE_TIMEOUT_S + idle->moved * 1e-6;
+        ev_timer_again(l, timer);
+        if (++idle->at == idle->timers)
+            idle->at = 0;
     }
-    int64_t start = cpu_ns();
-    for (int i = 0; i < MOVES; i++) {
-        ev_timer *one = &timer[i % MOVED_TIMERS];
-        one->repeat = 3600 + i * 1e-9;
-        ev_timer_again(loop, one);
-    }
-    loop_sample(LOOP_MOVED, start, MOVES);
-    for (int i = 0; i < MOVED_TIMERS; i++)
-        ev_timer_stop(loop, &timer[i]);
+    if (left <= MOVES_PER_TURN)
+        ev_break(l, EVBREAK_ALL);
+    else
+        left -= MOVES_PER_TURN;
 }
 
-static void life(void)
+static void later(uint64_t count, uint64_t moves)
 {
-    int64_t start = cpu_ns();
-    for (int i = 0; i < LIVES; i++)
-        ev_loop_destroy(ev_loop_new(EVBACKEND_EPOLL));
-    loop_sample(LOOP_LIFE, start, LIVES);
+    struct idle idle = {.timer = loop_array(count, sizeof *idle.timer),
+                        .order = loop_order(count),
+                        .timers = count};
+    make_loop();
+    left = moves;
+    for (uint64_t i = 0; i < count; i++) {
+        ev_timer_init(&idle.timer[i], fired, 0, IDLE_TIMEOUT_S);
+        ev_timer_again(loop, &idle.timer[i]);
+    }
+    ev_idle_init(&idle.idle, move);
+    ev_idle_start(loop, &idle.idle);
+    run();
+    free(idle.order);
+    free(idle.timer);
 }
 
-int main(void)
+/* --- Loops ------------------------------------------------------------------------------------ */
+
+static void loops(uint64_t count)
 {
-    loop = ev_loop_new(EVBACKEND_EPOLL);
-    callbacks_many();
-    ev_loop_destroy(loop);
-    loop = ev_loop_new(EVBACKEND_EPOLL);
-    callbacks_one();
-    timers();
-    moved();
-    ev_loop_destroy(loop);
-    life();
-    return 0;
+    for (uint64_t i = 0; i < count; i++) {
+        make_loop();
+        ev_loop_destroy(loop);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct loop_contender contender = {soon, timers, later, loops};
+    return loop_main(argc, argv, &contender);
 }

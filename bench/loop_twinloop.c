@@ -1,37 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A loop by itself: Twinloop. See loop.h. */
+/*
+ * Twinloop at the tasks of bench/loop.h: call_soon with its handle asked for, embedded timers.
+ */
 #include "loop.h"
 
-#include <stdbool.h>
 #include <twinloop.h>
 
 static tl_loop *loop;
+
+static void make_loop(void)
+{
+    check("tl_new_event_loop", tl_new_event_loop(&loop));
+}
+
+static void run(void)
+{
+    check("tl_loop_run_forever", tl_loop_run_forever(loop));
+    tl_loop_free(loop);
+}
+
+/* --- call_soon -------------------------------------------------------------------------------- */
+
 static uint64_t left;
 
 static void again(void *arg)
 {
     tl_handle *handle;
-    if (left-- == 0) {
+    if (left == 0) {
         tl_loop_stop(loop);
         return;
     }
-    /* With its handle, as a program that may want to cancel it has it. */
+    left--;
     check("tl_loop_call_soon", tl_loop_call_soon(loop, again, arg, &handle));
     tl_handle_unref(handle);
 }
 
-static void callbacks(const char *name, uint64_t count, int under_way)
+static void soon(uint64_t in_flight, uint64_t count)
 {
+    make_loop();
     left = count;
-    for (int i = 0; i < under_way; i++)
+    for (uint64_t i = 0; i < in_flight; i++)
         check("tl_loop_call_soon", tl_loop_call_soon(loop, again, NULL, NULL));
-    int64_t start = cpu_ns();
-    check("tl_loop_run_forever", tl_loop_run_forever(loop));
-    loop_sample(name, start, (double)count);
-    left = 0;
-    tl_loop_free(loop);
-    check("tl_new_event_loop", tl_new_event_loop(&loop));
+    run();
 }
+
+/* --- Timers ----------------------------------------------------------------------------------- */
 
 static void fired(void *arg)
 {
@@ -40,60 +53,89 @@ static void fired(void *arg)
         tl_loop_stop(loop);
 }
 
-static void timers(void)
+static void timers(uint64_t count)
 {
-    struct tl_timer *timer = loop_memory(sizeof *timer);
-    left = TIMERS / 2;
-    int64_t start = cpu_ns();
+    struct tl_timer *timer = loop_array(count, sizeof *timer);
+    struct loop_parts parts = {.count = count};
+    make_loop();
     tl_time now = tl_loop_time(loop);
-    for (int i = 0; i < TIMERS; i++) {
+    left = count;
+    parts.start = cpu_ns();
+    for (uint64_t i = 0; i < count; i++) {
         tl_timer_init(&timer[i], loop, fired, NULL);
         check("tl_timer_start",
               tl_timer_start(&timer[i], now + loop_deadline_us() * TL_MICROSECOND));
     }
-    for (int i = 0; i < TIMERS; i += 2)
-        tl_timer_stop(&timer[i]);
-    loop_await_deadlines();
+    parts.started = cpu_ns();
+    for (uint64_t i = 0; i < count; i++)
+        if (loop_random(2) == 0) {
+            tl_timer_stop(&timer[i]);
+            left--;
+        }
+    parts.cancelled = cpu_ns();
+    loop_let_pass();
     check("tl_loop_run_forever", tl_loop_run_forever(loop));
-    loop_sample(LOOP_TIMERS, start, TIMERS);
+    loop_timers_done(&parts);
+    tl_loop_free(loop);
     free(timer);
 }
 
-static void moved(void)
+struct idle {
+    struct tl_timer *timer;
+    uint32_t *order;
+    uint64_t timers;
+    uint64_t at;    /* in that order */
+    uint64_t moved; /* how often any was */
+};
+
+static void move(void *arg)
 {
-    static struct tl_timer timer[MOVED_TIMERS];
-    tl_time when = tl_loop_time(loop) + 3600 * TL_SECOND;
-    for (int i = 0; i < MOVED_TIMERS; i++) {
-        tl_timer_init(&timer[i], loop, fired, NULL);
-        check("tl_timer_start", tl_timer_start(&timer[i], when));
+    struct idle *idle = arg;
+    tl_time when = tl_loop_iteration_time(loop) + IDLE_TIMEOUT_S * TL_SECOND;
+    for (int i = 0; i < MOVES_PER_TURN; i++, idle->moved++) {
+        check("tl_timer_start", tl_timer_start(&idle->timer[idle->order[idle->at]],
+                                               when + (tl_time)idle->moved * TL_MICROSECOND));
+        if (++idle->at == idle->timers)
+            idle->at = 0;
     }
-    int64_t start = cpu_ns();
-    for (int i = 0; i < MOVES; i++)
-        (void)tl_timer_start(&timer[i % MOVED_TIMERS], when + i);
-    loop_sample(LOOP_MOVED, start, MOVES);
-    for (int i = 0; i < MOVED_TIMERS; i++)
-        tl_timer_stop(&timer[i]);
+    if (left <= MOVES_PER_TURN) {
+        tl_loop_stop(loop);
+        return;
+    }
+    left -= MOVES_PER_TURN;
+    check("tl_loop_call_soon", tl_loop_call_soon(loop, move, idle, NULL));
 }
 
-static void life(void)
+static void later(uint64_t count, uint64_t moves)
 {
-    int64_t start = cpu_ns();
-    for (int i = 0; i < LIVES; i++) {
-        tl_loop *one;
-        check("tl_new_event_loop", tl_new_event_loop(&one));
-        tl_loop_free(one);
+    struct idle idle = {.timer = loop_array(count, sizeof *idle.timer),
+                        .order = loop_order(count),
+                        .timers = count};
+    make_loop();
+    left = moves;
+    for (uint64_t i = 0; i < count; i++) {
+        tl_timer_init(&idle.timer[i], loop, fired, NULL);
+        check("tl_timer_start",
+              tl_timer_start(&idle.timer[i], tl_loop_time(loop) + IDLE_TIMEOUT_S * TL_SECOND));
     }
-    loop_sample(LOOP_LIFE, start, LIVES);
+    check("tl_loop_call_soon", tl_loop_call_soon(loop, move, &idle, NULL));
+    run();
+    free(idle.order);
+    free(idle.timer);
 }
 
-int main(void)
+/* --- Loops ------------------------------------------------------------------------------------ */
+
+static void loops(uint64_t count)
 {
-    check("tl_new_event_loop", tl_new_event_loop(&loop));
-    callbacks(LOOP_CALLBACKS_MANY, CALLBACKS_MANY, UNDER_WAY);
-    callbacks(LOOP_CALLBACKS_ONE, CALLBACKS_ONE, 1);
-    timers();
-    moved();
-    tl_loop_free(loop);
-    life();
-    return 0;
+    for (uint64_t i = 0; i < count; i++) {
+        make_loop();
+        tl_loop_free(loop);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct loop_contender contender = {soon, timers, later, loops};
+    return loop_main(argc, argv, &contender);
 }

@@ -16,13 +16,12 @@
 
 /* Its members are the library's. Must not move or be freed while it runs. */
 struct tl_timer {
-    struct tl_ready ready; /* its callback; in no queue when the deadline has passed */
+    tl_callback callback;
+    void *arg;
     tl_loop *loop;
     tl_time when;      /* the deadline asked for */
-    tl_time surfaces;  /* when the loop will look at it: at most when */
     uint64_t sequence; /* its turn among equal deadlines */
-    uint32_t slot;     /* 1 + its ticket; 0 when it is stopped */
-    bool moved;        /* later, since it got its place: when and sequence have changed */
+    uint32_t slot;     /* 1 + its place among the loop's, 0 when it has none */
 };
 
 /* Prepares a stopped timer. The loop must outlive it. */

@@ -109,23 +109,23 @@ static tl_callback future_callback(const struct tl_done_callback *registration)
 }
 
 /* The callback that the program knows of, behind the core's own. */
-static void identify(const struct tl_ready *ready, struct tl_executing *executing)
+static void identify(tl_callback callback, const void *arg, struct tl_executing *executing)
 {
-    *executing = (struct tl_executing){.callback = ready->callback};
-    if (ready->callback == tl_handle_run) {
-        const struct tl_traced_handle *handle = ready->arg;
+    *executing = (struct tl_executing){.callback = callback};
+    if (callback == tl_handle_run) {
+        const struct tl_traced_handle *handle = arg;
         executing->callback = handle->handle.callback;
         executing->traced = handle->handle.traced;
         if (executing->traced)
             executing->created = handle->created;
-    } else if (ready->callback == tl_timer_handle_run) {
-        const struct tl_traced_timer_handle *handle = ready->arg;
+    } else if (callback == tl_timer_handle_run) {
+        const struct tl_traced_timer_handle *handle = arg;
         executing->callback = handle->handle.callback;
         executing->traced = handle->handle.traced;
         if (executing->traced)
             executing->created = handle->created;
-    } else if (ready->callback == tl_done_callback_run) {
-        executing->callback = future_callback(ready->arg);
+    } else if (callback == tl_done_callback_run) {
+        executing->callback = future_callback(arg);
     }
 }
 
@@ -138,13 +138,13 @@ static void report_slow(const struct tl_executing *executing, tl_time took)
            thousandths / 1000, thousandths % 1000);
 }
 
-void tl_debug_run(tl_loop *loop, struct tl_ready *ready)
+void tl_debug_run(tl_loop *loop, tl_callback callback, void *arg)
 {
     struct tl_executing executing;
-    identify(ready, &executing);
+    identify(callback, arg, &executing);
     loop->executing = &executing;
     tl_time start = loop->kernel->ops->now(loop->kernel);
-    ready->callback(ready->arg);
+    callback(arg);
     tl_time took = loop->kernel->ops->now(loop->kernel) - start;
     loop->executing = NULL;
     if (took >= loop->slow_callback_duration)

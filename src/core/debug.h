@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <twinloop/loop.h>
 #include "core/handle.h"
-#include "core/ready.h"
 
 enum { TL_TRACEBACK_DEPTH = 10 };
 
@@ -47,8 +46,8 @@ struct tl_executing {
     tl_traceback created; /* when traced; a copy, for the callback may free its handle */
 };
 
-/* Runs a callback from the ready queue; says so if it took too long. */
-void tl_debug_run(tl_loop *loop, struct tl_ready *ready);
+/* Runs a callback from the ready queue or a timer's; says so if it took too long. */
+void tl_debug_run(tl_loop *loop, tl_callback callback, void *arg);
 
 /* Whether the loop runs on another thread than this. */
 bool tl_debug_wrong_thread(const tl_loop *loop);

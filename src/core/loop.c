@@ -137,28 +137,28 @@ static const struct {
     {tl_signal_run, tl_signal_discard},
 };
 
-static void discard(struct tl_ready *ready)
+static void discard(tl_callback callback, void *arg)
 {
     for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++)
-        if (ready->callback == owners[i].run) {
-            owners[i].discard(ready->arg);
+        if (callback == owners[i].run) {
+            owners[i].discard(arg);
             return;
         }
 }
 
 static void discard_queue(struct tl_ready_queue *queue)
 {
-    while (!tl_ready_queue_empty(queue))
-        discard(tl_ready_queue_pop(queue));
+    while (!tl_ready_queue_empty(queue)) {
+        struct tl_ready *ready = tl_ready_queue_pop(queue);
+        discard(ready->callback, ready->arg);
+    }
 }
 
 static void discard_timers(struct tl_timers *timers)
 {
     struct tl_timer *timer;
-    while ((timer = tl_timers_any(timers)) != NULL) {
-        tl_timers_cancel(timers, timer);
-        discard(&timer->ready);
-    }
+    while ((timer = tl_timers_take(timers)) != NULL)
+        discard(timer->callback, timer->arg);
     tl_timers_finish(timers);
 }
 

@@ -2,8 +2,8 @@
 /*
  * Running: the iteration, and the two ways to repeat it.
  *
- * An iteration is prepare (how long may the wait be), wait (ask the kernel, queue what it reports,
- * queue the timers that are due) and dispatch (run what was queued by then). The order inside is a
+ * An iteration is prepare (how long may the wait be), wait (ask the kernel, queue what it reports)
+ * and dispatch (run what was queued by then, and the timers that were due by then). The order inside is a
  * contract that everything above relies on: callbacks queued earlier, then descriptors in the
  * kernel's order with a reader before its writer, then timers by deadline and turn.
  */
@@ -84,43 +84,42 @@ static inline __attribute__((always_inline)) int wait(tl_loop *loop, tl_time tim
         else
             deliver_rare(loop, &events[i]);
     }
-    if (!tl_timers_empty(&loop->timers))
-        tl_timers_expire(&loop->timers, loop->iteration_time);
     return 0;
 }
 
-/* In debug mode. */
-static __attribute__((noinline)) void dispatch_debug(tl_loop *loop)
+/* Runs the timers whose deadline has passed, but for those that were started in this batch. */
+static __attribute__((noinline)) void dispatch_timers(tl_loop *loop, uint64_t turn)
 {
-    struct tl_ready *ready;
     struct tl_timer *timer;
-    while ((ready = tl_ready_queue_pop(&loop->ready)) != &loop->batch_end)
-        tl_debug_run(loop, ready);
-    while ((timer = tl_timers_due(&loop->timers)) != NULL)
-        tl_debug_run(loop, &timer->ready);
+    while ((timer = tl_timers_expire(&loop->timers, loop->iteration_time, turn)) != NULL)
+        timer->callback(timer->arg);
 }
 
-/* asyncio: the timers that were due come last in the batch. */
-static __attribute__((noinline)) void dispatch_timers(tl_loop *loop)
+/* In debug mode. */
+static __attribute__((noinline)) void dispatch_debug(tl_loop *loop, uint64_t turn)
 {
+    struct tl_ready *ready;
+    while ((ready = tl_ready_queue_pop(&loop->ready)) != &loop->batch_end)
+        tl_debug_run(loop, ready->callback, ready->arg);
     struct tl_timer *timer;
-    while ((timer = tl_timers_due(&loop->timers)) != NULL)
-        timer->ready.callback(timer->ready.arg);
+    while ((timer = tl_timers_expire(&loop->timers, loop->iteration_time, turn)) != NULL)
+        tl_debug_run(loop, timer->callback, timer->arg);
 }
 
 static inline void dispatch(tl_loop *loop)
 {
-    /* asyncio: exactly what is queued now runs; what that queues runs in the next iteration. */
+    /* asyncio: exactly what is queued or due now runs; what that adds runs in the next iteration. */
     struct tl_ready *ready;
+    uint64_t turn = loop->timers.sequence;
     tl_ready_queue_push(&loop->ready, &loop->batch_end);
     if (__builtin_expect(loop->debug, false)) {
-        dispatch_debug(loop);
+        dispatch_debug(loop, turn);
         return;
     }
     while ((ready = tl_ready_queue_pop(&loop->ready)) != &loop->batch_end)
         ready->callback(ready->arg);
-    if (loop->timers.due_count > 0)
-        dispatch_timers(loop);
+    if (!tl_timers_empty(&loop->timers))
+        dispatch_timers(loop, turn);
 }
 
 static inline __attribute__((always_inline)) int run_once(tl_loop *loop)

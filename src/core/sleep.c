@@ -11,7 +11,8 @@
 struct sleep {
     struct tl_kept kept;
     struct tl_timer timer;
-    tl_value result; /* until it is over */
+    struct tl_ready turn; /* instead of the timer when there is no delay */
+    tl_value result;      /* until it is over */
 };
 
 static void over(void *arg)
@@ -24,6 +25,7 @@ static void let_go(struct tl_kept *kept)
 {
     struct sleep *sleep = tl_container_of(kept, struct sleep, kept);
     tl_timer_stop(&sleep->timer);
+    tl_ready_remove(&sleep->turn);
     tl_value_finish(&sleep->result);
 }
 
@@ -39,8 +41,9 @@ static int start(struct sleep *sleep, tl_time delay)
 {
     tl_loop *loop = sleep->kept.future.loop;
     tl_timer_init(&sleep->timer, loop, over, sleep);
+    tl_ready_init(&sleep->turn, over, sleep);
     if (delay <= 0) {
-        tl_loop_queue(loop, &sleep->timer.ready);
+        tl_loop_queue(loop, &sleep->turn);
         return 0;
     }
     tl_time when;
