@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What beginning anew costs: making a loop and freeing it, a simulated one in a world of its own and
- * a real one; and resetting a world, one in which nothing was done and one in which a connection was
- * made, with a message on it, and everything left open.
+ * What beginning anew costs: making a loop and freeing it, a simulated one in a world of its own
+ * and a real one; and resetting a world, one in which nothing was done and one in which a
+ * connection was made, with a message on it, and everything left open.
  *
- * A reset is timed alone, and what came before it is not: the figure is the median of them all, less
- * what reading the clock takes.
+ * A reset is timed alone, and what came before it is not: the figure is the median of them all,
+ * less what reading the clock takes.
  *
  *     sim_loops [COUNT]
  */

@@ -113,12 +113,11 @@ tl_world *tl_world_new(const struct tl_world_options *options);
 void tl_world_free(tl_world *world);
 
 /* Makes a world as if tl_world_new(options) had just returned it and the hosts and links that it
- * has had been added, or none with forget_hosts, for a scenario that builds its world anew: a run of
- * it has the same hashes as one of a new world. What is over or still
- * going on in it is freed as by tl_world_free, kernels joined to it included; odds are those of
- * the sites again. Memory is kept for the next run, so that many short runs cost no more than what
- * happens in them. Not from within a run. 0, -EINVAL, or -ENOMEM: then it can only be freed or
- * reset again. */
+ * has had been added, or none with forget_hosts, for a scenario that builds its world anew: a run
+ * of it has the same hashes as one of a new world. What is over or still going on in it is freed as
+ * by tl_world_free, kernels joined to it included; odds are those of the sites again. Memory is
+ * kept for the next run, so that many short runs cost no more than what happens in them. Not from
+ * within a run. 0, -EINVAL, or -ENOMEM: then it can only be freed or reset again. */
 int tl_world_reset(tl_world *world, const struct tl_world_options *options);
 
 /* A host. address is numeric, NULL for the next free one of 10.0.0.0/8 (the first host
