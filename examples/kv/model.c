@@ -52,8 +52,8 @@ const char *kv_counter_key(const char *prefix, unsigned counter, char *text)
     return text;
 }
 
-/* One of the connection's own keys, "prefix", client.connection.key: numbers first, then texts, then
- * volatiles. Made for every command, so not by printf. */
+/* One of the connection's own keys, the prefix and client.connection.key: numbers first, then
+ * texts, then volatiles. Made for every command, so not by printf. */
 static const char *own_key(const struct kv_model *model, unsigned key, char *text)
 {
     char *end = stpcpy(text, model->prefix);
