@@ -26,16 +26,15 @@ uint64_t tl_entity(uint64_t parent, const char *name, uint64_t ordinal)
  * Called whenever one of its reasons changes. */
 static void judge(const struct tl_choices *choices, struct tl_choice_site *site)
 {
-    bool fault = site->kind == TL_SITE_FAULT || site->kind == TL_SITE_SIZE ||
-                 site->kind == TL_SITE_MAGNITUDE;
-    bool never = site->odds == 0;
-    if (choices->strategy == TL_STRATEGY_SEED)
-        never = never && site->kind != TL_SITE_USER;
-    else if (choices->strategy == TL_STRATEGY_BYTES)
-        never = never && site->kind == TL_SITE_FAULT; /* it takes no byte */
-    else
-        never = false;
-    site->plain = never || (choices->quiet && fault);
+    enum tl_site_kind kind = site->kind;
+    bool never = false;
+    if (choices->quiet)
+        never = kind == TL_SITE_FAULT || kind == TL_SITE_SIZE || kind == TL_SITE_MAGNITUDE;
+    if (site->odds == 0 && choices->strategy == TL_STRATEGY_SEED)
+        never = never || kind != TL_SITE_USER;
+    if (site->odds == 0 && choices->strategy == TL_STRATEGY_BYTES)
+        never = never || kind == TL_SITE_FAULT; /* it takes no byte */
+    site->plain = never;
 }
 
 static void judge_all(struct tl_choices *choices)
@@ -44,6 +43,7 @@ static void judge_all(struct tl_choices *choices)
         judge(choices, &choices->sites[i]);
 }
 
+/* Who adds one judges it. */
 static int add_site(struct tl_choices *choices, const tl_site *site, bool copy)
 {
     if (choices->sites_count == choices->sites_capacity) {
@@ -67,7 +67,6 @@ static int add_site(struct tl_choices *choices, const tl_site *site, bool copy)
     added->hash = tl_entity(0, site->name, 0);
     added->kind = site->kind;
     added->odds = site->odds;
-    judge(choices, added);
     choices->sites_count++;
     return 0;
 }
@@ -325,8 +324,10 @@ uint32_t tl_choose(tl_world *world, const tl_site *site, uint64_t entity, uint32
         return 0;
     struct tl_choices *choices = &world->choices;
     struct tl_choice_site *own = find_site(choices, site->name);
-    if (own == NULL && add_site(choices, site, true) == 0)
+    if (own == NULL && add_site(choices, site, true) == 0) {
         own = &choices->sites[choices->sites_count - 1];
+        judge(choices, own);
+    }
     int64_t draw = own != NULL ? count_draw(choices, own->hash, entity) : -ENOMEM;
     if (draw < 0) {
         tl_world_fail(world, "no memory for the choice %s", site->name);
