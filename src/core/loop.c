@@ -183,6 +183,7 @@ int tl_loop_close(tl_loop *loop)
     discard_timers(&loop->timers);
     kernel->ops->destroy(kernel);
     tl_executor_close_loop(loop);
+    tl_handle_pool_finish(&loop->handles);
     tl_loop_unref(loop);
     return 0;
 }
@@ -232,7 +233,11 @@ tl_time tl_loop_time(tl_loop *loop)
     return tl_loop_open(loop) ? loop->kernel->ops->now(loop->kernel) : loop->iteration_time;
 }
 
-tl_time tl_loop_iteration_time(const tl_loop *loop)
+tl_time tl_loop_iteration_time(tl_loop *loop)
 {
+    if (loop->time_unread && tl_loop_open(loop)) {
+        loop->iteration_time = loop->kernel->ops->now(loop->kernel);
+        loop->time_unread = false;
+    }
     return loop->iteration_time;
 }
