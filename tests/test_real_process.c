@@ -408,10 +408,10 @@ static int use_low_numbers(void)
 
     for (int fd = 0; fd < 10; fd++)
         close(fd);
-    /* The kernel takes 0 and 1 for itself, the pipes 2 to 5. */
+    /* The kernel takes 0 for itself, the pipes 1 to 4. */
     if (tl_real_kernel_new(&kernel) != 0 ||
         kernel->ops->pipe(kernel, TL_PIPE_ONE_WAY, pipes[0]) != 0 ||
-        kernel->ops->pipe(kernel, TL_PIPE_ONE_WAY, pipes[1]) != 0 || pipes[0][0] != 2)
+        kernel->ops->pipe(kernel, TL_PIPE_ONE_WAY, pipes[1]) != 0 || pipes[0][0] != 1)
         return 1;
     spawn.fds[0] = pipes[0][0];
     spawn.fds[1] = pipes[0][1];

@@ -329,10 +329,10 @@ static void *count_memory(void *ctx, void *ptr, size_t size)
         free(block);
         return NULL;
     }
-    block = realloc(block, size + 2 * sizeof *block);
-    assert_non_null(block);
-    block[0] = size;
-    return block + 2;
+    size_t *grown = realloc(block, size + 2 * sizeof *grown);
+    assert_non_null(grown);
+    grown[0] = size;
+    return grown + 2;
 }
 
 static void begin_counting(struct memory *memory, unsigned allowed)

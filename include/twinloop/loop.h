@@ -153,8 +153,9 @@ int tl_loop_call_at(tl_loop *loop, tl_time when, tl_callback callback, void *arg
 /* loop.time(): the loop's clock now, monotonic nanoseconds from anywhere. Reads the clock. */
 tl_time tl_loop_time(tl_loop *loop);
 
-/* The reading made when this iteration's wait ended; costs nothing. */
-tl_time tl_loop_iteration_time(const tl_loop *loop);
+/* The loop's time as of this iteration: one reading, made when its wait ended or, while no timer
+ * runs, when it is first asked for. */
+tl_time tl_loop_iteration_time(tl_loop *loop);
 
 /* --- Signals
  * --------------------------------------------------------------------------------------- */

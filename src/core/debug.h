@@ -33,7 +33,7 @@ struct tl_traced_timer_handle {
     tl_traceback created;
 };
 
-/* As tl_handle_new. */
+/* As tl_handle_new, of no pool. */
 tl_handle *tl_traced_handle_new(tl_callback callback, void *arg, tl_handle **ret);
 
 /* Memory for a timer's handle, with the traceback in place. NULL when memory is out. */

@@ -7,33 +7,64 @@
  */
 #include "core/handle.h"
 
+#include <stddef.h>
+
 #include "core/alloc.h"
 #include "core/loop.h"
+#include "core/poison.h"
+#include "core/self.h"
 
-/* The last holder frees. With one holder left nobody else can be counting, so the common case costs
- * no locked instruction. */
-static bool last_reference(uint32_t *refs)
+/* Gives a reference back; whether it was the last. */
+static inline bool drop_reference(tl_handle *handle)
 {
-    if (__atomic_load_n(refs, __ATOMIC_ACQUIRE) == 1)
-        return true;
-    return __atomic_sub_fetch(refs, 1, __ATOMIC_ACQ_REL) == 0;
+    if (handle->shared)
+        return __atomic_sub_fetch(&handle->refs, 1, __ATOMIC_ACQ_REL) == 0;
+    return --handle->refs == 0;
 }
 
-tl_handle *tl_handle_new(tl_callback callback, void *arg, tl_handle **ret)
+/* --- Memory ----------------------------------------------------------------------------------- */
+
+tl_handle *tl_handle_alloc(void)
 {
-    tl_handle *handle = tl_alloc(sizeof *handle);
-    if (handle == NULL)
-        return NULL;
-    tl_handle_init(handle, callback, arg, ret);
-    return handle;
+    return tl_alloc(sizeof(tl_handle));
 }
 
+/* Nobody refers to the handle any more. What the running loop has room for is kept there: that is
+ * where the next handle of this thread will be made. */
+static inline void handle_free(tl_handle *handle)
+{
+    tl_loop *loop = tl_self != NULL ? tl_self->running : NULL;
+    if (loop == NULL || loop->handles.count >= TL_HANDLE_POOL_MAX || handle->posted ||
+        handle->traced) {
+        tl_free(handle);
+        return;
+    }
+    handle->ready.next = loop->handles.first;
+    loop->handles.first = &handle->ready;
+    loop->handles.count++;
+    TL_POISON(&handle->ready.prev, TL_HANDLE_BEYOND_LINK);
+}
+
+void tl_handle_pool_finish(struct tl_handle_pool *pool)
+{
+    while (pool->first != NULL)
+        tl_free(tl_handle_pool_take(pool));
+}
+
+/* --- Handles of callbacks --------------------------------------------------------------------- */
+
+/* The handle is let go first: if nobody else has it, the callback's own call_soon finds its memory
+ * in the cache. */
 void tl_handle_run(void *arg)
 {
     tl_handle *handle = arg;
-    if (!handle->cancelled)
-        handle->callback(handle->arg);
-    tl_handle_unref(handle);
+    tl_callback callback = handle->callback;
+    void *callback_arg = handle->arg;
+    bool cancelled = handle->cancelled;
+    if (drop_reference(handle))
+        handle_free(handle);
+    if (!cancelled)
+        callback(callback_arg);
 }
 
 void tl_handle_discard(void *arg)
@@ -59,15 +90,20 @@ bool tl_handle_cancelled(const tl_handle *handle)
 
 tl_handle *tl_handle_ref(tl_handle *handle)
 {
-    __atomic_add_fetch(&handle->refs, 1, __ATOMIC_RELAXED);
+    if (handle->shared)
+        __atomic_add_fetch(&handle->refs, 1, __ATOMIC_RELAXED);
+    else
+        handle->refs++;
     return handle;
 }
 
 void tl_handle_unref(tl_handle *handle)
 {
-    if (handle != NULL && last_reference(&handle->refs))
-        tl_free(handle);
+    if (handle != NULL && drop_reference(handle))
+        handle_free(handle);
 }
+
+/* --- Handles of timers ------------------------------------------------------------------------ */
 
 void tl_timer_handle_run(void *arg)
 {

@@ -3,13 +3,18 @@
  * Handles inside the core: a scheduled callback that owns itself.
  *
  * The loop holds one reference from scheduling until the callback has run, was cancelled or was
- * discarded; the program may hold another. A handle made for another thread is counted atomically,
+ * discarded; the program may hold another. A handle of call_soon_threadsafe is counted atomically,
  * for the thread that made it may give its reference back while the loop runs the callback.
+ *
+ * A loop keeps the memory of some handles that are gone, for those to come.
  */
 #ifndef TL_CORE_HANDLE_H
 #define TL_CORE_HANDLE_H
 
+#include <stddef.h>
 #include <twinloop/handle.h>
+#include <twinloop/protocol.h>
+#include "core/poison.h"
 #include "core/ready.h"
 #include "core/timer.h"
 
@@ -21,6 +26,7 @@ struct tl_handle {
     bool cancelled;
     bool posted; /* begins a struct posted (post.c), whose memory it is freed with */
     bool traced; /* it is a tl_traced_handle: see core/debug.h */
+    bool shared; /* counted atomically */
 };
 
 struct tl_timer_handle {
@@ -32,9 +38,18 @@ struct tl_timer_handle {
     bool traced; /* likewise */
 };
 
-/* A handle with the loop's reference, and the program's if ret is not NULL. NULL when memory is
- * out. */
-tl_handle *tl_handle_new(tl_callback callback, void *arg, tl_handle **ret);
+/* Memory of handles that are gone, linked by ready.next. Of a loop: it is given back when that is
+ * closed. */
+struct tl_handle_pool {
+    struct tl_ready *first;
+    uint32_t count;
+};
+
+enum { TL_HANDLE_POOL_MAX = 1024 };
+
+#define TL_HANDLE_BEYOND_LINK (sizeof(tl_handle) - offsetof(tl_handle, ready.prev))
+
+void tl_handle_pool_finish(struct tl_handle_pool *pool);
 
 /* What the ready queue calls. */
 void tl_handle_run(void *handle);
@@ -44,14 +59,42 @@ void tl_timer_handle_run(void *handle);
 void tl_handle_discard(void *handle);
 void tl_timer_handle_discard(void *handle);
 
-/* As tl_handle_new, in memory that tl_alloc gave. */
+/* Memory for a handle, of a pool that has none. NULL when memory is out. */
+tl_handle *tl_handle_alloc(void);
+
+/* Makes a handle, in memory that tl_alloc gave, with the loop's reference, and the program's if ret
+ * is not NULL. */
 static inline void tl_handle_init(tl_handle *handle, tl_callback callback, void *arg,
                                   tl_handle **ret)
 {
-    *handle = (tl_handle){.callback = callback, .arg = arg, .refs = ret != NULL ? 2 : 1};
-    tl_ready_init(&handle->ready, tl_handle_run, handle);
+    *handle = (tl_handle){.ready = {.callback = tl_handle_run, .arg = handle},
+                          .callback = callback,
+                          .arg = arg,
+                          .refs = ret != NULL ? 2 : 1};
     if (ret != NULL)
         *ret = handle;
+}
+
+/* Takes the first handle out of a pool that has some. Of those in it only the links may be
+ * touched. */
+static inline tl_handle *tl_handle_pool_take(struct tl_handle_pool *pool)
+{
+    struct tl_ready *ready = pool->first;
+    TL_UNPOISON(&ready->prev, TL_HANDLE_BEYOND_LINK);
+    pool->first = ready->next;
+    pool->count--;
+    return tl_container_of(ready, tl_handle, ready);
+}
+
+/* As tl_handle_init, in memory from a pool or, if that has none, new. NULL when memory is out. */
+static inline tl_handle *tl_handle_new(struct tl_handle_pool *pool, tl_callback callback, void *arg,
+                                       tl_handle **ret)
+{
+    tl_handle *handle =
+        __builtin_expect(pool->first != NULL, true) ? tl_handle_pool_take(pool) : tl_handle_alloc();
+    if (handle != NULL)
+        tl_handle_init(handle, callback, arg, ret);
+    return handle;
 }
 
 #endif

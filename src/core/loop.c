@@ -178,6 +178,7 @@ int tl_loop_close(tl_loop *loop)
     }
     tl_signals_close(loop);
     loop->iteration_time = loop->kernel->ops->now(loop->kernel); /* the last word on it */
+    loop->time_unread = false;
     tl_posts_close(loop);
     struct tl_kernel *kernel = loop->kernel;
     loop->kernel = NULL;
@@ -186,6 +187,7 @@ int tl_loop_close(tl_loop *loop)
     discard_timers(&loop->timers);
     kernel->ops->destroy(kernel);
     tl_executor_close_loop(loop);
+    tl_handle_pool_finish(&loop->handles);
     tl_loop_unref(loop);
     return 0;
 }
@@ -235,7 +237,11 @@ tl_time tl_loop_time(tl_loop *loop)
     return tl_loop_open(loop) ? loop->kernel->ops->now(loop->kernel) : loop->iteration_time;
 }
 
-tl_time tl_loop_iteration_time(const tl_loop *loop)
+tl_time tl_loop_iteration_time(tl_loop *loop)
 {
+    if (loop->time_unread && tl_loop_open(loop)) {
+        loop->iteration_time = loop->kernel->ops->now(loop->kernel);
+        loop->time_unread = false;
+    }
     return loop->iteration_time;
 }

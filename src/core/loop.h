@@ -11,6 +11,7 @@
 #include <twinloop/kernel.h>
 #include <twinloop/loop.h>
 #include <twinloop/task.h>
+#include "core/handle.h"
 #include "core/live.h"
 #include "core/object.h"
 #include "core/piece.h"
@@ -30,7 +31,9 @@ struct tl_loop {
     struct tl_ready_queue ready;
     struct tl_ready batch_end; /* queued while a batch runs: where it ends; never runs */
     struct tl_timers timers;
-    tl_time iteration_time; /* read after poll */
+    struct tl_handle_pool handles;
+    tl_time iteration_time; /* read after poll, unless time_unread */
+    bool time_unread;       /* nobody has needed it in this iteration */
     bool running;
     bool stopping;
     bool debug;

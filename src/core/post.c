@@ -97,6 +97,7 @@ static struct posted *posted_new(tl_callback callback, void *arg, tl_handle **re
     /* The caller's reference is written now: once it is posted, the loop may run and free it. */
     tl_handle_init(&posted->handle, callback, arg, ret);
     posted->handle.posted = true;
+    posted->handle.shared = true;
     posted->post = (struct tl_post){.release = posted_release};
     return posted;
 }
@@ -107,12 +108,21 @@ static void name_producer(struct tl_post *post, struct tl_thread *self)
     post->ordinal = self->posts++;
 }
 
+/* As call_soon, for this thread owns the queue. The handle may be let go while another one does. */
+static int queue_callback(tl_loop *loop, tl_callback callback, void *arg, tl_handle **ret)
+{
+    int r = tl_loop_call_soon(loop, callback, arg, ret);
+    if (r == 0 && ret != NULL)
+        (*ret)->shared = true;
+    return r;
+}
+
 /* For a thread that has entered. */
 static int hand_over_callback(tl_loop *loop, struct tl_thread *self, tl_callback callback,
                               void *arg, tl_handle **ret)
 {
     if (owns_queue(loop, self))
-        return tl_loop_call_soon(loop, callback, arg, ret);
+        return queue_callback(loop, callback, arg, ret);
     struct posted *posted = posted_new(callback, arg, ret);
     if (posted == NULL)
         return -ENOMEM;
@@ -129,7 +139,7 @@ int tl_loop_call_soon_threadsafe(tl_loop *loop, tl_callback callback, void *arg,
         return -EINVAL;
     struct tl_thread *self = tl_thread_self();
     if (self->running == loop)
-        return tl_loop_call_soon(loop, callback, arg, ret);
+        return queue_callback(loop, callback, arg, ret);
     tl_handle *handle;
     int r = enter(loop)
                 ? hand_over_callback(loop, self, callback, arg, ret != NULL ? &handle : NULL)

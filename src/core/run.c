@@ -75,7 +75,9 @@ static inline __attribute__((always_inline)) int wait(tl_loop *loop, tl_time tim
     struct tl_event events[EVENTS_MAX];
     struct tl_kernel *kernel = loop->kernel;
     int count = kernel->ops->poll(kernel, timeout, events, EVENTS_MAX);
-    loop->iteration_time = kernel->ops->now(kernel);
+    loop->time_unread = true;
+    if (!tl_timers_empty(&loop->timers))
+        (void)tl_loop_iteration_time(loop);
     if (count < 0)
         return count;
     for (int i = 0; i < count; i++) {

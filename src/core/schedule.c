@@ -31,7 +31,7 @@ int tl_loop_call_soon(tl_loop *loop, tl_callback callback, void *arg, tl_handle 
         return TL_ECLOSED;
     if (__builtin_expect(loop->debug, false))
         return call_soon_debug(loop, callback, arg, ret);
-    tl_handle *handle = tl_handle_new(callback, arg, ret);
+    tl_handle *handle = tl_handle_new(&loop->handles, callback, arg, ret);
     if (handle == NULL)
         return -ENOMEM;
     tl_loop_queue(loop, &handle->ready);

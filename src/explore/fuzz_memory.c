@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
-#include "sim/poison.h"
+#include "core/poison.h"
 
 enum { CHUNK_SIZE = 256 * 1024, LARGE = TL_FUZZ_MEMORY_SIZES };
 

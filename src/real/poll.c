@@ -20,6 +20,8 @@
 #define SYS_epoll_pwait2 441
 #endif
 
+static const tl_time DEAF_MAX = 10 * TL_MILLISECOND;
+
 static uint32_t to_epoll(unsigned events)
 {
     return ((events & TL_READABLE) ? (uint32_t)EPOLLIN : 0) |
@@ -196,12 +198,23 @@ static inline bool fall_asleep(struct tl_real *real)
     return !tl_real_posts_new(real);
 }
 
+/* For the first wait: how long it may be. When there can be no eventfd, for lack of descriptors, it
+ * is short, because other threads cannot end it. */
+static __attribute__((noinline)) tl_time first_timeout(struct tl_real *real, tl_time timeout)
+{
+    if (tl_real_wake_open(real) == 0)
+        return timeout;
+    return timeout < 0 || timeout > DEAF_MAX ? DEAF_MAX : timeout;
+}
+
 int tl_real_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count)
 {
     struct tl_real *real = tl_real_of(kernel);
 
     if (count <= 0)
         return -EINVAL;
+    if (__builtin_expect(real->wake < 0, false) && timeout != 0)
+        timeout = first_timeout(real, timeout);
     if (timeout != 0 && !real->pending && fall_asleep(real)) {
         int made = poll_once(real, timeout, events, count);
         atomic_store_explicit(&real->asleep, false, memory_order_relaxed);

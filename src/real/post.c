@@ -32,7 +32,8 @@ int tl_real_post(struct tl_kernel *kernel, struct tl_post *post)
         post->next = head;
     } while (!atomic_compare_exchange_weak_explicit(&real->posted, &head, post,
                                                     memory_order_seq_cst, memory_order_relaxed));
-    if (head == NULL && atomic_load(&real->asleep) && atomic_exchange(&real->asleep, false))
+    if (head == NULL && atomic_load(&real->asleep) && atomic_exchange(&real->asleep, false) &&
+        real->wake >= 0)
         tl_real_wake(real->wake);
     return 0;
 }

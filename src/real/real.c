@@ -157,30 +157,33 @@ int tl_real_kernel_new_with(const struct tl_real_options *options, struct tl_ker
     real->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (real->epoll < 0) {
         r = -errno;
-        goto fail_epoll;
+        tl_free(real);
+        return r;
     }
-    real->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (real->wake < 0) {
-        r = -errno;
-        goto fail_table;
-    }
-    r = tl_real_fds_take(real, real->wake, TL_REAL_WAKE);
-    if (r < 0)
-        goto fail_table;
-
-    /* Edge-triggered: each write is one event, and nobody ever has to read the counter. */
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.fd = real->wake};
-    if (epoll_ctl(real->epoll, EPOLL_CTL_ADD, real->wake, &event) < 0) {
-        r = -errno;
-        goto fail_table;
-    }
+    real->wake = -1;
     *ret = &real->kernel;
     return 0;
+}
 
-fail_table:
-    tl_real_fds_finish(real);
-    close(real->epoll);
-fail_epoll:
-    tl_free(real);
-    return r;
+int tl_real_wake_open(struct tl_real *real)
+{
+    if (real->wake >= 0)
+        return 0;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    int r = tl_real_fds_take(real, fd, TL_REAL_WAKE);
+    if (r < 0)
+        return r;
+
+    /* Edge-triggered: each write is one event, and nobody ever has to read the counter. */
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.fd = fd};
+    if (epoll_ctl(real->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
+        r = -errno;
+        tl_real_fds_forget(real, fd);
+        close(fd);
+        return r;
+    }
+    real->wake = fd;
+    return 0;
 }

@@ -59,7 +59,8 @@ struct tl_real {
     unsigned fds_count;
     unsigned fds_top; /* one more than the highest number that has been in use */
     int epoll;
-    int wake;              /* written to by whoever has something for poll; never read */
+    int wake;              /* written to by whoever has something for poll; never read; -1: it was
+                              not needed yet */
     bool pending;          /* signals, posts or jobs may be waiting to be handed out */
     bool no_pidfd;         /* children are told by SIGCHLD */
     bool children_due;     /* one may have ended since they were last asked after */
@@ -120,6 +121,10 @@ int tl_real_addr_encode(const tl_addr *addr, struct sockaddr_storage *ret, unsig
 void tl_real_addr_decode(const struct sockaddr_storage *storage, unsigned len, tl_addr *ret);
 
 /* --- What poll hands out beside descriptors --- */
+
+/* Makes the eventfd that poll is woken by, if there is none yet: before the first wait, and for who
+ * will write to it. 0 or a negative error. */
+int tl_real_wake_open(struct tl_real *real);
 
 /* Makes the poll of whose eventfd this is return. Any thread, and signal handlers. */
 void tl_real_wake(int wake);

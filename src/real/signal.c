@@ -147,7 +147,9 @@ static int enable(struct tl_real *real, int signum)
         return 0;
     if (slot->owner != NULL && slot->pid == getpid())
         return -EBUSY;
-    int r = install(slot, signum);
+    int r = tl_real_wake_open(real);
+    if (r == 0)
+        r = install(slot, signum);
     if (r < 0)
         return r;
     slot->owner = real;

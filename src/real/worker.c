@@ -226,12 +226,15 @@ static void pool_free(struct pool *pool, bool forked)
     tl_free(pool);
 }
 
-/* The workers that a job is for, made if need be; NULL when memory is out. */
+/* The workers that a job is for, made if need be; NULL when memory is out, or
+ * there are no descriptors. */
 static struct pool *pool_for(struct tl_real *real, struct tl_workers *described)
 {
     struct tl_real_jobs *all = real->jobs;
 
     if (all == NULL) {
+        if (tl_real_wake_open(real) < 0)
+            return NULL;
         all = tl_calloc(sizeof *all);
         if (all == NULL)
             return NULL;

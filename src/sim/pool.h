@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 #include <twinloop/alloc.h>
-#include "sim/poison.h"
+#include "core/poison.h"
 
 struct tl_pool_slab;
 

@@ -3,8 +3,8 @@
  * Telling the address sanitizer about memory that is kept for later: whoever still uses it is found
  * as if it had been given back to the C library. Nothing without that sanitizer.
  */
-#ifndef TL_SIM_POISON_H
-#define TL_SIM_POISON_H
+#ifndef TL_CORE_POISON_H
+#define TL_CORE_POISON_H
 
 #if defined(__SANITIZE_ADDRESS__)
 #define TL_POISONS 1
