@@ -291,10 +291,10 @@ check-hashes: scripts/check-hashes ## the same seeds under three compilers: the 
 demo bench traces check-hashes:
 	+@bash scripts/$@
 
-FUZZ_BUILD  := fuzz$(if $(UBSAN),-ubsan)
+FUZZ_BUILD  := fuzz$(if $(filter 0,$(UBSAN)),,-ubsan)
 FUZZER       = $(call place,$(FUZZ_BUILD))/fuzz/$(T:_fuzzer=)_fuzzer
 FOUND        = build/fuzz-found/$(T:_fuzzer=)
-fuzz: ## one libFuzzer target for S seconds: T=target S=60; UBSAN=1; BUG=name plants a bug
+fuzz: ## one libFuzzer target for S seconds: T=target S=60; UBSAN=0; BUG=name plants a bug
 	$(if $(wildcard fuzz/$(T:_fuzzer=)_fuzzer.c),,$(error make fuzz T=target, one of: \
 	  $(patsubst fuzz/%_fuzzer.c,%,$(FUZZER_SRC))))
 	@bash scripts/deps fuzz
