@@ -3,8 +3,8 @@
  * The tasks that a bare loop is timed at, one program per contender:
  *
  *     loop_NAME soon IN_FLIGHT COUNT     callbacks, each of which schedules itself again
- *     loop_NAME timers COUNT             started at random deadlines, half cancelled, the rest fired
- *     loop_NAME later TIMERS MOVES       idle timeouts that are pushed into the future, each in turn
+ *     loop_NAME timers COUNT             started at random deadlines, half cancelled, others fired
+ *     loop_NAME later TIMERS MOVES       idle timeouts pushed into the future, each in turn
  *     loop_NAME loops COUNT              loops made and freed
  *
  * A contender fills in what it can do and calls loop_main. Times are processor time, so the wait

@@ -3,9 +3,9 @@
  * Running: the iteration, and the two ways to repeat it.
  *
  * An iteration is prepare (how long may the wait be), wait (ask the kernel, queue what it reports)
- * and dispatch (run what was queued by then, and the timers that were due by then). The order inside is a
- * contract that everything above relies on: callbacks queued earlier, then descriptors in the
- * kernel's order with a reader before its writer, then timers by deadline and turn.
+ * and dispatch (run what was queued by then, and the timers that were due by then). The order
+ * inside is a contract that everything above relies on: callbacks queued earlier, then descriptors
+ * in the kernel's order with a reader before its writer, then timers by deadline and turn.
  */
 #include <errno.h>
 
@@ -110,7 +110,7 @@ static __attribute__((noinline)) void dispatch_debug(tl_loop *loop, uint64_t tur
 
 static inline void dispatch(tl_loop *loop)
 {
-    /* asyncio: exactly what is queued or due now runs; what that adds runs in the next iteration. */
+    /* asyncio: exactly what is queued or due now runs; what that adds comes in the next one. */
     struct tl_ready *ready;
     uint64_t turn = loop->timers.sequence;
     tl_ready_queue_push(&loop->ready, &loop->batch_end);
