@@ -52,7 +52,8 @@ struct example {
     const char *about; /* a sentence for the usage text */
     int (*program)(int argc, char **argv);
     const struct example_option *options;
-    const char *const *server_args; /* --sim: arguments on the host "server", ended by NULL */
+    const char *const *server_args; /* --sim: arguments on the host "server", ended by NULL;
+                                       NULL: it needs no server, and runs once, on "client" */
     const char *const *client_args; /* --sim: on the host "client"; --host is added */
 };
 

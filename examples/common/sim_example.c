@@ -3,8 +3,8 @@
  * The worlds of an example that only libtwinloop-sim knows: simulated, and replayed.
  *
  * The program is the one that production runs, object code and all. Simulated, it is started twice,
- * as a daemon on the host "server" and as a client on the host "client"; replayed, it gets loops
- * that answer from a file. Present in a link or not: nothing else differs.
+ * as a daemon on the host "server" and as a client on the host "client", or once if it needs no
+ * server; replayed, it gets loops that answer from a file. Present in a link or not: nothing else differs.
  */
 #include "example.h"
 
@@ -59,33 +59,49 @@ static const char **join(const struct example *example, const char *const *args,
     return all;
 }
 
-/* Server and client, each on a host of its own. 0 or -ENOMEM by way of false. */
+static bool spawn_server(tl_world *world, const struct server_run *run, int argc, char **argv)
+{
+    const char **args = join(run->example, run->example->server_args, NULL, argc, argv);
+    const struct tl_process_options options = {
+        .name = "server",
+        .argv = args,
+        .program = server_program,
+        .daemon = true,
+        .arg = (void *)run,
+    };
+    bool spawned =
+        args != NULL && tl_host_spawn(tl_world_find_host(world, "server"), &options) != NULL;
+    free(args);
+    return spawned;
+}
+
+/* The client of the server at this address; with NULL, a program that needs none. */
+static bool spawn_client(tl_world *world, const struct example *example, const char *address,
+                         int argc, char **argv)
+{
+    const char **args = join(example, example->client_args, address, argc, argv);
+    const struct tl_process_options options = {
+        .name = "client",
+        .argv = args,
+        .program = example->program,
+        .start = address != NULL ? CLIENT_START : 0,
+    };
+    bool spawned =
+        args != NULL && tl_host_spawn(tl_world_find_host(world, "client"), &options) != NULL;
+    free(args);
+    return spawned;
+}
+
+/* Server and client, each on a host of its own. False when memory is out. */
 static bool build(tl_world *world, const struct server_run *run, int argc, char **argv)
 {
-    tl_host *server = tl_world_add_host(world, "server", NULL);
-    tl_host *client = tl_world_add_host(world, "client", NULL);
-    if (server == NULL || client == NULL)
+    const tl_host *server = tl_world_add_host(world, "server", NULL);
+    if (server == NULL || tl_world_add_host(world, "client", NULL) == NULL)
         return false;
-    const char **server_argv = join(run->example, run->example->server_args, NULL, argc, argv);
-    const char **client_argv =
-        join(run->example, run->example->client_args, tl_host_address(server), argc, argv);
-    bool built = server_argv != NULL && client_argv != NULL;
-    built = built && tl_host_spawn(server, &(struct tl_process_options){
-                                               .name = "server",
-                                               .argv = server_argv,
-                                               .program = server_program,
-                                               .daemon = true,
-                                               .arg = (void *)run,
-                                           }) != NULL;
-    built = built && tl_host_spawn(client, &(struct tl_process_options){
-                                               .name = "client",
-                                               .argv = client_argv,
-                                               .program = run->example->program,
-                                               .start = CLIENT_START,
-                                           }) != NULL;
-    free(server_argv);
-    free(client_argv);
-    return built;
+    if (run->example->server_args == NULL)
+        return spawn_client(world, run->example, NULL, argc, argv);
+    return spawn_server(world, run, argc, argv) &&
+           spawn_client(world, run->example, tl_host_address(server), argc, argv);
 }
 
 static const char *outcome_name(enum tl_outcome outcome)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The small programs of Python's asyncio pages, in C: each is one function with main's signature, as
+ * a user would write it, that runs on the real loop and, unchanged, in a simulated world. They are
+ * linked into one program, examples/index.c, which runs the one it is told.
+ */
+#ifndef EXAMPLES_INDEX_INDEX_H
+#define EXAMPLES_INDEX_INDEX_H
+
+int index_hello_world(int argc, char **argv);  /* Event Loop: Hello World with call_soon() */
+int index_display_date(int argc, char **argv); /* Event Loop: Display the current date */
+int index_future(int argc, char **argv);       /* Futures: a task that sets a future's result */
+int index_coroutine(int argc, char **argv);    /* Coroutines: hello, one second, world */
+int index_gather(int argc, char **argv);       /* Running Tasks Concurrently: factorials */
+
+#endif
