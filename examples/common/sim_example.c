@@ -2,9 +2,10 @@
 /*
  * The worlds of an example that only libtwinloop-sim knows: simulated, and replayed.
  *
- * The program is the one that production runs, object code and all. Simulated, it is started twice,
- * as a daemon on the host "server" and as a client on the host "client", or once if it needs no
- * server; replayed, it gets loops that answer from a file. Present in a link or not: nothing else differs.
+ * The program is the one that production runs, object code and all. Simulated, it is started
+ * twice, as a daemon on the host "server" and as a client on the host "client", or once if it needs
+ * no server; replayed, it gets loops that answer from a file. Present in a link or not: nothing else
+ * differs.
  */
 #include "example.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The small programs of Python's asyncio pages, in C: each is one function with main's signature, as
- * a user would write it, that runs on the real loop and, unchanged, in a simulated world. They are
- * linked into one program, examples/index.c, which runs the one it is told.
+ * The small programs of Python's asyncio pages, in C: each is one function with main's signature,
+ * as a user would write it, that runs on the real loop and, unchanged, in a simulated world. They
+ * are linked into one program, examples/index.c, which runs the one it is told.
  */
 #ifndef EXAMPLES_INDEX_INDEX_H
 #define EXAMPLES_INDEX_INDEX_H
