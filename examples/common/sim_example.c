@@ -4,8 +4,8 @@
  *
  * The program is the one that production runs, object code and all. Simulated, it is started
  * twice, as a daemon on the host "server" and as a client on the host "client", or once if it needs
- * no server; replayed, it gets loops that answer from a file. Present in a link or not: nothing else
- * differs.
+ * no server; replayed, it gets loops that answer from a file. Present in a link or not: nothing
+ * else differs.
  */
 #include "example.h"
 
