@@ -141,11 +141,10 @@ static void a_wait_is_at_most_a_day(struct contract *contract)
     static const tl_time day = 86400 * TL_SECOND;
     static const tl_time delays[] = {TL_SECOND, 86399 * TL_SECOND, 86401 * TL_SECOND,
                                      INT64_MAX / 2};
-    struct waiting waiting;
     struct diary diary = {.loop = contract_loop(contract)};
+    struct waiting waiting = {.loop = diary.loop};
     struct step steps[4];
     STEPS(steps, &diary);
-    waiting.loop = diary.loop;
     kernel_patch_apply(&waiting.patch, tl_loop_kernel(diary.loop));
     waiting.patch.ops.poll = note_wait;
     assert_int_equal(tl_loop_run_forever(diary.loop), 0);
