@@ -67,7 +67,7 @@ static int bind_for_connect(struct tl_endpoint *endpoint)
 {
     if (endpoint->port != NULL)
         return 0;
-    int number = tl_port_pick(endpoint->host);
+    int number = tl_port_pick(&endpoint->host->ports);
     if (number < 0)
         return -EADDRNOTAVAIL;
     return tl_port_hold(endpoint, (uint16_t)number);
@@ -111,8 +111,9 @@ static int start(struct tl_endpoint *endpoint, const tl_addr *addr)
     return 0;
 }
 
-int tl_endpoint_connect(struct tl_endpoint *endpoint, const tl_addr *addr)
+int tl_endpoint_connect(struct tl_descriptor *descriptor, const tl_addr *addr)
 {
+    struct tl_endpoint *endpoint = tl_endpoint_of(descriptor);
     int r;
     if (endpoint->connect_state == TL_DISCONNECTING)
         return -EINVAL;

@@ -100,9 +100,10 @@ tl_host *tl_world_add_host(tl_world *world, const char *name, const char *addres
 void tl_hosts_reset(tl_world *world)
 {
     for (tl_host *host = world->hosts; host != NULL; host = host->next) {
-        assert(host->ports.count == 0);
+        assert(host->ports.count == 0 && host->datagram_ports.count == 0);
         host->processes_count = 0;
         host->ports.next_ephemeral = 0;
+        host->datagram_ports.next_ephemeral = 0;
     }
 }
 
@@ -112,6 +113,7 @@ void tl_hosts_finish(tl_world *world)
     for (tl_host *host = world->hosts; host != NULL; host = next_host) {
         next_host = host->next;
         tl_allocator_free(&world->allocator, host->ports.buckets);
+        tl_allocator_free(&world->allocator, host->datagram_ports.buckets);
         tl_allocator_free(&world->allocator, host);
     }
     struct tl_link *next_link;

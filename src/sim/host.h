@@ -21,6 +21,8 @@ struct tl_port {
     struct tl_list listeners; /* of these, the ones that listen; first the one that has longest */
 };
 
+/* The ports of one kind that are held on a host. */
+
 struct tl_ports {
     struct tl_port **buckets; /* a hash table with chains; NULL: none held yet */
     size_t buckets_count;
@@ -35,8 +37,9 @@ struct tl_host {
     char text[64]; /* its address */
     struct tl_ip ip;
     uint64_t entity;
-    unsigned processes_count; /* ever made */
-    struct tl_ports ports;
+    unsigned processes_count;       /* ever made */
+    struct tl_ports ports;          /* TCP's */
+    struct tl_ports datagram_ports; /* UDP's */
 };
 
 /* How bytes travel between two hosts, or within one. */
@@ -63,6 +66,15 @@ struct tl_link tl_link_between(const tl_world *world, const tl_host *a, const tl
 
 /* --- Ports (port.c) --- */
 
+/* The record of a port that somebody holds, or NULL. */
+struct tl_port *tl_port_find(const struct tl_ports *ports, uint16_t number);
+
+/* The same, made if there is none; NULL when memory is out. */
+struct tl_port *tl_port_get(tl_host *host, struct tl_ports *ports, uint16_t number);
+
+/* Frees the record if nobody holds the port any more. */
+void tl_port_put(tl_host *host, struct tl_ports *ports, struct tl_port *port);
+
 /* Makes a socket a holder of the port, its local one. 0 or -ENOMEM. */
 int tl_port_hold(struct tl_endpoint *endpoint, uint16_t number);
 
@@ -70,7 +82,7 @@ int tl_port_hold(struct tl_endpoint *endpoint, uint16_t number);
 void tl_port_release(struct tl_endpoint *endpoint);
 
 /* Picks a port that nobody holds. -EADDRINUSE. */
-int tl_port_pick(tl_host *host);
+int tl_port_pick(struct tl_ports *ports);
 
 /* Whether somebody's hold of the port forbids this socket to be bound to its local address there.
  */

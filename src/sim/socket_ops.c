@@ -9,14 +9,14 @@
 #include "sim/kernel.h"
 #include "sim/mix.h"
 
-static int get_endpoint(struct tl_sim_kernel *kernel, int fd, struct tl_endpoint **ret)
+static int get_socket(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor **ret)
 {
     struct tl_descriptor *descriptor = tl_sim_descriptor(kernel, fd);
     if (descriptor == NULL)
         return -EBADF;
-    if (descriptor->ops != &tl_endpoint_ops)
+    if (descriptor->ops->socket == NULL)
         return -ENOTSOCK;
-    *ret = tl_endpoint_of(descriptor);
+    *ret = descriptor;
     return 0;
 }
 
@@ -63,10 +63,10 @@ int tl_sim_socket(struct tl_kernel *kernel, enum tl_family family, enum tl_socke
 
 int tl_sim_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 {
-    struct tl_endpoint *endpoint;
-    int r = get_endpoint(tl_sim(kernel), fd, &endpoint);
+    struct tl_descriptor *socket;
+    int r = get_socket(tl_sim(kernel), fd, &socket);
     if (r == 0)
-        r = tl_endpoint_bind(endpoint, addr);
+        r = socket->ops->socket->bind(socket, addr);
     tl_sim_note(tl_sim(kernel), TL_KIND_BIND, tl_sim_ordinal(tl_sim(kernel), fd), r,
                 hash_address(addr), 0);
     return r;
@@ -74,38 +74,38 @@ int tl_sim_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 
 int tl_sim_listen(struct tl_kernel *kernel, int fd, int backlog)
 {
-    struct tl_endpoint *endpoint;
-    int r = get_endpoint(tl_sim(kernel), fd, &endpoint);
+    struct tl_descriptor *socket;
+    int r = get_socket(tl_sim(kernel), fd, &socket);
     if (r == 0)
-        r = tl_endpoint_listen(endpoint, backlog);
+        r = socket->ops->socket->listen(socket, backlog);
     tl_sim_note(tl_sim(kernel), TL_KIND_LISTEN, tl_sim_ordinal(tl_sim(kernel), fd), r,
                 (uint64_t)backlog, 0);
     return r;
 }
 
 /* Linux takes the number before it looks for a connection. */
-static int accept_one(struct tl_sim_kernel *kernel, struct tl_endpoint *listener, tl_addr *ret_peer)
+static int accept_one(struct tl_sim_kernel *kernel, struct tl_descriptor *listener,
+                      tl_addr *ret_peer)
 {
     tl_process *process = kernel->process;
-    struct tl_endpoint *child;
+    struct tl_descriptor *child;
     int fd = tl_fds_next(&process->fds, &process->world->allocator);
     if (fd < 0)
         return fd;
-    if (!tl_list_empty(&listener->queue) && refuse_descriptor(process))
+    if (listener->ops->readiness(listener) & TL_READABLE && refuse_descriptor(process))
         return -EMFILE;
-    int r = tl_endpoint_accept(listener, &child);
+    int r = listener->ops->socket->accept(listener, &child, ret_peer);
     if (r < 0)
         return r;
-    tl_sim_give(kernel, fd, &child->descriptor);
-    *ret_peer = tl_ip_to(&child->peer_ip, child->peer_port, child->family);
+    tl_sim_give(kernel, fd, child);
     return fd;
 }
 
 int tl_sim_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
 {
-    struct tl_endpoint *listener;
+    struct tl_descriptor *listener;
     tl_addr peer = {0};
-    int r = get_endpoint(tl_sim(kernel), fd, &listener);
+    int r = get_socket(tl_sim(kernel), fd, &listener);
     if (r == 0)
         r = accept_one(tl_sim(kernel), listener, &peer);
     tl_sim_note(tl_sim(kernel), TL_KIND_ACCEPT, tl_sim_ordinal(tl_sim(kernel), fd), r < 0 ? r : 0,
@@ -117,10 +117,10 @@ int tl_sim_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
 
 int tl_sim_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 {
-    struct tl_endpoint *endpoint;
-    int r = get_endpoint(tl_sim(kernel), fd, &endpoint);
+    struct tl_descriptor *socket;
+    int r = get_socket(tl_sim(kernel), fd, &socket);
     if (r == 0)
-        r = tl_endpoint_connect(endpoint, addr);
+        r = socket->ops->socket->connect(socket, addr);
     tl_sim_note(tl_sim(kernel), TL_KIND_CONNECT, tl_sim_ordinal(tl_sim(kernel), fd), r,
                 hash_address(addr), 0);
     return r;
@@ -128,20 +128,20 @@ int tl_sim_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 
 int tl_sim_shutdown(struct tl_kernel *kernel, int fd, enum tl_shutdown how)
 {
-    struct tl_endpoint *endpoint;
-    int r = get_endpoint(tl_sim(kernel), fd, &endpoint);
+    struct tl_descriptor *socket;
+    int r = get_socket(tl_sim(kernel), fd, &socket);
     if (r == 0)
-        r = tl_endpoint_shutdown(endpoint, how);
+        r = socket->ops->socket->shutdown(socket, how);
     tl_sim_note(tl_sim(kernel), TL_KIND_SHUTDOWN, tl_sim_ordinal(tl_sim(kernel), fd), r, how, 0);
     return r;
 }
 
 int tl_sim_option(struct tl_kernel *kernel, int fd, enum tl_option option, const int *set, int *ret)
 {
-    struct tl_endpoint *endpoint;
-    int r = get_endpoint(tl_sim(kernel), fd, &endpoint);
+    struct tl_descriptor *socket;
+    int r = get_socket(tl_sim(kernel), fd, &socket);
     if (r == 0)
-        r = tl_endpoint_option(endpoint, option, set, ret);
+        r = socket->ops->socket->option(socket, option, set, ret);
     uint64_t value = 0;
     if (r == 0 && ret != NULL)
         value = option == TL_OPTION_ERROR ? tl_err_index(-*ret) : (uint64_t)*ret;
@@ -152,10 +152,10 @@ int tl_sim_option(struct tl_kernel *kernel, int fd, enum tl_option option, const
 
 int tl_sim_address(struct tl_kernel *kernel, int fd, enum tl_address_side side, tl_addr *ret)
 {
-    struct tl_endpoint *endpoint;
-    int r = get_endpoint(tl_sim(kernel), fd, &endpoint);
+    struct tl_descriptor *socket;
+    int r = get_socket(tl_sim(kernel), fd, &socket);
     if (r == 0)
-        r = tl_endpoint_address(endpoint, side, ret);
+        r = socket->ops->socket->address(socket, side, ret);
     tl_sim_note(tl_sim(kernel), TL_KIND_ADDRESS, tl_sim_ordinal(tl_sim(kernel), fd), r,
                 r == 0 ? hash_address(ret) : 0, 0);
     return r;
