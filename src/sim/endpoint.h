@@ -50,12 +50,6 @@ enum tl_handshake {
     TL_SYN_TIMED_OUT,
 };
 
-enum {
-    TL_SHUT_READ = 1,
-    TL_SHUT_WRITE = 2,
-    TL_SHUT_BOTH = 3,
-};
-
 /* The choices that an end makes, by its own counts. */
 enum tl_endpoint_draw {
     TL_DRAW_SEGMENT,

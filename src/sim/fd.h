@@ -35,6 +35,13 @@ struct tl_ready_item {
     bool queued;          /* in the ready list, or in the hands of a poll */
 };
 
+/* Halves of a socket that are over. */
+enum {
+    TL_SHUT_READ = 1,
+    TL_SHUT_WRITE = 2,
+    TL_SHUT_BOTH = 3,
+};
+
 /* What a socket does besides; see kernel.h. */
 struct tl_socket_ops {
     int (*bind)(struct tl_descriptor *descriptor, const tl_addr *addr);

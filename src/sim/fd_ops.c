@@ -6,6 +6,8 @@
 #include <errno.h>
 
 #include "sim/kernel.h"
+#include "sim/pipe.h"
+#include "sim/unix.h"
 
 void tl_sim_give(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor *descriptor)
 {
@@ -25,13 +27,68 @@ void tl_sim_take_away(struct tl_sim_kernel *kernel, struct tl_descriptor *descri
     descriptor->ops->close(descriptor);
 }
 
+bool tl_sim_refuses_descriptor(tl_process *process)
+{
+    return tl_choices_ask(process->world, TL_AT_SOCKET_EMFILE, process->entity,
+                          &process->emfile_draws, 2) != 0;
+}
+
+/* --- Pipes ------------------------------------------------------------------------------------ */
+
+static int new_pipe(tl_process *process, enum tl_pipe_kind kind, struct tl_descriptor *ret[2])
+{
+    const uint64_t entities[2] = {
+        tl_entity(process->entity, "object", process->objects + 1),
+        tl_entity(process->entity, "object", process->objects + 2),
+    };
+    if (kind == TL_PIPE_STREAM_PAIR)
+        return tl_unix_pair_new(process->host, entities, ret);
+    return tl_pipe_new(process->world, entities, ret);
+}
+
+/* Gives two numbers to what needs both. */
+static int make_pipe(struct tl_sim_kernel *kernel, enum tl_pipe_kind kind, int ret_fds[2])
+{
+    tl_process *process = kernel->process;
+    const tl_allocator *allocator = &process->world->allocator;
+    struct tl_descriptor *ends[2];
+    if (kind != TL_PIPE_ONE_WAY && kind != TL_PIPE_STREAM_PAIR)
+        return -EINVAL;
+    if (tl_sim_refuses_descriptor(process))
+        return -EMFILE;
+    int first = tl_fds_next(&process->fds, allocator);
+    if (first < 0)
+        return first;
+    int r = new_pipe(process, kind, ends);
+    if (r < 0)
+        return r;
+    tl_sim_give(kernel, first, ends[0]);
+    int second = tl_fds_next(&process->fds, allocator);
+    if (second < 0) {
+        process->objects--;
+        tl_sim_take_away(kernel, ends[0]);
+        ends[1]->ops->close(ends[1]);
+        return second;
+    }
+    tl_sim_give(kernel, second, ends[1]);
+    ret_fds[0] = first;
+    ret_fds[1] = second;
+    return 0;
+}
+
 int tl_sim_pipe(struct tl_kernel *kernel, enum tl_pipe_kind kind, int ret_fds[2])
 {
-    (void)kernel;
-    (void)kind;
-    (void)ret_fds;
-    return -ENOSYS;
+    int fds[2] = {-1, -1};
+    int r = make_pipe(tl_sim(kernel), kind, fds);
+    tl_sim_note(tl_sim(kernel), TL_KIND_PIPE, tl_sim_ordinal(tl_sim(kernel), fds[0]), r, kind, 0);
+    if (r == 0) {
+        ret_fds[0] = fds[0];
+        ret_fds[1] = fds[1];
+    }
+    return r;
 }
+
+/* --- Bytes ------------------------------------------------------------------------------------ */
 
 int tl_sim_close(struct tl_kernel *kernel, int fd)
 {

@@ -91,6 +91,7 @@ tl_host *tl_world_add_host(tl_world *world, const char *name, const char *addres
     host->world = world;
     host->ip = ip;
     host->entity = tl_entity(0, name, 0);
+    tl_list_init(&host->unix_names);
     format_address(host);
     *world->hosts_end = host;
     world->hosts_end = &host->next;
@@ -103,6 +104,7 @@ void tl_hosts_reset(tl_world *world)
         assert(host->ports.count == 0 && host->datagram_ports.count == 0);
         host->processes_count = 0;
         host->ports.next_ephemeral = 0;
+        host->next_unix_name = 0;
         host->datagram_ports.next_ephemeral = 0;
     }
 }

@@ -88,6 +88,9 @@ void tl_sim_give(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor *des
 /* Takes the descriptor away from its process and closes it. */
 void tl_sim_take_away(struct tl_sim_kernel *kernel, struct tl_descriptor *descriptor);
 
+/* Whether the process is to be told that it may have no descriptor more. */
+bool tl_sim_refuses_descriptor(tl_process *process);
+
 int tl_sim_pipe(struct tl_kernel *kernel, enum tl_pipe_kind kind, int ret_fds[2]);
 int tl_sim_close(struct tl_kernel *kernel, int fd);
 ssize_t tl_sim_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);

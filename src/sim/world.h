@@ -20,6 +20,7 @@
 #include "sim/choice.h"
 #include "sim/hash.h"
 #include "sim/list.h"
+#include "sim/pipe_pools.h"
 #include "sim/pool.h"
 #include "sim/process.h"
 #include "sim/segment.h"
@@ -89,6 +90,8 @@ struct tl_world {
     struct tl_list sockets; /* every endpoint */
     struct tl_pool endpoints;
     struct tl_pool ports;
+    struct tl_pool unixes;
+    struct tl_pipe_pools pipes;
     struct tl_stacks *stacks;
 
     tl_host *hosts; /* in the order in which they were added */
