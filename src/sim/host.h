@@ -40,8 +40,8 @@ struct tl_host {
     unsigned processes_count;       /* ever made */
     struct tl_ports ports;          /* TCP's */
     struct tl_ports datagram_ports; /* UDP's */
-    struct tl_list unix_names; /* sockets with abstract names */
-    uint32_t next_unix_name;   /* of those that the system makes up */
+    struct tl_list unix_names;      /* sockets with abstract names */
+    uint32_t next_unix_name;        /* of those that the system makes up */
 };
 
 /* How bytes travel between two hosts, or within one. */

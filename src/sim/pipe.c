@@ -248,8 +248,7 @@ static uint32_t readiness(const struct tl_descriptor *descriptor)
     const struct tl_pipe_end *end = tl_listed(descriptor, struct tl_pipe_end, descriptor);
     const struct tl_pipe *pipe = end->pipe;
     if (end->writes)
-        return (pipe->used < TL_PIPE_SLOTS ? TL_WRITABLE : 0) |
-               (pipe->readers == 0 ? TL_FAULT : 0);
+        return (pipe->used < TL_PIPE_SLOTS ? TL_WRITABLE : 0) | (pipe->readers == 0 ? TL_FAULT : 0);
     return (pipe->used > 0 ? TL_READABLE : 0) | (pipe->writers == 0 ? TL_HANGUP : 0);
 }
 

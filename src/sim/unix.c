@@ -20,12 +20,12 @@
 enum {
     UNIXES_IN_SLAB = 8,
     PAGE = 4096,
-    HEAD_MAX = 3776,     /* bytes that a message keeps outside of pages */
-    HEAD_EXTRA = 320,    /* what is kept there besides */
-    HEAD_MIN = 512,      /* its memory comes in powers of two from here on */
-    HEAD_COST = 256,     /* of what describes it */
-    PAGES_MAX = 32768,   /* bytes in pages */
-    SEND_RESERVE = 64,   /* a message is this much less than half the send buffer at most */
+    HEAD_MAX = 3776,   /* bytes that a message keeps outside of pages */
+    HEAD_EXTRA = 320,  /* what is kept there besides */
+    HEAD_MIN = 512,    /* its memory comes in powers of two from here on */
+    HEAD_COST = 256,   /* of what describes it */
+    PAGES_MAX = 32768, /* bytes in pages */
+    SEND_RESERVE = 64, /* a message is this much less than half the send buffer at most */
 };
 
 static const struct tl_descriptor_ops unix_ops;
@@ -152,12 +152,11 @@ static ssize_t unix_read(struct tl_descriptor *descriptor, struct tl_message *me
     struct tl_unix *socket = tl_unix_of(descriptor);
     if (count != 1 || socket->state != TL_UNIX_CONNECTED)
         return -EINVAL;
+    messages[0].len = 0;
+    messages[0].truncated = 0;
+    if (socket->unread.bytes == 0)
+        return read_nothing(socket);
     size_t len = tl_iov_total(&messages[0]);
-    if (len > 0 && socket->unread.bytes == 0) {
-        ssize_t r = read_nothing(socket);
-        if (r < 0)
-            return r;
-    }
     if (len > socket->unread.bytes)
         len = socket->unread.bytes;
     len -= choose_cut(socket, TL_AT_STREAM_READ, len);
@@ -165,9 +164,6 @@ static ssize_t unix_read(struct tl_descriptor *descriptor, struct tl_message *me
     if (socket->peer != NULL)
         tl_descriptor_touch(&socket->peer->descriptor);
     messages[0].len = len;
-    messages[0].truncated = 0;
-    if (messages[0].addr != NULL)
-        *messages[0].addr = (tl_addr){0};
     return (ssize_t)len;
 }
 
@@ -217,16 +213,6 @@ static uint32_t put_message(struct tl_unix *socket, struct tl_iov_cursor *cursor
     return len;
 }
 
-static int may_write(const struct tl_unix *socket, const struct tl_message *message)
-{
-    bool connected = socket->state == TL_UNIX_CONNECTED;
-    if (message->addr != NULL)
-        return connected ? -EISCONN : -EOPNOTSUPP;
-    if (!connected)
-        return -ENOTCONN;
-    return socket->shut & TL_SHUT_WRITE ? -EPIPE : 0;
-}
-
 static ssize_t unix_write(struct tl_descriptor *descriptor, struct tl_message *messages,
                           size_t count, uint64_t *ret_content)
 {
@@ -235,9 +221,10 @@ static ssize_t unix_write(struct tl_descriptor *descriptor, struct tl_message *m
     size_t put = 0;
     if (count != 1)
         return -EINVAL;
-    int r = may_write(socket, &messages[0]);
-    if (r < 0)
-        return r;
+    if (socket->state != TL_UNIX_CONNECTED)
+        return -ENOTCONN;
+    if (socket->shut & TL_SHUT_WRITE)
+        return -EPIPE;
     size_t len = tl_iov_total(&messages[0]);
     if (len > 0 && socket->charged >= send_buffer(socket))
         return -EAGAIN;

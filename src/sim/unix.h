@@ -33,17 +33,17 @@ struct tl_unix {
     bool reuse_address;
     bool keepalive;
     bool broadcast;
-    int error;              /* pending, negative; 0: none */
-    uint32_t send_room;     /* as tl_buffer_set keeps them */
-    uint32_t receive_room;  /* means nothing: the writer's buffer is what fills */
-    uint32_t charged;       /* what is written and not read costs of the send buffer */
+    int error;             /* pending, negative; 0: none */
+    uint32_t send_room;    /* as tl_buffer_set keeps them */
+    uint32_t receive_room; /* means nothing: the writer's buffer is what fills */
+    uint32_t charged;      /* what is written and not read costs of the send buffer */
 
     struct tl_unix *peer; /* NULL also once it has gone */
     struct tl_segment_queue unread;
 
     bool bound;
-    tl_addr name;        /* of family UNIX; without a name its len is 0 */
-    tl_addr peer_name;   /* the peer's last, once it has gone */
+    tl_addr name;         /* of family UNIX; without a name its len is 0 */
+    tl_addr peer_name;    /* the peer's last, once it has gone */
     struct tl_list named; /* in the host's list of sockets with abstract names */
 
     /* Listening. */

@@ -20,8 +20,7 @@ static struct tl_unix *find_abstract(const tl_host *host, const tl_addr *addr)
 {
     for (struct tl_list *at = host->unix_names.next; at != &host->unix_names; at = at->next) {
         struct tl_unix *socket = tl_listed(at, struct tl_unix, named);
-        if (socket->name.len == addr->len &&
-            memcmp(socket->name.data, addr->data, addr->len) == 0)
+        if (socket->name.len == addr->len && memcmp(socket->name.data, addr->data, addr->len) == 0)
             return socket;
     }
     return NULL;

@@ -87,7 +87,7 @@ static int unix_accept(struct tl_descriptor *descriptor, struct tl_descriptor **
         return -EINVAL;
     struct tl_unix *child = next_child(listener);
     if (child == NULL)
-        return listener->shut & TL_SHUT_READ ? -EINVAL : -EAGAIN;
+        return -EAGAIN;
     *ret = &child->descriptor;
     *ret_peer = child->peer != NULL ? child->peer->name : child->peer_name;
     return 0;
