@@ -251,6 +251,7 @@ BENCH_LIBS.echo_libev       := -lev
 BENCH_LIBS.loop_uv          := -luv
 BENCH_LIBS.loop_libev       := -lev
 BENCH_LIBS.loop_libevent    := -levent_core
+BENCH_LIBS.loop_posts_uv    := -luv
 BENCH_LIBS.sim_hold         := -lm
 BENCH_SIM   := sim_% trace_%
 BENCH_OBJ.sim_seeds         := $(call obj,examples/kv_scenario.c $(call modules,kv) $(COMMON) \
