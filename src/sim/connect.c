@@ -50,8 +50,10 @@ static int choose_source(const struct tl_endpoint *endpoint, const struct tl_ip 
         *ret = endpoint->local_ip;
     else if (tl_ip_is_loopback(ip))
         *ret = tl_ip_is_v4(ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
+    else if (tl_host_source(host, tl_ip_is_v4(ip)) != NULL)
+        *ret = *tl_host_source(host, tl_ip_is_v4(ip));
     else
-        *ret = host->ip;
+        return -ENETUNREACH;
     return tl_ip_is_v4(ret) == tl_ip_is_v4(ip) ? 0 : -ENETUNREACH;
 }
 

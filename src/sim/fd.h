@@ -24,6 +24,7 @@ enum tl_ready_kind {
     TL_READY_POSTS,
     TL_READY_SIGNALS,
     TL_READY_WORK,
+    TL_READY_NAMES,
 };
 
 /* Something that a poll may find ready. Queued while it may be: poll looks again. */

@@ -21,7 +21,7 @@ static int get_socket(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor
     return 0;
 }
 
-static uint64_t hash_address(const tl_addr *addr)
+uint64_t tl_sim_hash_address(const tl_addr *addr)
 {
     uint64_t head = (uint64_t)addr->family << 48 | (uint64_t)addr->port << 32 | addr->scope;
     return tl_mix(head, tl_mix_bytes(addr->data, sizeof addr->data));
@@ -74,7 +74,7 @@ int tl_sim_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr)
     if (r == 0)
         r = socket->ops->socket->bind(socket, addr);
     tl_sim_note(tl_sim(kernel), TL_KIND_BIND, tl_sim_ordinal(tl_sim(kernel), fd), r,
-                hash_address(addr), 0);
+                tl_sim_hash_address(addr), 0);
     return r;
 }
 
@@ -115,7 +115,8 @@ int tl_sim_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
     if (r == 0)
         r = accept_one(tl_sim(kernel), listener, &peer);
     tl_sim_note(tl_sim(kernel), TL_KIND_ACCEPT, tl_sim_ordinal(tl_sim(kernel), fd), r < 0 ? r : 0,
-                r >= 0 ? tl_mix(tl_sim_ordinal(tl_sim(kernel), r), hash_address(&peer)) : 0, 0);
+                r >= 0 ? tl_mix(tl_sim_ordinal(tl_sim(kernel), r), tl_sim_hash_address(&peer)) : 0,
+                0);
     if (r >= 0 && ret_peer != NULL)
         *ret_peer = peer;
     return r;
@@ -128,7 +129,7 @@ int tl_sim_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
     if (r == 0)
         r = socket->ops->socket->connect(socket, addr);
     tl_sim_note(tl_sim(kernel), TL_KIND_CONNECT, tl_sim_ordinal(tl_sim(kernel), fd), r,
-                hash_address(addr), 0);
+                tl_sim_hash_address(addr), 0);
     return r;
 }
 
@@ -163,6 +164,6 @@ int tl_sim_address(struct tl_kernel *kernel, int fd, enum tl_address_side side, 
     if (r == 0)
         r = socket->ops->socket->address(socket, side, ret);
     tl_sim_note(tl_sim(kernel), TL_KIND_ADDRESS, tl_sim_ordinal(tl_sim(kernel), fd), r,
-                r == 0 ? hash_address(ret) : 0, 0);
+                r == 0 ? tl_sim_hash_address(ret) : 0, 0);
     return r;
 }

@@ -97,6 +97,7 @@ struct tl_world {
     tl_host *hosts; /* in the order in which they were added */
     tl_host **hosts_end;
     struct tl_link *links;
+    struct tl_name_record *names;
     unsigned next_address; /* of 10.0.0.0/8, for a host that names none */
     unsigned fds_max;
     const char *const *envp; /* of processes that have none of their own; NULL: empty */
