@@ -30,6 +30,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <twinloop/fd.h>
 #include <twinloop/loop.h>
 #include <twinloop/net.h>
 #include <twinloop/resolve.h>
@@ -69,50 +70,9 @@ struct tl_message {
     unsigned truncated; /* result of read: the datagram was longer */
 };
 
-enum tl_socket_type {
-    TL_STREAM = 1,
-    TL_DATAGRAM = 2,
-};
-
-enum tl_shutdown {
-    TL_SHUTDOWN_READ = 0,
-    TL_SHUTDOWN_WRITE = 1,
-    TL_SHUTDOWN_BOTH = 2,
-};
-
-enum tl_address_side {
-    TL_ADDRESS_LOCAL = 0, /* getsockname */
-    TL_ADDRESS_PEER = 1,  /* getpeername */
-};
-
-/* Socket options, all of one int. */
-enum tl_option {
-    TL_OPTION_ERROR, /* get: the pending error as a positive errno, which is thereby cleared */
-    TL_OPTION_REUSEADDR,
-    TL_OPTION_REUSEPORT,
-    TL_OPTION_V6ONLY,
-    TL_OPTION_NODELAY,
-    TL_OPTION_KEEPALIVE,
-    TL_OPTION_BROADCAST,
-    TL_OPTION_SNDBUF, /* as Linux does: the value set is doubled */
-    TL_OPTION_RCVBUF,
-    TL_OPTION_COUNT,
-};
-
 enum tl_pipe_kind {
     TL_PIPE_ONE_WAY,     /* pipe2: [0] reads what [1] writes */
     TL_PIPE_STREAM_PAIR, /* socketpair(AF_UNIX, SOCK_STREAM) */
-};
-
-/* What adopt found out about a descriptor that was made elsewhere. */
-enum tl_adopted_kind {
-    TL_ADOPTED_STREAM,   /* a stream socket */
-    TL_ADOPTED_LISTENER, /* a listening stream socket */
-    TL_ADOPTED_DATAGRAM,
-    TL_ADOPTED_FIFO,
-    TL_ADOPTED_CHARDEV,
-    TL_ADOPTED_FILE,
-    TL_ADOPTED_OTHER,
 };
 
 struct tl_adopted {
