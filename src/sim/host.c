@@ -150,3 +150,27 @@ bool tl_host_has(const tl_host *host, const struct tl_ip *ip)
 {
     return tl_ip_is_any(ip) || tl_ip_is_loopback(ip) || tl_ip_equal(ip, &host->ip);
 }
+
+/* --- Routes ----------------------------------------------------------------------------------- */
+
+static const struct tl_ip loopback6 = {{[15] = 1}};
+
+struct tl_ip tl_host_destination(const tl_addr *addr)
+{
+    struct tl_ip ip = tl_ip_from(addr);
+    if (!tl_ip_is_any(&ip))
+        return ip;
+    return tl_ip_is_v4(&ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
+}
+
+int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct tl_ip *ip,
+                   struct tl_ip *ret)
+{
+    if (!tl_ip_is_any(local))
+        *ret = *local;
+    else if (tl_ip_is_loopback(ip))
+        *ret = tl_ip_is_v4(ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
+    else
+        *ret = host->ip;
+    return tl_ip_is_v4(ret) == tl_ip_is_v4(ip) ? 0 : -ENETUNREACH;
+}

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "sim/datagram.h"
 #include "sim/endpoint.h"
 #include "sim/kernel.h"
 #include "sim/mix.h"
@@ -20,7 +21,7 @@ static int get_socket(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor
     return 0;
 }
 
-static uint64_t hash_address(const tl_addr *addr)
+uint64_t tl_sim_hash_address(const tl_addr *addr)
 {
     uint64_t head = (uint64_t)addr->family << 48 | (uint64_t)addr->port << 32 | addr->scope;
     return tl_mix(head, tl_mix_bytes(addr->data, sizeof addr->data));
@@ -32,13 +33,25 @@ static bool refuse_descriptor(tl_process *process)
                           &process->emfile_draws, 2) != 0;
 }
 
+/* NULL when memory is out. */
+static struct tl_descriptor *new_socket(tl_host *host, enum tl_family family,
+                                        enum tl_socket_type type, uint64_t entity)
+{
+    if (type == TL_DATAGRAM) {
+        struct tl_datagram_socket *socket = tl_datagram_socket_new(host, (uint8_t)family, entity);
+        return socket != NULL ? &socket->descriptor : NULL;
+    }
+    struct tl_endpoint *endpoint = tl_endpoint_new(host, (uint8_t)family, entity);
+    return endpoint != NULL ? &endpoint->descriptor : NULL;
+}
+
 static int make_socket(struct tl_sim_kernel *kernel, enum tl_family family,
                        enum tl_socket_type type)
 {
     tl_process *process = kernel->process;
     if (family != TL_FAMILY_INET && family != TL_FAMILY_INET6)
         return -EAFNOSUPPORT;
-    if (type != TL_STREAM)
+    if (type != TL_STREAM && type != TL_DATAGRAM)
         return -EPROTONOSUPPORT;
     if (refuse_descriptor(process))
         return -EMFILE;
@@ -46,10 +59,10 @@ static int make_socket(struct tl_sim_kernel *kernel, enum tl_family family,
     if (fd < 0)
         return fd;
     uint64_t entity = tl_entity(process->entity, "object", process->objects + 1);
-    struct tl_endpoint *endpoint = tl_endpoint_new(process->host, (uint8_t)family, entity);
-    if (endpoint == NULL)
+    struct tl_descriptor *descriptor = new_socket(process->host, family, type, entity);
+    if (descriptor == NULL)
         return -ENOMEM;
-    tl_sim_give(kernel, fd, &endpoint->descriptor);
+    tl_sim_give(kernel, fd, descriptor);
     return fd;
 }
 
@@ -68,7 +81,7 @@ int tl_sim_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr)
     if (r == 0)
         r = socket->ops->socket->bind(socket, addr);
     tl_sim_note(tl_sim(kernel), TL_KIND_BIND, tl_sim_ordinal(tl_sim(kernel), fd), r,
-                hash_address(addr), 0);
+                tl_sim_hash_address(addr), 0);
     return r;
 }
 
@@ -109,7 +122,8 @@ int tl_sim_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
     if (r == 0)
         r = accept_one(tl_sim(kernel), listener, &peer);
     tl_sim_note(tl_sim(kernel), TL_KIND_ACCEPT, tl_sim_ordinal(tl_sim(kernel), fd), r < 0 ? r : 0,
-                r >= 0 ? tl_mix(tl_sim_ordinal(tl_sim(kernel), r), hash_address(&peer)) : 0, 0);
+                r >= 0 ? tl_mix(tl_sim_ordinal(tl_sim(kernel), r), tl_sim_hash_address(&peer)) : 0,
+                0);
     if (r >= 0 && ret_peer != NULL)
         *ret_peer = peer;
     return r;
@@ -122,7 +136,7 @@ int tl_sim_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
     if (r == 0)
         r = socket->ops->socket->connect(socket, addr);
     tl_sim_note(tl_sim(kernel), TL_KIND_CONNECT, tl_sim_ordinal(tl_sim(kernel), fd), r,
-                hash_address(addr), 0);
+                tl_sim_hash_address(addr), 0);
     return r;
 }
 
@@ -157,6 +171,6 @@ int tl_sim_address(struct tl_kernel *kernel, int fd, enum tl_address_side side, 
     if (r == 0)
         r = socket->ops->socket->address(socket, side, ret);
     tl_sim_note(tl_sim(kernel), TL_KIND_ADDRESS, tl_sim_ordinal(tl_sim(kernel), fd), r,
-                r == 0 ? hash_address(ret) : 0, 0);
+                r == 0 ? tl_sim_hash_address(ret) : 0, 0);
     return r;
 }
