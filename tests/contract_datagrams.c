@@ -16,115 +16,7 @@
 #include <cmocka.h>
 #include "support/contract.h"
 #include "support/seam.h"
-
-static tl_addr numeric(const char *host, uint16_t port)
-{
-    tl_addr addr;
-
-    assert_int_equal(tl_addr_parse(host, port, &addr), 0);
-    return addr;
-}
-
-static int new_socket(struct tl_kernel *kernel, enum tl_family family)
-{
-    int fd = kernel->ops->socket(kernel, family, TL_DATAGRAM);
-
-    assert_true(fd >= 0);
-    return fd;
-}
-
-static tl_addr name_of(struct tl_kernel *kernel, int fd)
-{
-    tl_addr addr;
-
-    assert_int_equal(kernel->ops->address(kernel, fd, TL_ADDRESS_LOCAL, &addr), 0);
-    return addr;
-}
-
-static void set(struct tl_kernel *kernel, int fd, enum tl_option option, int value)
-{
-    assert_int_equal(kernel->ops->option(kernel, fd, option, &value, NULL), 0);
-}
-
-static int pending_error(struct tl_kernel *kernel, int fd)
-{
-    int error = -1;
-
-    assert_int_equal(kernel->ops->option(kernel, fd, TL_OPTION_ERROR, NULL, &error), 0);
-    return error;
-}
-
-/* A socket bound to a free port of host, and where that is. */
-static int bound(struct tl_kernel *kernel, const char *host, tl_addr *ret)
-{
-    tl_addr addr = numeric(host, 0);
-    int fd = new_socket(kernel, (enum tl_family)addr.family);
-
-    assert_int_equal(kernel->ops->bind(kernel, fd, &addr), 0);
-    *ret = name_of(kernel, fd);
-    return fd;
-}
-
-/* An address where nobody is: a socket was bound there, and is closed. */
-static tl_addr deserted(struct tl_kernel *kernel)
-{
-    tl_addr addr;
-
-    seam_close(kernel, bound(kernel, "127.0.0.1", &addr));
-    return addr;
-}
-
-static ssize_t send_to(struct tl_kernel *kernel, int fd, const void *data, size_t len,
-                       const tl_addr *addr)
-{
-    struct iovec iov = {(void *)data, len};
-    tl_addr to = addr != NULL ? *addr : (tl_addr){0};
-    struct tl_message message = {
-        .iov = &iov, .iov_count = 1, .addr = addr != NULL ? &to : NULL, .len = 99};
-
-    ssize_t n = kernel->ops->write(kernel, fd, &message, 1);
-    if (n >= 0)
-        assert_int_equal(message.len, n);
-    return n;
-}
-
-/* Receives without waiting. */
-static ssize_t receive(struct tl_kernel *kernel, int fd, void *data, size_t len, tl_addr *ret_from,
-                       unsigned *ret_truncated)
-{
-    struct iovec iov = {data, len};
-    struct tl_message message = {.iov = &iov, .iov_count = 1, .addr = ret_from, .len = 99};
-
-    ssize_t n = kernel->ops->read(kernel, fd, &message, 1);
-    if (n >= 0)
-        assert_int_equal(message.len, n);
-    if (n >= 0 && ret_truncated != NULL)
-        *ret_truncated = message.truncated;
-    return n;
-}
-
-/* Waits for a datagram, which must be text, and come from there. */
-static void expect(struct tl_kernel *kernel, int fd, const char *text, const tl_addr *from)
-{
-    char data[100];
-    tl_addr source;
-    unsigned truncated;
-
-    assert_int_equal(seam_await(kernel, fd, TL_READABLE), TL_READABLE);
-    ssize_t n = receive(kernel, fd, data, sizeof data, &source, &truncated);
-    assert_int_equal(n, strlen(text));
-    assert_memory_equal(data, text, (size_t)n);
-    assert_int_equal(truncated, 0);
-    if (from != NULL)
-        assert_true(tl_addr_equal(&source, from));
-}
-
-static void expect_nothing(struct tl_kernel *kernel, int fd)
-{
-    char data[10];
-
-    assert_int_equal(receive(kernel, fd, data, sizeof data, NULL, NULL), -EAGAIN);
-}
+#include "support/seam_datagram.h"
 
 /* --- Names --- */
 
@@ -132,17 +24,17 @@ static void a_socket_gets_its_name_when_it_needs_one(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
     tl_addr where, fresh, peer;
-    bound(kernel, "127.0.0.1", &where);
-    int fd = new_socket(kernel, TL_FAMILY_INET);
+    seam_bound(kernel, "127.0.0.1", &where);
+    int fd = seam_datagrams(kernel, TL_FAMILY_INET);
 
-    fresh = name_of(kernel, fd);
+    fresh = seam_name(kernel, fd);
     assert_int_equal(fresh.family, TL_FAMILY_INET);
     assert_int_equal(fresh.port, 0);
     assert_int_equal(kernel->ops->address(kernel, fd, TL_ADDRESS_PEER, &peer), -ENOTCONN);
-    assert_int_equal(send_to(kernel, fd, "x", 1, &where), 1);
-    tl_addr sent = name_of(kernel, fd);
+    assert_int_equal(seam_send(kernel, fd, "x", 1, &where), 1);
+    tl_addr sent = seam_name(kernel, fd);
     assert_int_not_equal(sent.port, 0);
-    tl_addr any = numeric("0.0.0.0", sent.port);
+    tl_addr any = seam_numeric("0.0.0.0", sent.port);
     assert_true(tl_addr_equal(&sent, &any));
     kernel->ops->destroy(kernel);
 }
@@ -150,16 +42,16 @@ static void a_socket_gets_its_name_when_it_needs_one(struct contract *contract)
 static void bind_is_for_once_and_for_addresses_of_this_host(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
-    tl_addr foreign = numeric("192.0.2.1", 0), four = numeric("127.0.0.1", 0);
-    tl_addr six = numeric("::1", 0), where;
-    int fd = new_socket(kernel, TL_FAMILY_INET);
+    tl_addr foreign = seam_numeric("192.0.2.1", 0), four = seam_numeric("127.0.0.1", 0);
+    tl_addr six = seam_numeric("::1", 0), where;
+    int fd = seam_datagrams(kernel, TL_FAMILY_INET);
 
     assert_int_equal(kernel->ops->bind(kernel, fd, &foreign), -EADDRNOTAVAIL);
     assert_int_equal(kernel->ops->bind(kernel, fd, &six), -EAFNOSUPPORT);
     assert_int_equal(kernel->ops->bind(kernel, fd, &four), 0);
     assert_int_equal(kernel->ops->bind(kernel, fd, &four), -EINVAL);
-    where = name_of(kernel, fd);
-    int other = new_socket(kernel, TL_FAMILY_INET);
+    where = seam_name(kernel, fd);
+    int other = seam_datagrams(kernel, TL_FAMILY_INET);
     assert_int_equal(kernel->ops->bind(kernel, other, &where), -EADDRINUSE);
     assert_int_equal(kernel->ops->listen(kernel, fd, 1), -EOPNOTSUPP);
     assert_int_equal(kernel->ops->accept(kernel, fd, &where), -EOPNOTSUPP);
@@ -171,12 +63,12 @@ static void connect_names_both_sides_until_it_is_undone(struct contract *contrac
 {
     struct tl_kernel *kernel = contract_kernel(contract);
     tl_addr where, peer, none = {0};
-    bound(kernel, "127.0.0.1", &where);
-    int fd = new_socket(kernel, TL_FAMILY_INET);
+    seam_bound(kernel, "127.0.0.1", &where);
+    int fd = seam_datagrams(kernel, TL_FAMILY_INET);
 
     assert_int_equal(kernel->ops->connect(kernel, fd, &where), 0);
-    tl_addr mine = name_of(kernel, fd);
-    tl_addr expected = numeric("127.0.0.1", mine.port);
+    tl_addr mine = seam_name(kernel, fd);
+    tl_addr expected = seam_numeric("127.0.0.1", mine.port);
     assert_true(tl_addr_equal(&mine, &expected));
     assert_int_not_equal(mine.port, 0);
     assert_int_equal(kernel->ops->address(kernel, fd, TL_ADDRESS_PEER, &peer), 0);
@@ -184,9 +76,9 @@ static void connect_names_both_sides_until_it_is_undone(struct contract *contrac
     assert_int_equal(kernel->ops->connect(kernel, fd, &where), 0);
 
     assert_int_equal(kernel->ops->connect(kernel, fd, &none), 0);
-    assert_int_equal(name_of(kernel, fd).port, 0);
+    assert_int_equal(seam_name(kernel, fd).port, 0);
     assert_int_equal(kernel->ops->address(kernel, fd, TL_ADDRESS_PEER, &peer), -ENOTCONN);
-    assert_int_equal(send_to(kernel, fd, "x", 1, NULL), -EDESTADDRREQ);
+    assert_int_equal(seam_send(kernel, fd, "x", 1, NULL), -EDESTADDRREQ);
     kernel->ops->destroy(kernel);
 }
 
@@ -196,18 +88,18 @@ static void datagrams_keep_their_bounds_and_their_source(struct contract *contra
 {
     struct tl_kernel *kernel = contract_kernel(contract);
     tl_addr here, there;
-    int one = bound(kernel, "127.0.0.1", &here);
-    int two = bound(kernel, "127.0.0.1", &there);
+    int one = seam_bound(kernel, "127.0.0.1", &here);
+    int two = seam_bound(kernel, "127.0.0.1", &there);
 
-    expect_nothing(kernel, two);
+    seam_expect_no_datagram(kernel, two);
     assert_int_equal(seam_await(kernel, one, TL_WRITABLE), TL_WRITABLE);
-    assert_int_equal(send_to(kernel, one, "one", 3, &there), 3);
-    assert_int_equal(send_to(kernel, one, "", 0, &there), 0);
-    assert_int_equal(send_to(kernel, one, "three", 5, &there), 5);
-    expect(kernel, two, "one", &here);
-    expect(kernel, two, "", &here);
-    expect(kernel, two, "three", &here);
-    expect_nothing(kernel, two);
+    assert_int_equal(seam_send(kernel, one, "one", 3, &there), 3);
+    assert_int_equal(seam_send(kernel, one, "", 0, &there), 0);
+    assert_int_equal(seam_send(kernel, one, "three", 5, &there), 5);
+    seam_expect(kernel, two, "one", &here);
+    seam_expect(kernel, two, "", &here);
+    seam_expect(kernel, two, "three", &here);
+    seam_expect_no_datagram(kernel, two);
     kernel->ops->destroy(kernel);
 }
 
@@ -215,11 +107,11 @@ static void nowhere_in_particular_means_this_host(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
     tl_addr here, there;
-    int one = bound(kernel, "127.0.0.1", &here);
-    int two = bound(kernel, "0.0.0.0", &there);
+    int one = seam_bound(kernel, "127.0.0.1", &here);
+    int two = seam_bound(kernel, "0.0.0.0", &there);
 
-    assert_int_equal(send_to(kernel, one, "x", 1, &there), 1);
-    expect(kernel, two, "x", &here);
+    assert_int_equal(seam_send(kernel, one, "x", 1, &there), 1);
+    seam_expect(kernel, two, "x", &here);
     kernel->ops->destroy(kernel);
 }
 
@@ -227,19 +119,19 @@ static void what_is_too_long_to_read_is_cut_and_said_to_be(struct contract *cont
 {
     struct tl_kernel *kernel = contract_kernel(contract);
     tl_addr here, there;
-    int one = bound(kernel, "127.0.0.1", &here);
-    int two = bound(kernel, "127.0.0.1", &there);
+    int one = seam_bound(kernel, "127.0.0.1", &here);
+    int two = seam_bound(kernel, "127.0.0.1", &there);
     char data[4];
     unsigned truncated = 0;
 
-    assert_int_equal(send_to(kernel, one, "longer", 6, &there), 6);
-    assert_int_equal(send_to(kernel, one, "next", 4, &there), 4);
+    assert_int_equal(seam_send(kernel, one, "longer", 6, &there), 6);
+    assert_int_equal(seam_send(kernel, one, "next", 4, &there), 4);
     seam_await(kernel, two, TL_READABLE);
-    assert_int_equal(receive(kernel, two, data, 4, NULL, &truncated), 4);
+    assert_int_equal(seam_receive(kernel, two, data, 4, NULL, &truncated), 4);
     assert_memory_equal(data, "long", 4);
     assert_int_equal(truncated, 1);
     seam_await(kernel, two, TL_READABLE);
-    assert_int_equal(receive(kernel, two, data, 4, NULL, &truncated), 4);
+    assert_int_equal(seam_receive(kernel, two, data, 4, NULL, &truncated), 4);
     assert_memory_equal(data, "next", 4);
     assert_int_equal(truncated, 0);
     kernel->ops->destroy(kernel);
@@ -249,8 +141,8 @@ static void a_datagram_is_gathered_and_scattered(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
     tl_addr here, there;
-    int one = bound(kernel, "127.0.0.1", &here);
-    int two = bound(kernel, "127.0.0.1", &there);
+    int one = seam_bound(kernel, "127.0.0.1", &here);
+    int two = seam_bound(kernel, "127.0.0.1", &there);
     char first[2], second[10];
     struct iovec out[] = {{"ab", 2}, {"", 0}, {"cde", 3}};
     struct iovec in[] = {{first, 2}, {second, 10}};
@@ -269,17 +161,17 @@ static void the_longest_datagram_arrives_and_longer_ones_are_refused(struct cont
 {
     struct tl_kernel *kernel = contract_kernel(contract);
     tl_addr here, there;
-    int one = bound(kernel, "127.0.0.1", &here);
-    int two = bound(kernel, "127.0.0.1", &there);
+    int one = seam_bound(kernel, "127.0.0.1", &here);
+    int two = seam_bound(kernel, "127.0.0.1", &there);
     char *data = calloc(1, 70000);
 
     data[65506] = 'z';
-    assert_int_equal(send_to(kernel, one, data, 65508, &there), -EMSGSIZE);
-    assert_int_equal(send_to(kernel, one, data, 70000, &there), -EMSGSIZE);
-    assert_int_equal(send_to(kernel, one, data, 65507, &there), 65507);
+    assert_int_equal(seam_send(kernel, one, data, 65508, &there), -EMSGSIZE);
+    assert_int_equal(seam_send(kernel, one, data, 70000, &there), -EMSGSIZE);
+    assert_int_equal(seam_send(kernel, one, data, 65507, &there), 65507);
     data[65506] = 0;
     seam_await(kernel, two, TL_READABLE);
-    assert_int_equal(receive(kernel, two, data, 70000, NULL, NULL), 65507);
+    assert_int_equal(seam_receive(kernel, two, data, 70000, NULL, NULL), 65507);
     assert_int_equal(data[65506], 'z');
     free(data);
     kernel->ops->destroy(kernel);
@@ -289,9 +181,9 @@ static void several_messages_go_in_one_call(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
     tl_addr here, first, second, from[4];
-    int one = bound(kernel, "127.0.0.1", &here);
-    int two = bound(kernel, "127.0.0.1", &first);
-    int three = bound(kernel, "127.0.0.1", &second);
+    int one = seam_bound(kernel, "127.0.0.1", &here);
+    int two = seam_bound(kernel, "127.0.0.1", &first);
+    int three = seam_bound(kernel, "127.0.0.1", &second);
     struct iovec out[] = {{"a", 1}, {"bb", 2}, {"", 0}, {"dddd", 4}};
     char data[4][3];
     struct iovec in[] = {{data[0], 3}, {data[1], 3}, {data[2], 3}, {data[3], 3}};
@@ -302,7 +194,7 @@ static void several_messages_go_in_one_call(struct contract *contract)
             (struct tl_message){.iov = &out[i], .iov_count = 1, .addr = i == 1 ? &second : &first};
     assert_int_equal(kernel->ops->write(kernel, one, messages, 4), 4);
     assert_int_equal(messages[3].len, 4);
-    expect(kernel, three, "bb", &here);
+    seam_expect(kernel, three, "bb", &here);
 
     /* The others are there by now: they were sent together. */
     for (int i = 0; i < 4; i++)
@@ -324,15 +216,15 @@ static void an_error_ends_a_call_with_several_messages(struct contract *contract
 {
     struct tl_kernel *kernel = contract_kernel(contract);
     tl_addr here, there;
-    int one = bound(kernel, "127.0.0.1", &here);
-    int two = bound(kernel, "127.0.0.1", &there);
+    int one = seam_bound(kernel, "127.0.0.1", &here);
+    int two = seam_bound(kernel, "127.0.0.1", &there);
     struct iovec out = {"a", 1};
     struct tl_message messages[2] = {{.iov = &out, .iov_count = 1, .addr = &there},
                                      {.iov = &out, .iov_count = 1}};
 
     assert_int_equal(kernel->ops->write(kernel, one, messages, 2), 1);
     assert_int_equal(kernel->ops->write(kernel, one, messages + 1, 1), -EDESTADDRREQ);
-    expect(kernel, two, "a", &here);
+    seam_expect(kernel, two, "a", &here);
     kernel->ops->destroy(kernel);
 }
 
@@ -342,47 +234,47 @@ static void a_connected_socket_hears_its_peer_alone(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
     tl_addr a, b, c;
-    int one = bound(kernel, "127.0.0.1", &a);
-    int two = bound(kernel, "127.0.0.1", &b);
-    int three = bound(kernel, "127.0.0.1", &c);
+    int one = seam_bound(kernel, "127.0.0.1", &a);
+    int two = seam_bound(kernel, "127.0.0.1", &b);
+    int three = seam_bound(kernel, "127.0.0.1", &c);
 
     assert_int_equal(kernel->ops->connect(kernel, one, &b), 0);
     assert_int_equal(kernel->ops->connect(kernel, three, &a), 0);
-    assert_int_equal(send_to(kernel, three, "no", 2, NULL), 2);
-    assert_int_equal(send_to(kernel, two, "yes", 3, &a), 3);
-    expect(kernel, one, "yes", &b);
+    assert_int_equal(seam_send(kernel, three, "no", 2, NULL), 2);
+    assert_int_equal(seam_send(kernel, two, "yes", 3, &a), 3);
+    seam_expect(kernel, one, "yes", &b);
     /* For everybody else nobody is there. */
     assert_true(seam_await(kernel, three, TL_READABLE) & TL_FAULT);
-    assert_int_equal(pending_error(kernel, three), ECONNREFUSED);
+    assert_int_equal(seam_error(kernel, three), ECONNREFUSED);
     /* It may write to others all the same. */
-    assert_int_equal(send_to(kernel, one, "hi", 2, &b), 2);
-    expect(kernel, two, "hi", &a);
+    assert_int_equal(seam_send(kernel, one, "hi", 2, &b), 2);
+    seam_expect(kernel, two, "hi", &a);
     kernel->ops->destroy(kernel);
 }
 
 static void a_connected_socket_is_preferred_and_an_exact_one(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
-    tl_addr here, any = numeric("0.0.0.0", 0);
-    int sender = bound(kernel, "127.0.0.1", &here);
-    int wild = new_socket(kernel, TL_FAMILY_INET);
-    int exact = new_socket(kernel, TL_FAMILY_INET);
-    int connected = new_socket(kernel, TL_FAMILY_INET);
+    tl_addr here, any = seam_numeric("0.0.0.0", 0);
+    int sender = seam_bound(kernel, "127.0.0.1", &here);
+    int wild = seam_datagrams(kernel, TL_FAMILY_INET);
+    int exact = seam_datagrams(kernel, TL_FAMILY_INET);
+    int connected = seam_datagrams(kernel, TL_FAMILY_INET);
 
-    set(kernel, wild, TL_OPTION_REUSEADDR, 1);
-    set(kernel, exact, TL_OPTION_REUSEADDR, 1);
-    set(kernel, connected, TL_OPTION_REUSEADDR, 1);
+    seam_set(kernel, wild, TL_OPTION_REUSEADDR, 1);
+    seam_set(kernel, exact, TL_OPTION_REUSEADDR, 1);
+    seam_set(kernel, connected, TL_OPTION_REUSEADDR, 1);
     assert_int_equal(kernel->ops->bind(kernel, wild, &any), 0);
-    tl_addr where = numeric("127.0.0.1", name_of(kernel, wild).port);
+    tl_addr where = seam_numeric("127.0.0.1", seam_name(kernel, wild).port);
     assert_int_equal(kernel->ops->bind(kernel, exact, &where), 0);
-    assert_int_equal(send_to(kernel, sender, "exact", 5, &where), 5);
-    expect(kernel, exact, "exact", &here);
+    assert_int_equal(seam_send(kernel, sender, "exact", 5, &where), 5);
+    seam_expect(kernel, exact, "exact", &here);
 
     assert_int_equal(kernel->ops->bind(kernel, connected, &where), 0);
     assert_int_equal(kernel->ops->connect(kernel, connected, &here), 0);
-    assert_int_equal(send_to(kernel, sender, "peer", 4, &where), 4);
-    expect(kernel, connected, "peer", &here);
-    expect_nothing(kernel, wild);
+    assert_int_equal(seam_send(kernel, sender, "peer", 4, &where), 4);
+    seam_expect(kernel, connected, "peer", &here);
+    seam_expect_no_datagram(kernel, wild);
     kernel->ops->destroy(kernel);
 }
 
@@ -392,15 +284,15 @@ static void a_port_is_shared_by_those_who_all_agree(struct contract *contract)
     struct tl_kernel *kernel = contract_kernel(contract);
 
     for (int i = 0; i < 2; i++) {
-        tl_addr any = numeric("127.0.0.1", 0);
-        int one = new_socket(kernel, TL_FAMILY_INET);
-        int two = new_socket(kernel, TL_FAMILY_INET);
-        int three = new_socket(kernel, TL_FAMILY_INET);
-        set(kernel, one, options[i], 1);
-        set(kernel, two, options[i], 1);
-        set(kernel, three, options[1 - i], 1);
+        tl_addr any = seam_numeric("127.0.0.1", 0);
+        int one = seam_datagrams(kernel, TL_FAMILY_INET);
+        int two = seam_datagrams(kernel, TL_FAMILY_INET);
+        int three = seam_datagrams(kernel, TL_FAMILY_INET);
+        seam_set(kernel, one, options[i], 1);
+        seam_set(kernel, two, options[i], 1);
+        seam_set(kernel, three, options[1 - i], 1);
         assert_int_equal(kernel->ops->bind(kernel, one, &any), 0);
-        tl_addr where = name_of(kernel, one);
+        tl_addr where = seam_name(kernel, one);
         assert_int_equal(kernel->ops->bind(kernel, three, &where), -EADDRINUSE);
         assert_int_equal(kernel->ops->bind(kernel, two, &where), 0);
     }
@@ -411,23 +303,23 @@ static void a_port_is_shared_by_those_who_all_agree(struct contract *contract)
 static void who_shares_a_port_keeps_its_senders(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
-    tl_addr here, any = numeric("127.0.0.1", 0);
-    int sender = bound(kernel, "127.0.0.1", &here);
+    tl_addr here, any = seam_numeric("127.0.0.1", 0);
+    int sender = seam_bound(kernel, "127.0.0.1", &here);
     int fds[2];
     int counts[2] = {0, 0};
     char data[8];
 
     for (int i = 0; i < 2; i++) {
-        fds[i] = new_socket(kernel, TL_FAMILY_INET);
-        set(kernel, fds[i], TL_OPTION_REUSEPORT, 1);
+        fds[i] = seam_datagrams(kernel, TL_FAMILY_INET);
+        seam_set(kernel, fds[i], TL_OPTION_REUSEPORT, 1);
         assert_int_equal(kernel->ops->bind(kernel, fds[i], &any), 0);
-        any = name_of(kernel, fds[i]);
+        any = seam_name(kernel, fds[i]);
         assert_int_equal(kernel->ops->watch(kernel, fds[i], TL_READABLE, &fds[i]), 0);
     }
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(send_to(kernel, sender, "x", 1, &any), 1);
+        assert_int_equal(seam_send(kernel, sender, "x", 1, &any), 1);
         const int *token = seam_event(kernel).token;
-        assert_int_equal(receive(kernel, *token, data, sizeof data, NULL, NULL), 1);
+        assert_int_equal(seam_receive(kernel, *token, data, sizeof data, NULL, NULL), 1);
         counts[token - fds]++;
     }
     assert_true(counts[0] == 4 || counts[1] == 4);
@@ -438,25 +330,25 @@ static void what_the_buffer_has_no_room_for_is_dropped(struct contract *contract
 {
     struct tl_kernel *kernel = contract_kernel(contract);
     tl_addr here, there;
-    int one = bound(kernel, "127.0.0.1", &here);
-    int two = bound(kernel, "127.0.0.1", &there);
+    int one = seam_bound(kernel, "127.0.0.1", &here);
+    int two = seam_bound(kernel, "127.0.0.1", &there);
     char data[1000] = {0};
     int room = 0;
     unsigned n = 0;
 
-    set(kernel, two, TL_OPTION_RCVBUF, 8000);
+    seam_set(kernel, two, TL_OPTION_RCVBUF, 8000);
     assert_int_equal(kernel->ops->option(kernel, two, TL_OPTION_RCVBUF, NULL, &room), 0);
     assert_int_equal(room, 16000);
     for (int i = 0; i < 100; i++) {
         data[0] = (char)i;
-        assert_int_equal(send_to(kernel, one, data, sizeof data, &there), 1000);
+        assert_int_equal(seam_send(kernel, one, data, sizeof data, &there), 1000);
     }
     seam_await(kernel, two, TL_READABLE);
-    while (receive(kernel, two, data, sizeof data, NULL, NULL) == 1000)
+    while (seam_receive(kernel, two, data, sizeof data, NULL, NULL) == 1000)
         assert_int_equal(data[0], n++);
     assert_in_range(n, 2, 16);
-    assert_int_equal(send_to(kernel, one, "again", 5, &there), 5);
-    expect(kernel, two, "again", &here);
+    assert_int_equal(seam_send(kernel, one, "again", 5, &there), 5);
+    seam_expect(kernel, two, "again", &here);
     kernel->ops->destroy(kernel);
 }
 
@@ -466,53 +358,53 @@ static void a_refusal_is_told_once_and_first(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
     tl_addr here, there;
-    int one = bound(kernel, "127.0.0.1", &here);
-    int two = bound(kernel, "127.0.0.1", &there);
+    int one = seam_bound(kernel, "127.0.0.1", &here);
+    int two = seam_bound(kernel, "127.0.0.1", &there);
     char data[10];
 
     assert_int_equal(kernel->ops->connect(kernel, one, &there), 0);
-    assert_int_equal(send_to(kernel, two, "last", 4, &here), 4);
+    assert_int_equal(seam_send(kernel, two, "last", 4, &here), 4);
     seam_await(kernel, one, TL_READABLE);
     seam_close(kernel, two);
-    assert_int_equal(send_to(kernel, one, "x", 1, NULL), 1);
+    assert_int_equal(seam_send(kernel, one, "x", 1, NULL), 1);
     /* What is there is readable, so the error has to be waited for by itself. */
     while (!(seam_await(kernel, one, TL_READABLE) & TL_FAULT))
         continue;
-    assert_int_equal(receive(kernel, one, data, sizeof data, NULL, NULL), -ECONNREFUSED);
-    assert_int_equal(receive(kernel, one, data, sizeof data, NULL, NULL), 4);
-    expect_nothing(kernel, one);
+    assert_int_equal(seam_receive(kernel, one, data, sizeof data, NULL, NULL), -ECONNREFUSED);
+    assert_int_equal(seam_receive(kernel, one, data, sizeof data, NULL, NULL), 4);
+    seam_expect_no_datagram(kernel, one);
 
-    assert_int_equal(send_to(kernel, one, "x", 1, NULL), 1);
+    assert_int_equal(seam_send(kernel, one, "x", 1, NULL), 1);
     assert_true(seam_await(kernel, one, TL_READABLE) & TL_FAULT);
-    assert_int_equal(send_to(kernel, one, "x", 1, NULL), -ECONNREFUSED);
-    assert_int_equal(pending_error(kernel, one), 0);
+    assert_int_equal(seam_send(kernel, one, "x", 1, NULL), -ECONNREFUSED);
+    assert_int_equal(seam_error(kernel, one), 0);
     kernel->ops->destroy(kernel);
 }
 
 static void who_is_not_connected_hears_of_no_refusal(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
-    tl_addr here, nowhere = deserted(kernel);
-    int one = bound(kernel, "127.0.0.1", &here);
+    tl_addr here, nowhere = seam_deserted(kernel);
+    int one = seam_bound(kernel, "127.0.0.1", &here);
 
-    assert_int_equal(send_to(kernel, one, "x", 1, &nowhere), 1);
+    assert_int_equal(seam_send(kernel, one, "x", 1, &nowhere), 1);
     assert_int_equal(kernel->ops->watch(kernel, one, TL_READABLE, &here), 0);
     seam_expect_nothing(kernel, 2 * TL_MILLISECOND);
-    assert_int_equal(pending_error(kernel, one), 0);
+    assert_int_equal(seam_error(kernel, one), 0);
     kernel->ops->destroy(kernel);
 }
 
 static void sending_checks_its_address(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
-    tl_addr here, six = numeric("::1", 9), zero = numeric("127.0.0.1", 0);
-    int one = bound(kernel, "127.0.0.1", &here);
-    int fd = new_socket(kernel, TL_FAMILY_INET);
+    tl_addr here, six = seam_numeric("::1", 9), zero = seam_numeric("127.0.0.1", 0);
+    int one = seam_bound(kernel, "127.0.0.1", &here);
+    int fd = seam_datagrams(kernel, TL_FAMILY_INET);
 
-    assert_int_equal(send_to(kernel, fd, "x", 1, NULL), -EDESTADDRREQ);
-    assert_int_not_equal(name_of(kernel, fd).port, 0);
-    assert_int_equal(send_to(kernel, one, "x", 1, &six), -EAFNOSUPPORT);
-    assert_int_equal(send_to(kernel, one, "x", 1, &zero), -EINVAL);
+    assert_int_equal(seam_send(kernel, fd, "x", 1, NULL), -EDESTADDRREQ);
+    assert_int_not_equal(seam_name(kernel, fd).port, 0);
+    assert_int_equal(seam_send(kernel, one, "x", 1, &six), -EAFNOSUPPORT);
+    assert_int_equal(seam_send(kernel, one, "x", 1, &zero), -EINVAL);
     assert_int_equal(kernel->ops->connect(kernel, one, &six), -EAFNOSUPPORT);
     kernel->ops->destroy(kernel);
 }
@@ -521,38 +413,38 @@ static void a_shut_down_socket_sends_no_more(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
     tl_addr here, there;
-    int one = bound(kernel, "127.0.0.1", &here);
-    bound(kernel, "127.0.0.1", &there);
+    int one = seam_bound(kernel, "127.0.0.1", &here);
+    seam_bound(kernel, "127.0.0.1", &there);
 
     assert_int_equal(kernel->ops->connect(kernel, one, &there), 0);
     assert_int_equal(kernel->ops->shutdown(kernel, one, TL_SHUTDOWN_WRITE), 0);
-    assert_int_equal(send_to(kernel, one, "x", 1, NULL), -EPIPE);
+    assert_int_equal(seam_send(kernel, one, "x", 1, NULL), -EPIPE);
     assert_int_equal(kernel->ops->shutdown(kernel, one, TL_SHUTDOWN_READ), 0);
     assert_int_equal(seam_await(kernel, one, TL_READABLE), TL_READABLE | TL_HANGUP);
-    expect_nothing(kernel, one);
+    seam_expect_no_datagram(kernel, one);
     kernel->ops->destroy(kernel);
 }
 
 static void a_broadcast_needs_leave_and_reaches_everybody(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
-    tl_addr here, any = numeric("0.0.0.0", 0);
-    int sender = bound(kernel, "127.0.0.1", &here);
+    tl_addr here, any = seam_numeric("0.0.0.0", 0);
+    int sender = seam_bound(kernel, "127.0.0.1", &here);
     int fds[2];
 
     for (int i = 0; i < 2; i++) {
-        fds[i] = new_socket(kernel, TL_FAMILY_INET);
-        set(kernel, fds[i], TL_OPTION_REUSEADDR, 1);
+        fds[i] = seam_datagrams(kernel, TL_FAMILY_INET);
+        seam_set(kernel, fds[i], TL_OPTION_REUSEADDR, 1);
         assert_int_equal(kernel->ops->bind(kernel, fds[i], &any), 0);
-        any = name_of(kernel, fds[i]);
+        any = seam_name(kernel, fds[i]);
     }
-    tl_addr all = numeric("127.255.255.255", any.port);
-    assert_int_equal(send_to(kernel, sender, "x", 1, &all), -EACCES);
+    tl_addr all = seam_numeric("127.255.255.255", any.port);
+    assert_int_equal(seam_send(kernel, sender, "x", 1, &all), -EACCES);
     assert_int_equal(kernel->ops->connect(kernel, sender, &all), -EACCES);
-    set(kernel, sender, TL_OPTION_BROADCAST, 1);
-    assert_int_equal(send_to(kernel, sender, "all", 3, &all), 3);
-    expect(kernel, fds[0], "all", &here);
-    expect(kernel, fds[1], "all", &here);
+    seam_set(kernel, sender, TL_OPTION_BROADCAST, 1);
+    assert_int_equal(seam_send(kernel, sender, "all", 3, &all), 3);
+    seam_expect(kernel, fds[0], "all", &here);
+    seam_expect(kernel, fds[1], "all", &here);
     kernel->ops->destroy(kernel);
 }
 
@@ -562,24 +454,24 @@ static void sockets_of_ipv6_speak_both(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
     tl_addr here, four, where;
-    int six = bound(kernel, "::", &where);
-    int one = bound(kernel, "127.0.0.1", &four);
-    int other = bound(kernel, "::1", &here);
+    int six = seam_bound(kernel, "::", &where);
+    int one = seam_bound(kernel, "127.0.0.1", &four);
+    int other = seam_bound(kernel, "::1", &here);
 
-    tl_addr v4 = numeric("127.0.0.1", where.port);
-    assert_int_equal(send_to(kernel, one, "four", 4, &v4), 4);
-    tl_addr mapped = numeric("::ffff:127.0.0.1", four.port);
-    expect(kernel, six, "four", &mapped);
-    assert_int_equal(send_to(kernel, six, "back", 4, &mapped), 4);
-    tl_addr back = numeric("127.0.0.1", where.port);
-    expect(kernel, one, "back", &back);
-    tl_addr v6 = numeric("::1", where.port);
-    assert_int_equal(send_to(kernel, other, "six", 3, &v6), 3);
-    expect(kernel, six, "six", &here);
+    tl_addr v4 = seam_numeric("127.0.0.1", where.port);
+    assert_int_equal(seam_send(kernel, one, "four", 4, &v4), 4);
+    tl_addr mapped = seam_numeric("::ffff:127.0.0.1", four.port);
+    seam_expect(kernel, six, "four", &mapped);
+    assert_int_equal(seam_send(kernel, six, "back", 4, &mapped), 4);
+    tl_addr back = seam_numeric("127.0.0.1", where.port);
+    seam_expect(kernel, one, "back", &back);
+    tl_addr v6 = seam_numeric("::1", where.port);
+    assert_int_equal(seam_send(kernel, other, "six", 3, &v6), 3);
+    seam_expect(kernel, six, "six", &here);
 
-    int only = new_socket(kernel, TL_FAMILY_INET6);
-    set(kernel, only, TL_OPTION_V6ONLY, 1);
-    assert_int_equal(send_to(kernel, only, "x", 1, &mapped), -ENETUNREACH);
+    int only = seam_datagrams(kernel, TL_FAMILY_INET6);
+    seam_set(kernel, only, TL_OPTION_V6ONLY, 1);
+    assert_int_equal(seam_send(kernel, only, "x", 1, &mapped), -ENETUNREACH);
     assert_int_equal(kernel->ops->connect(kernel, only, &mapped), -ENETUNREACH);
     kernel->ops->destroy(kernel);
 }
@@ -587,7 +479,7 @@ static void sockets_of_ipv6_speak_both(struct contract *contract)
 static void options_are_those_of_datagrams(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
-    int fd = new_socket(kernel, TL_FAMILY_INET);
+    int fd = seam_datagrams(kernel, TL_FAMILY_INET);
     int value = 1;
 
     assert_int_equal(kernel->ops->option(kernel, fd, TL_OPTION_NODELAY, &value, NULL),
@@ -595,7 +487,7 @@ static void options_are_those_of_datagrams(struct contract *contract)
     assert_int_equal(kernel->ops->option(kernel, fd, TL_OPTION_NODELAY, NULL, &value), -EOPNOTSUPP);
     assert_int_equal(kernel->ops->option(kernel, fd, TL_OPTION_BROADCAST, NULL, &value), 0);
     assert_int_equal(value, 0);
-    set(kernel, fd, TL_OPTION_BROADCAST, 1);
+    seam_set(kernel, fd, TL_OPTION_BROADCAST, 1);
     assert_int_equal(kernel->ops->option(kernel, fd, TL_OPTION_BROADCAST, NULL, &value), 0);
     assert_int_equal(value, 1);
     value = 1;
