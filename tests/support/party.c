@@ -197,8 +197,15 @@ static void stop(void *arg)
     tl_loop_stop(arg);
 }
 
+bool loop_try_turn(tl_loop *loop)
+{
+    if (tl_loop_call_soon(loop, stop, loop, NULL) < 0)
+        return false;
+    assert_int_equal(tl_loop_run_forever(loop), 0);
+    return true;
+}
+
 void loop_turn(tl_loop *loop)
 {
-    assert_int_equal(tl_loop_call_soon(loop, stop, loop, NULL), 0);
-    assert_int_equal(tl_loop_run_forever(loop), 0);
+    assert_true(loop_try_turn(loop));
 }

@@ -71,8 +71,9 @@ void parties_open(struct parties *parties, struct contract *contract, const tl_d
 
 void parties_close(struct parties *parties);
 
-/* One iteration. */
+/* One iteration; false when memory is out. */
 void loop_turn(tl_loop *loop);
+bool loop_try_turn(tl_loop *loop);
 
 /* An address in digits. */
 tl_addr numeric(const char *host, uint16_t port);
