@@ -8,6 +8,7 @@
 #include "sim/kernel.h"
 #include "sim/pipe.h"
 #include "sim/unix.h"
+#include "sim/mix.h"
 
 void tl_sim_give(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor *descriptor)
 {
@@ -101,6 +102,24 @@ int tl_sim_close(struct tl_kernel *kernel, int fd)
     return r;
 }
 
+static bool is_several(const struct tl_message *messages, size_t count)
+{
+    return count > 1 || messages->addr != NULL;
+}
+
+/* A word of what a read of datagrams said besides its result. */
+static uint64_t hash_messages(const struct tl_message *messages, size_t count, ssize_t result)
+{
+    size_t received = count == 1 ? 1 : (size_t)result;
+    uint64_t hash = count;
+    for (size_t i = 0; i < received; i++) {
+        hash = tl_mix(hash, messages[i].len << 1 | messages[i].truncated);
+        if (messages[i].addr != NULL)
+            hash = tl_mix(hash, tl_sim_hash_address(messages[i].addr));
+    }
+    return hash;
+}
+
 ssize_t tl_sim_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count)
 {
     struct tl_descriptor *descriptor = tl_sim_descriptor(tl_sim(kernel), fd);
@@ -108,7 +127,8 @@ ssize_t tl_sim_read(struct tl_kernel *kernel, int fd, struct tl_message *message
     if (descriptor != NULL)
         r = descriptor->ops->read(descriptor, messages, count);
     tl_sim_note(tl_sim(kernel), TL_KIND_READ, descriptor != NULL ? descriptor->ordinal : 0, r,
-                count, 0);
+                r >= 0 && is_several(messages, count) ? hash_messages(messages, count, r) : count,
+                0);
     return r;
 }
 

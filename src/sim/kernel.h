@@ -104,6 +104,9 @@ int tl_sim_release(struct tl_kernel *kernel, int fd);
 
 /* --- Sockets (socket_ops.c) --- */
 
+/* A word of an address, for the hash. */
+uint64_t tl_sim_hash_address(const tl_addr *addr);
+
 int tl_sim_socket(struct tl_kernel *kernel, enum tl_family family, enum tl_socket_type type);
 int tl_sim_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr);
 int tl_sim_listen(struct tl_kernel *kernel, int fd, int backlog);
