@@ -12,6 +12,7 @@
 #include <twinloop/assert.h>
 #include <twinloop/asyncgen.h>
 #include <twinloop/child.h>
+#include <twinloop/datagram.h>
 #include <twinloop/error.h>
 #include <twinloop/executor.h>
 #include <twinloop/fd.h>

@@ -269,7 +269,8 @@ struct tl_kernel_ops {
     int (*accept)(struct tl_kernel *kernel, int fd, tl_addr *ret_peer);
 
     /* 0 when connected at once; -EINPROGRESS: fd becomes writable, then TL_OPTION_ERROR tells how
-     * it went. */
+     * it went. A socket of datagrams is connected at once: from then on it sends there when it
+     * names no address, and hears from there alone; a family of TL_FAMILY_NONE undoes that. */
     int (*connect)(struct tl_kernel *kernel, int fd, const tl_addr *addr);
     int (*shutdown)(struct tl_kernel *kernel, int fd, enum tl_shutdown how);
 
@@ -285,8 +286,10 @@ struct tl_kernel_ops {
 
     /* recv, readv, recvfrom, recvmmsg in one, and send, writev, sendto, sendmmsg. With count 1: the
      * bytes transferred, also in messages[0].len; read returns 0 at the end of a stream. With more
-     * (datagrams only): the messages transferred. -EAGAIN when none could be. A write never raises
-     * SIGPIPE: -EPIPE. */
+     * (datagrams only): the messages transferred, which may be fewer than could be: a kernel need
+     * not take more than 16 at once. -EAGAIN when none could be. An error of the first message is
+     * returned, one of a later message ends the call there and is met by the next. A write never
+     * raises SIGPIPE: -EPIPE. */
     ssize_t (*read)(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
     ssize_t (*write)(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
 

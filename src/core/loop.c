@@ -190,6 +190,8 @@ int tl_loop_close(tl_loop *loop)
     kernel->ops->destroy(kernel);
     tl_executor_close_loop(loop);
     tl_handle_pool_finish(&loop->handles);
+    tl_free(loop->inbox);
+    loop->inbox = NULL;
     tl_loop_unref(loop);
     return 0;
 }

@@ -73,6 +73,12 @@ static ssize_t file_write(struct tl_descriptor *descriptor, struct tl_message *m
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
+static enum tl_adopted_kind kind(const struct tl_descriptor *descriptor)
+{
+    const struct tl_open_file *open = tl_listed(descriptor, struct tl_open_file, descriptor);
+    return open->file->kind == TL_FILE_REGULAR ? TL_ADOPTED_FILE : TL_ADOPTED_OTHER;
+}
+
 static uint32_t readiness(const struct tl_descriptor *descriptor)
 {
     (void)descriptor;
@@ -95,6 +101,7 @@ static void describe(const struct tl_descriptor *descriptor, char *text, size_t 
 
 static const struct tl_descriptor_ops file_ops = {
     .always_ready = true,
+    .kind = kind,
     .readiness = readiness,
     .read = file_read,
     .write = file_write,
