@@ -24,6 +24,7 @@
 #include <twinloop/protocol.h>
 #include <twinloop/task.h>
 #include <twinloop/timer.h>
+#include <twinloop/tls.h>
 #include <twinloop/transport.h>
 #include <twinloop/value.h>
 #include <twinloop/version.h>
