@@ -251,6 +251,7 @@ BENCH_LIBS.echo_libev       := -lev
 BENCH_LIBS.loop_uv          := -luv
 BENCH_LIBS.loop_libev       := -lev
 BENCH_LIBS.loop_libevent    := -levent_core
+BENCH_LIBS.loop_posts_uv    := -luv
 BENCH_LIBS.sim_hold         := -lm
 BENCH_SIM   := sim_% trace_%
 BENCH_OBJ.sim_seeds         := $(call obj,examples/kv_scenario.c $(call modules,kv) $(COMMON) \
@@ -270,7 +271,15 @@ SUB          = +@$(MAKE) --no-print-directory
 test: ## installs what is missing and runs the tests under ASan and UBSan; T='stream*' runs some
 	@bash scripts/deps test
 	$(SUB) VARIANT=asan all tests fuzzers
-	@bash scripts/run-tests $(call place,asan) '$(T)'
+	@bash scripts/run-tests $(call place,asan) $(if $(T),'$(T)')
+
+# The tests in which threads are at work: their own, or the library's for jobs.
+THREADED     = $(basename $(notdir $(shell grep -lE \
+               'pthread_create|run_in_executor|ops->work|getaddrinfo|getnameinfo' $(TEST_SRC))))
+test-tsan: ## the tests in which threads are at work, under TSan
+	@bash scripts/deps test
+	$(SUB) VARIANT=tsan tests
+	@bash scripts/run-tests $(call place,tsan) $(THREADED)
 
 check: ## format, warnings of two compilers, static analysis, tree rules
 	@bash scripts/deps check

@@ -22,6 +22,7 @@
 #include <twinloop/net.h>
 #include <twinloop/policy.h>
 #include <twinloop/protocol.h>
+#include <twinloop/resolve.h>
 #include <twinloop/task.h>
 #include <twinloop/timer.h>
 #include <twinloop/tls.h>

@@ -19,7 +19,6 @@
 #include <twinloop.h>
 
 #include "support/contract.h"
-#include "support/ladder.h"
 
 struct stage {
     tl_loop *loop;
@@ -437,11 +436,6 @@ static void shutting_down_meets_one_at_work(struct contract *contract)
 
 /* --- The allocation ladder -------------------------------------------------------------------- */
 
-struct climb {
-    struct contract *contract;
-    struct ladder ladder;
-};
-
 static void make_and_shut_down(struct stage *stage, struct body *body)
 {
     const tl_asyncgen_body given = {run_body, body, dispose_body};
@@ -456,29 +450,18 @@ static void make_and_shut_down(struct stage *stage, struct body *body)
     assert_true(r == 0 || r == -ENOMEM);
 }
 
-static void scenario(void *arg)
+static void every_allocation_may_fail(struct contract *contract)
 {
-    struct climb *climb = arg;
     struct stage stage;
-    open_stage(&stage, climb->contract);
+    open_stage(&stage, contract);
     struct body body = {&stage, "wyy", 0, 0};
-    ladder_arm(&climb->ladder);
+    ladder_arm(contract->ladder);
     make_and_shut_down(&stage, &body);
-    ladder_disarm(&climb->ladder);
+    ladder_disarm(contract->ladder);
     tl_loop_free(stage.loop);
     /* Whatever failed, the body is disposed of once. */
     assert_ptr_equal(strchr(stage.word, '/'), strrchr(stage.word, '/'));
     assert_non_null(strchr(stage.word, '/'));
-}
-
-static void every_allocation_may_fail(struct contract *contract)
-{
-    static struct climb climb;
-    climb = (struct climb){.contract = contract};
-    ladder_install(&climb.ladder);
-    ladder_climb(&climb.ladder, scenario, &climb);
-    ladder_remove(&climb.ladder);
-    assert_true(climb.ladder.rungs >= 8);
 }
 
 static const struct contract_case cases[] = {
@@ -497,7 +480,7 @@ static const struct contract_case cases[] = {
     CONTRACT(shutting_down_closes_all),
     CONTRACT(one_that_begins_later_is_warned_of),
     CONTRACT(shutting_down_meets_one_at_work),
-    CONTRACT_ONLY(every_allocation_may_fail, CONTRACT_REAL | CONTRACT_SIM),
+    CONTRACT_LADDER(every_allocation_may_fail, 8),
 };
 
 int main(int argc, char **argv)

@@ -3,9 +3,7 @@
  * The allocation ladder over executors: jobs on two of them, one cancelled, one with an out-buffer,
  * a shutdown, and a loop that is closed under the last. Whichever request for memory fails, each
  * job is released once and nothing is left.
- *
- * Not in the replay worlds: recorders and replayers ask for memory too, and not the same. The jobs
- * ask for none, since they run beside the loop.
+ * The jobs ask for no memory, since they run beside the loop.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -16,11 +14,8 @@
 #include <twinloop.h>
 #include <cmocka.h>
 #include "support/contract.h"
-#include "support/ladder.h"
 
 struct climb {
-    struct contract *contract;
-    struct ladder ladder;
     tl_loop *loop;
     int given;
     int released;
@@ -82,38 +77,27 @@ static void act(struct climb *climb, tl_executor *executor)
     tl_future_unref(last);
 }
 
-static void scenario(void *arg)
+static void jobs(struct contract *contract)
 {
-    struct climb *climb = arg;
-    struct tl_kernel *kernel = contract_kernel(climb->contract);
+    struct climb climb = {0};
+    struct tl_kernel *kernel = contract_kernel(contract);
 
-    climb->given = climb->released = 0;
-    ladder_arm(&climb->ladder);
-    if (tl_loop_new(kernel, &climb->loop) < 0) {
+    ladder_arm(contract->ladder);
+    if (tl_loop_new(kernel, &climb.loop) < 0) {
         kernel->ops->destroy(kernel);
         return;
     }
     tl_executor *executor = tl_thread_pool_executor_new(1, "ladder");
     if (executor != NULL)
-        act(climb, executor);
+        act(&climb, executor);
     tl_executor_unref(executor);
-    tl_loop_free(climb->loop);
-    ladder_disarm(&climb->ladder);
-    assert_int_equal(climb->released, climb->given);
-}
-
-static void jobs(struct contract *contract)
-{
-    struct climb climb = {.contract = contract};
-
-    ladder_install(&climb.ladder);
-    ladder_climb(&climb.ladder, scenario, &climb);
-    ladder_remove(&climb.ladder);
-    assert_true(climb.ladder.rungs >= 10);
+    tl_loop_free(climb.loop);
+    ladder_disarm(contract->ladder);
+    assert_int_equal(climb.released, climb.given);
 }
 
 static const struct contract_case cases[] = {
-    CONTRACT_ONLY(jobs, CONTRACT_REAL | CONTRACT_SIM),
+    CONTRACT_LADDER(jobs, 10),
 };
 
 int main(int argc, char **argv)

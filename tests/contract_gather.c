@@ -15,7 +15,6 @@
 #include <twinloop.h>
 
 #include "support/contract.h"
-#include "support/ladder.h"
 #include "support/stage.h"
 
 /* --- gather ----------------------------------------------------------------------------------- */
@@ -302,12 +301,6 @@ static void a_closed_loop_refuses(struct contract *contract)
 
 /* --- The allocation ladder -------------------------------------------------------------------- */
 
-struct climb {
-    struct contract *contract;
-    struct ladder ladder;
-    struct skipping skipping;
-};
-
 static void free_bytes(void *bytes)
 {
     free(bytes);
@@ -342,28 +335,17 @@ static void ignore(tl_loop *loop, const tl_exc_context *context, void *arg)
     (void)loop, (void)context, (void)arg;
 }
 
-static void scenario(void *arg)
-{
-    struct climb *climb = arg;
-    struct tl_kernel *kernel = contract_kernel(climb->contract);
-    tl_loop *loop;
-    skipping_apply(&climb->skipping, kernel);
-    assert_int_equal(tl_loop_new(kernel, &loop), 0);
-    tl_loop_set_exception_handler(loop, ignore, NULL);
-    ladder_arm(&climb->ladder);
-    build_and_run(loop, &climb->ladder);
-    tl_loop_free(loop);
-}
-
 static void whichever_allocation_fails(struct contract *contract)
 {
-    struct climb *climb = calloc(1, sizeof *climb);
-    climb->contract = contract;
-    ladder_install(&climb->ladder);
-    ladder_climb(&climb->ladder, scenario, climb);
-    ladder_remove(&climb->ladder);
-    assert_true(climb->ladder.rungs >= 9);
-    free(climb);
+    struct tl_kernel *kernel = contract_kernel(contract);
+    struct skipping skipping;
+    tl_loop *loop;
+    skipping_apply(&skipping, kernel);
+    assert_int_equal(tl_loop_new(kernel, &loop), 0);
+    tl_loop_set_exception_handler(loop, ignore, NULL);
+    ladder_arm(contract->ladder);
+    build_and_run(loop, contract->ladder);
+    tl_loop_free(loop);
 }
 
 static const struct contract_case cases[] = {
@@ -383,7 +365,7 @@ static const struct contract_case cases[] = {
     CONTRACT(gather_refuses),
     CONTRACT(closing_leaves_them_pending),
     CONTRACT(a_closed_loop_refuses),
-    CONTRACT_ONLY(whichever_allocation_fails, CONTRACT_REAL | CONTRACT_SIM),
+    CONTRACT_LADDER(whichever_allocation_fails, 9),
 };
 
 int main(int argc, char **argv)

@@ -3,8 +3,6 @@
  * The allocation ladder over a whole life of connections: a loop, a server, a connection with a
  * full queue in one direction and an answer in the other, and the end. Whichever request for memory
  * fails, everything is told once and nothing is left.
- *
- * Not in the replay worlds: recorders and replayers ask for memory too, and not the same.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -15,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "support/ladder.h"
 #include "support/scene.h"
 #include "support/skip.h"
 
@@ -26,24 +23,16 @@
 #define PATIENCE (4 * TL_SECOND)
 
 struct climb {
-    struct contract *contract;
-    struct ladder ladder;
     struct skipping skipping;
     struct scene scene;
     struct tl_timer patience;
-    char *large;
-    int made; /* protocols that the factories gave */
 };
 
-static struct climb *climb_of(struct side *side)
-{
-    return tl_container_of(side->scene, struct climb, scene);
-}
+static char large[LARGE];
 
 static int send_large_and_eof(struct side *side)
 {
-    const tl_buf bufs[2] = {{climb_of(side)->large, LARGE / 2},
-                            {climb_of(side)->large + LARGE / 2, LARGE / 2}};
+    const tl_buf bufs[2] = {{large, LARGE / 2}, {large + LARGE / 2, LARGE / 2}};
     (void)tl_transport_get_extra_info(side->transport, "sockname", NULL);
     int r = tl_transport_writelines(side->transport, bufs, 2);
     return r < 0 ? r : tl_transport_write_eof(side->transport);
@@ -105,52 +94,38 @@ static void check_side(struct side *side)
     assert_true(made == NULL || released != NULL);
 }
 
-static void scenario(void *arg)
+static void connections(struct contract *contract)
 {
-    struct climb *climb = arg;
-    struct scene *scene = &climb->scene;
-    struct tl_kernel *kernel = contract_kernel(climb->contract);
+    static struct climb climb;
+    struct scene *scene = &climb.scene;
+    struct tl_kernel *kernel = contract_kernel(contract);
     tl_loop *loop;
-    memset(scene, 0, sizeof *scene);
-    skipping_apply(&climb->skipping, kernel);
-    ladder_arm(&climb->ladder);
+    memset(&climb, 0, sizeof climb);
+    skipping_apply(&climb.skipping, kernel);
+    ladder_arm(contract->ladder);
     if (tl_loop_new(kernel, &loop) < 0) {
         kernel->ops->destroy(kernel);
         return;
     }
     int r = scene_open_on(scene, loop);
     if (r == 0)
-        act(climb);
+        act(&climb);
     scene_close(scene);
-    ladder_disarm(&climb->ladder);
+    ladder_disarm(contract->ladder);
     tl_transport_unref(scene->peer.user);
     if (r < 0)
         return;
     check_side(&scene->client);
     check_side(&scene->peer);
-    if (climb->ladder.hit)
+    if (contract->ladder->hit)
         return;
     assert_log(&scene->client, "made pause resume data(answer) eof lost released");
     assert_log(&scene->peer, "made eof lost released");
     assert_int_equal(scene->peer.received, LARGE);
 }
 
-static void connections(struct contract *contract)
-{
-    struct climb *climb = calloc(1, sizeof *climb);
-    climb->contract = contract;
-    climb->large = calloc(1, LARGE);
-    ladder_install(&climb->ladder);
-    ladder_climb(&climb->ladder, scenario, climb);
-    ladder_remove(&climb->ladder);
-    print_message("%zu rungs\n", climb->ladder.rungs);
-    assert_true(climb->ladder.rungs >= 10);
-    free(climb->large);
-    free(climb);
-}
-
 static const struct contract_case cases[] = {
-    CONTRACT_ONLY(connections, CONTRACT_REAL | CONTRACT_SIM),
+    CONTRACT_LADDER(connections, 10),
 };
 
 int main(int argc, char **argv)

@@ -17,7 +17,6 @@
 #include <twinloop.h>
 #include <cmocka.h>
 #include "support/contract.h"
-#include "support/ladder.h"
 #include "support/raise.h"
 
 struct diary {
@@ -311,36 +310,22 @@ static void a_signal_has_one_loop(struct contract *contract)
 
 /* --- Memory ----------------------------------------------------------------------------------- */
 
-static void handle_some(void *arg)
-{
-    struct diary *diary = arg;
-    struct ladder *ladder = tl_get_allocator()->ctx;
-    memset(diary->word, 0, sizeof diary->word);
-    diary->len = 0;
-    tl_loop *loop = contract_loop(diary->contract);
-    diary->loop = loop;
-    ladder_arm(ladder);
-    int first = add(diary, SIGUSR1, note_a);
-    int second = add(diary, SIGUSR1, note_b);
-    ladder_disarm(ladder);
-    assert_true(first == 0 || first == -ENOMEM);
-    assert_true(second == 0 || second == -ENOMEM);
-    send(diary, SIGUSR1);
-    look_once(diary);
-    /* A handler that could not be replaced is still there. */
-    assert_string_equal(diary->word, second == 0 ? "b" : first == 0 ? "a" : "");
-    tl_loop_free(loop);
-}
-
 static void memory_runs_out(struct contract *contract)
 {
-    struct diary diary = {.contract = contract};
-    struct ladder ladder;
     void (*before)(int) = signal(SIGUSR1, SIG_IGN);
-    ladder_install(&ladder);
-    ladder_climb(&ladder, handle_some, &diary);
-    ladder_remove(&ladder);
-    assert_true(ladder.rungs >= 3);
+    tl_loop *loop = contract_loop(contract);
+    struct diary diary = {.contract = contract, .loop = loop};
+    ladder_arm(contract->ladder);
+    int first = add(&diary, SIGUSR1, note_a);
+    int second = add(&diary, SIGUSR1, note_b);
+    ladder_disarm(contract->ladder);
+    assert_true(first == 0 || first == -ENOMEM);
+    assert_true(second == 0 || second == -ENOMEM);
+    send(&diary, SIGUSR1);
+    look_once(&diary);
+    /* A handler that could not be replaced is still there. */
+    assert_string_equal(diary.word, second == 0 ? "b" : first == 0 ? "a" : "");
+    tl_loop_free(loop);
     assert_true(signal(SIGUSR1, before) == SIG_IGN);
 }
 
@@ -360,7 +345,7 @@ int main(int argc, char **argv)
         CONTRACT(only_the_main_thread_may),
         /* In the simulator each loop of a contract has a process of its own. */
         CONTRACT_ONLY(a_signal_has_one_loop, CONTRACT_REAL | CONTRACT_REPLAY_REAL),
-        CONTRACT_ONLY(memory_runs_out, CONTRACT_REAL | CONTRACT_SIM),
+        CONTRACT_LADDER(memory_runs_out, 3),
     };
 
     return contract_main(argc, argv, "signal", cases, sizeof cases / sizeof *cases);

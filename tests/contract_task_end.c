@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include "support/ladder.h"
 #include "support/play.h"
 
 /* --- Ends ------------------------------------------------------------------------------------- */
@@ -226,12 +225,6 @@ static void a_stopped_run_leaves_tasks_suspended(struct contract *contract)
 
 /* --- Memory is out ---------------------------------------------------------------------------- */
 
-struct climb {
-    struct contract *contract;
-    struct ladder ladder;
-    int disposed;
-};
-
 static int inner(void *arg, tl_value *ret)
 {
     (void)arg;
@@ -241,9 +234,8 @@ static int inner(void *arg, tl_value *ret)
 
 static int outer(void *arg, tl_value *ret)
 {
-    struct climb *climb = arg;
     tl_loop *loop = tl_get_running_loop();
-    const tl_coro coro = {.run = inner, .arg = climb};
+    const tl_coro coro = {.run = inner, .arg = arg};
     tl_task *task;
     int r = tl_await(tl_sleep(loop, 0), NULL);
     if (r < 0)
@@ -256,7 +248,7 @@ static int outer(void *arg, tl_value *ret)
 
 static void count_disposed(void *arg)
 {
-    ((struct climb *)arg)->disposed++;
+    ++*(int *)arg;
 }
 
 static void ignore(tl_loop *loop, const tl_exc_context *context, void *arg)
@@ -264,15 +256,14 @@ static void ignore(tl_loop *loop, const tl_exc_context *context, void *arg)
     (void)loop, (void)context, (void)arg;
 }
 
-static void scenario(void *arg)
+static void whichever_allocation_fails(struct contract *contract)
 {
-    struct climb *climb = arg;
-    tl_loop *loop = contract_loop(climb->contract);
-    const tl_coro coro = {.run = outer, .arg = climb, .dispose = count_disposed};
+    tl_loop *loop = contract_loop(contract);
+    int disposed = 0;
+    const tl_coro coro = {.run = outer, .arg = &disposed, .dispose = count_disposed};
     tl_task *task;
-    climb->disposed = 0;
     tl_loop_set_exception_handler(loop, ignore, NULL);
-    ladder_arm(&climb->ladder);
+    ladder_arm(contract->ladder);
     int r = tl_loop_create_task(loop, &coro, "outer", &task);
     if (r == 0) {
         tl_value value;
@@ -281,21 +272,10 @@ static void scenario(void *arg)
         r = tl_loop_run_until_complete(loop, tl_task_future(task), &value);
         assert_true(r == -ENOMEM || value.integer == 3);
     }
-    ladder_disarm(&climb->ladder);
+    ladder_disarm(contract->ladder);
     assert_true(r == 0 || r == -ENOMEM);
-    assert_int_equal(climb->disposed, 1);
+    assert_int_equal(disposed, 1);
     tl_loop_free(loop);
-}
-
-static void whichever_allocation_fails(struct contract *contract)
-{
-    struct climb *climb = calloc(1, sizeof *climb);
-    climb->contract = contract;
-    ladder_install(&climb->ladder);
-    ladder_climb(&climb->ladder, scenario, climb);
-    ladder_remove(&climb->ladder);
-    assert_true(climb->ladder.rungs >= 8);
-    free(climb);
 }
 
 static const struct contract_case cases[] = {
@@ -309,7 +289,7 @@ static const struct contract_case cases[] = {
     CONTRACT(the_handler_may_keep_the_task),
     CONTRACT(the_default_handler_names_the_task),
     CONTRACT(a_stopped_run_leaves_tasks_suspended),
-    CONTRACT_ONLY(whichever_allocation_fails, CONTRACT_REAL | CONTRACT_SIM),
+    CONTRACT_LADDER(whichever_allocation_fails, 8),
 };
 
 int main(int argc, char **argv)

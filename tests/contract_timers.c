@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "support/ladder.h"
 #include "support/patch.h"
 #include "support/scene.h"
 #include "support/step.h"
@@ -420,45 +419,28 @@ static void what_is_refused(struct contract *contract)
 
 /* --- Without memory --------------------------------------------------------------------------- */
 
-struct climb {
-    struct contract *contract;
-    struct ladder ladder;
-    int ran;
-};
-
 static void count_one(void *arg)
 {
     ++*(int *)arg;
 }
 
 /* What could be scheduled runs, and nothing else. */
-static void scenario(void *arg)
-{
-    struct climb *climb = arg;
-    tl_loop *loop = contract_loop(climb->contract);
-    tl_time now = tl_loop_time(loop);
-    int accepted = 0;
-    climb->ran = 0;
-    ladder_arm(&climb->ladder);
-    for (int i = 0; i < 60; i++) {
-        accepted += tl_loop_call_soon(loop, count_one, &climb->ran, NULL) == 0;
-        accepted += tl_loop_call_at(loop, now - i, count_one, &climb->ran, NULL) == 0;
-    }
-    ladder_disarm(&climb->ladder);
-    assert_true(accepted == 120 || climb->ladder.hit);
-    tl_loop_stop(loop);
-    assert_int_equal(tl_loop_run_forever(loop), 0);
-    assert_int_equal(climb->ran, accepted);
-    tl_loop_free(loop);
-}
-
 static void whichever_allocation_fails(struct contract *contract)
 {
-    struct climb climb = {.contract = contract};
-    ladder_install(&climb.ladder);
-    ladder_climb(&climb.ladder, scenario, &climb);
-    ladder_remove(&climb.ladder);
-    assert_true(climb.ladder.rungs >= 120);
+    tl_loop *loop = contract_loop(contract);
+    tl_time now = tl_loop_time(loop);
+    int accepted = 0, ran = 0;
+    ladder_arm(contract->ladder);
+    for (int i = 0; i < 60; i++) {
+        accepted += tl_loop_call_soon(loop, count_one, &ran, NULL) == 0;
+        accepted += tl_loop_call_at(loop, now - i, count_one, &ran, NULL) == 0;
+    }
+    ladder_disarm(contract->ladder);
+    assert_true(accepted == 120 || contract->ladder->hit);
+    tl_loop_stop(loop);
+    assert_int_equal(tl_loop_run_forever(loop), 0);
+    assert_int_equal(ran, accepted);
+    tl_loop_free(loop);
 }
 
 static const struct contract_case cases[] = {
@@ -475,7 +457,7 @@ static const struct contract_case cases[] = {
     CONTRACT(started_again_in_callbacks),
     CONTRACT(moved_before_they_are_due),
     CONTRACT(what_is_refused),
-    CONTRACT(whichever_allocation_fails),
+    CONTRACT_LADDER(whichever_allocation_fails, 120),
 };
 
 int main(int argc, char **argv)

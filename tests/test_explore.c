@@ -381,6 +381,7 @@ static struct tl_script some_script(struct tl_script_entry *entries)
         .scenario = "echo",
         .summary = "nothing can wake  client/a",
         .seed = 123,
+        .debug = true,
         .outcome = TL_OUTCOME_STUCK,
         .complete = true,
         .events = 99,
@@ -418,6 +419,7 @@ static void test_script_round_trip(void **state)
     assert_string_equal(again.scenario, script.scenario);
     assert_string_equal(again.summary, script.summary);
     assert_int_equal(again.seed, script.seed);
+    assert_true(again.debug);
     assert_int_equal(again.outcome, script.outcome);
     assert_true(again.complete);
     assert_int_equal(again.events, script.events);

@@ -158,7 +158,7 @@ static void test_order_holds_plainly(void **state)
     expect_said(bench, "replay: 1 of 2 choices were not asked for");
     assert_int_equal(call(bench, "stuck replay plain.script"), 2);
     expect_said(bench, "plain.script:1: the file is of the scenario 'order', this program has "
-                       "'stuck'");
+                       "'stuck': give the file to that scenario's program");
 
     /* Another version chooses otherwise. */
     file = fopen(path, "w");
@@ -188,6 +188,38 @@ static void test_garbage_is_found_by_twice(void **state)
     assert_int_equal(call(bench, "garbage run"), 0);
     assert_int_equal(call(bench, "garbage twice --seeds 1:10"), 5);
     expect_said(bench, "\nfirst difference: event ");
+}
+
+/* --debug reaches the loops in every command, and every line and file that reproduces a run. */
+static void test_debug_is_kept(void **state)
+{
+    struct bench *bench = *state;
+    char found[sizeof bench->output];
+    assert_int_equal(call(bench, "debug run --seed 3"), 0);
+    expect_said(bench, "debug: seed 3, strategy seed\n");
+    assert_int_equal(call(bench, "debug run --seed 3 --debug"), 1);
+    expect_said(bench, "debug: seed 3, strategy seed, debug\n");
+    assert_int_equal(run_line(bench, "\nreproduce: "), 1);
+    expect_said(bench, "\nreproduce: ");
+
+    assert_int_equal(call(bench, "debug explore --seeds 3"), 0);
+    assert_int_equal(call(bench, "debug explore --seeds 3 --debug"), 1);
+    memcpy(found, bench->output, sizeof found);
+    assert_int_equal(run_line(bench, "\nreproduce: "), 1);
+    memcpy(bench->output, found, sizeof found);
+    assert_int_equal(run_line(bench, "\nreplay: "), 1);
+    expect_said(bench, "debug: seed 3, strategy script, debug\n");
+    expect_said(bench, "replay: ended the same way, event for event: failed");
+    assert_int_equal(run_line(bench, "\nreproduce: "), 1);
+
+    assert_int_equal(call(bench, "debug hashes --seeds 3"), 0);
+    expect_said(bench, " held\n");
+    assert_int_equal(call(bench, "debug hashes --seeds 3 --debug"), 0);
+    expect_said(bench, " failed\n");
+    assert_int_equal(call(bench, "debug sites --seed 3 --debug"), 0);
+    expect_said(bench, "debug: seed 3: failed; ");
+    assert_int_equal(call(bench, "pointer twice --debug --seeds 1:50 --stop-at-first"), 5);
+    expect_said(bench, " twice --debug --seeds ");
 }
 
 static void test_order_is_deterministic(void **state)
@@ -389,6 +421,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_order_holds_plainly),
         cmocka_unit_test(test_pointer_is_found_by_twice),
         cmocka_unit_test(test_garbage_is_found_by_twice),
+        cmocka_unit_test(test_debug_is_kept),
         cmocka_unit_test(test_order_is_deterministic),
         cmocka_unit_test(test_outcomes),
         cmocka_unit_test(test_crash_does_not_end_the_sweep),

@@ -52,12 +52,12 @@ expect 0 '^# trace format 1\.0, twinloop .*, program test_replay, output as hash
     "$twinloop" dump "$trace"
 expect 0 '^# stream 0: kernel real, thread main, began 1[0-9]{9}\.[0-9]{9} s' \
     "$twinloop" dump "$trace"
-expect 0 '^0 +[0-9]+ +0\.0[0-9]{8}  poll timeout=0\.00[0-9]{7} -> 0$' "$twinloop" dump "$trace"
+expect 0 '^0 +[0-9]+ +[0-9]+\.[0-9]{9}  poll timeout=0(\.00[0-9]{7})? -> 0$' "$twinloop" dump "$trace"
 expect 0 '^0 +[0-9]+ +0\.[0-9]{9}  destroy -> 0$' "$twinloop" dump --stream 0 "$trace"
 expect 0 '  now -> [0-9]+$' "$twinloop" dump --clocks "$trace"
 expect 2 'there is no stream 1$' "$twinloop" dump --stream 1 "$trace"
 expect 0 '^[0-9]+ bytes, [0-9]+ chunks, 1 streams$' "$twinloop" stat "$trace"
-expect 0 '^  [0-9]+ events in 0\.[0-9]{9} s, 0 bytes in, 0 bytes out, closed$' \
+expect 0 '^  [0-9]+ events in [0-9]+\.[0-9]{9} s, 0 bytes in, 0 bytes out, closed$' \
     "$twinloop" stat "$trace"
 expect 0 'poll +[0-9]+' "$twinloop" stat "$trace"
 expect 2 'standard output' bash -c '"$0" dump "$1" >/dev/full' "$twinloop" "$trace"
@@ -70,7 +70,9 @@ expect 2 '^twinloop: .*torn\.tlr: byte [0-9]+: the file ends within a chunk$' \
     "$twinloop" dump "$scratch/torn.tlr"
 expect 2 '  destroy -> 0$' "$twinloop" dump "$scratch/torn.tlr"
 expect 2 '^[0-9]+ bytes are damaged$' "$twinloop" stat "$scratch/torn.tlr"
-{ head -c $((size - 150)) "$trace"; echo x; tail -c 148 "$trace"; } >"$scratch/wrong.tlr"
+# The thread's name stands in the middle of a chunk, wherever that begins.
+middle=$(grep -abo main "$trace" | head -n 1 | cut -d: -f1)
+{ head -c "$middle" "$trace"; printf n; tail -c +$((middle + 2)) "$trace"; } >"$scratch/wrong.tlr"
 expect 2 '^twinloop: .*wrong\.tlr: byte [0-9]+: a chunk with a wrong checksum$' \
     "$twinloop" stat "$scratch/wrong.tlr"
 { head -c 11 "$trace"; printf '\007'; tail -c +13 "$trace"; } >"$scratch/version.tlr"
@@ -93,7 +95,7 @@ expect 0 '^twinloop: replay complete: all [0-9]+ events matched$' "${run[@]}"
 expect 0 '^ran: OK$' "${run[@]}"
 expect 8 '^twinloop: replay diverged: diverged at event [0-9]+ of stream 0, .*: another timeout$' \
     "${run[@]}" later
-expect 8 '^  the program does  poll timeout=0\.999[0-9]{6}$' "${run[@]}" later
+expect 8 '^  the program does  poll timeout=[01](\.[0-9]{9})?$' "${run[@]}" later
 expect 8 '^ran: TL_EDIVERGED$' "${run[@]}" later
 expect 8 '^twinloop: replay incomplete: stream 0: [0-9]+ events matched, more' "${run[@]}" leave
 expect 8 'makes a loop too many; the trace has 1$' "${run[@]}" twice

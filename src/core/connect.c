@@ -15,7 +15,7 @@
 
 #include "core/alloc.h"
 #include "core/net.h"
-#include "core/protocol.h"
+#include "core/pair.h"
 #include "core/stream.h"
 #include "core/tls.h"
 #include "core/watch.h"
@@ -32,15 +32,6 @@ struct attempt {
     tl_addr addr;
 };
 
-static void pair_free(void *pointer)
-{
-    tl_pair *pair = pointer;
-    if (pair->protocol != NULL)
-        tl_protocol_unhold(pair->protocol);
-    tl_transport_unref(pair->transport);
-    tl_free(pair);
-}
-
 /* The attempt is over; what it still has goes. */
 static void attempt_free(struct attempt *attempt)
 {
@@ -52,8 +43,7 @@ static void attempt_free(struct attempt *attempt)
     tl_watch_close(&attempt->watch, loop);
     tl_free(attempt);
     /* The user's code may run here, in release. */
-    if (pair != NULL)
-        pair_free(pair);
+    tl_pair_free(pair);
     tl_future_unref(future);
     tl_loop_unref(loop);
 }
@@ -68,7 +58,7 @@ static void abandon(struct tl_live *live)
 static void opened(struct tl_stream_owner *owner, struct tl_stream *stream)
 {
     struct attempt *attempt = tl_container_of(owner, struct attempt, owner);
-    tl_value value = tl_value_pointer(attempt->pair, pair_free);
+    tl_value value = tl_value_from_pair(attempt->pair);
     stream->owner = NULL;
     attempt->pair = NULL;
     /* Fails only when the program has finished the future itself. */
@@ -112,9 +102,7 @@ static void open_stream(struct attempt *attempt)
     }
     attempt->watch.fd = -1; /* the transport has it */
     tl_live_remove(&attempt->live);
-    attempt->pair->transport = tl_transport_ref(&stream->transport);
-    attempt->pair->protocol = stream->transport.protocol;
-    tl_protocol_hold(attempt->pair->protocol);
+    tl_pair_fill(attempt->pair, &stream->transport);
     if (tl_future_done(attempt->future))
         cancel_opening(attempt);
     else
@@ -171,7 +159,7 @@ static void start(struct attempt *attempt)
 static struct attempt *attempt_new(tl_loop *loop, int fd, const tl_addr *addr, tl_future *future)
 {
     struct attempt *attempt = tl_calloc(sizeof *attempt);
-    tl_pair *pair = tl_calloc(sizeof *pair);
+    tl_pair *pair = tl_pair_new();
     if (attempt == NULL || pair == NULL) {
         tl_free(attempt);
         tl_free(pair);
@@ -278,11 +266,4 @@ tl_future *tl_loop_create_connection(tl_loop *loop, tl_protocol_factory factory,
     attempt->farg = farg;
     start(attempt);
     return future;
-}
-
-const tl_pair *tl_value_pair(const tl_value *value)
-{
-    if (value == NULL || value->kind != TL_VALUE_POINTER || value->free_fn != pair_free)
-        return NULL;
-    return value->pointer;
 }

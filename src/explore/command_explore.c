@@ -53,7 +53,7 @@ static struct tl_run_plan plan_of(const struct sweep *sweep, uint64_t seed)
 {
     return (struct tl_run_plan){
         .scenario = sweep->runner->scenario,
-        .options = {.seed = seed, .envp = tl_runner_environment(sweep->runner)},
+        .options = {.seed = seed, .envp = tl_runner_environment(sweep->runner->options.debug)},
     };
 }
 
@@ -91,6 +91,7 @@ static int save_script(const struct sweep *sweep, uint64_t seed, char *path, siz
     struct tl_script script = {
         .library = TL_VERSION,
         .seed = seed,
+        .debug = sweep->runner->options.debug,
         .outcome = again->result.outcome,
         .complete = again->result.complete,
         .events = again->result.events,
@@ -145,7 +146,8 @@ static int report_failure(struct sweep *sweep, const struct tl_job_result *ended
            tl_result_headline(result, headline, sizeof headline));
     if (sweep->progress.failures <= runner->options.show)
         r = show_failure(sweep, ended);
-    printf("reproduce: %s run --seed %llu\n", runner->invocation, (unsigned long long)ended->item);
+    printf("reproduce: %s run%s --seed %llu\n", runner->invocation,
+           tl_runner_debug_words(runner->options.debug), (unsigned long long)ended->item);
     (void)fflush(stdout);
     return r;
 }
@@ -208,7 +210,7 @@ static int explore(struct sweep *sweep)
            (unsigned long long)runner->options.seeds.first);
     if (runner->options.seeds.last != UINT64_MAX)
         printf(" to %llu", (unsigned long long)runner->options.seeds.last);
-    printf(", strategy seed\n");
+    printf(", strategy seed%s\n", runner->options.debug ? ", debug" : "");
     (void)fflush(stdout);
     tl_progress_start(&sweep->progress, stderr, total, runner->options.time_max);
     int r = tl_jobs_run(&options, &ops, sweep);

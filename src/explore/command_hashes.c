@@ -35,7 +35,7 @@ static int work(void *arg, uint64_t item, int fd)
     const struct listing *listing = arg;
     struct tl_run_plan plan = {
         .scenario = listing->runner->scenario,
-        .options = {.seed = item, .envp = tl_runner_environment(listing->runner)},
+        .options = {.seed = item, .envp = tl_runner_environment(listing->runner->options.debug)},
         .fd = fd,
     };
     tl_run_once(&plan, &listing->verdict->result);

@@ -43,7 +43,7 @@ static void close_log(FILE *log)
 }
 
 /* What run and replay have in common: the rest of the plan is the caller's. */
-static struct tl_single single_of(const struct tl_runner *runner, FILE *log)
+static struct tl_single single_of(const struct tl_runner *runner, bool debug, FILE *log)
 {
     return (struct tl_single){
         .plan =
@@ -51,7 +51,7 @@ static struct tl_single single_of(const struct tl_runner *runner, FILE *log)
                 .scenario = runner->scenario,
                 .options = {.seed = runner->options.seed,
                             .log = log,
-                            .envp = tl_runner_environment(runner)},
+                            .envp = tl_runner_environment(debug)},
                 .tell_sites = true,
                 .built = tl_print_configuration,
             },
@@ -63,18 +63,19 @@ static struct tl_single single_of(const struct tl_runner *runner, FILE *log)
 static int run_and_print(const struct tl_runner *runner, const struct tl_single *single,
                          struct tl_verdict *verdict)
 {
-    char seed[48];
+    const char *debug = tl_runner_debug_words(single->plan.options.envp != NULL);
     int r = tl_single_run(single, verdict);
     if (r < 0)
         return complain(runner, "the run could not be watched", r);
     tl_single_print(single, verdict);
     if (verdict->result.outcome == TL_OUTCOME_HELD)
         return TL_OUTCOME_HELD;
-    snprintf(seed, sizeof seed, "%llu", (unsigned long long)single->plan.options.seed);
     if (single->plan.options.strategy == TL_STRATEGY_SCRIPT)
-        tl_print_command("reproduce", runner->invocation, "replay", runner->options.file);
+        tl_print_command("reproduce", runner->invocation,
+                         *debug != '\0' ? "replay --debug" : "replay", runner->options.file);
     else
-        tl_print_command("reproduce", runner->invocation, "run --seed", seed);
+        printf("reproduce: %s run%s --seed %llu\n", runner->invocation, debug,
+               (unsigned long long)single->plan.options.seed);
     return (int)verdict->result.outcome;
 }
 
@@ -89,7 +90,7 @@ int tl_command_run(const struct tl_runner *runner)
         close_log(log);
         return complain(runner, "run", -ENOMEM);
     }
-    struct tl_single single = single_of(runner, log);
+    struct tl_single single = single_of(runner, runner->options.debug, log);
     int code = run_and_print(runner, &single, verdict);
     tl_verdict_finish(verdict);
     tl_free(verdict);
@@ -117,8 +118,10 @@ static int read_script(const struct tl_runner *runner, struct tl_script *ret)
         return TL_EXIT_USAGE;
     }
     if (strcmp(ret->scenario, runner->scenario->name) != 0) {
-        fprintf(stderr, "%s:1: the file is of the scenario '%s', this program has '%s'\n", path,
-                ret->scenario, runner->scenario->name);
+        fprintf(stderr,
+                "%s:1: the file is of the scenario '%s', this program has '%s': give the file to "
+                "that scenario's program\n",
+                path, ret->scenario, runner->scenario->name);
         tl_script_finish(ret);
         return TL_EXIT_USAGE;
     }
@@ -162,7 +165,7 @@ int tl_command_replay(const struct tl_runner *runner)
         code = complain(runner, "replay", r);
         goto done;
     }
-    struct tl_single single = single_of(runner, log);
+    struct tl_single single = single_of(runner, runner->options.debug || script.debug, log);
     single.plan.options.strategy = TL_STRATEGY_SCRIPT;
     single.plan.options.seed = script.seed;
     single.plan.options.script = script.entries;

@@ -61,7 +61,8 @@ int tl_command_sites(const struct tl_runner *runner)
         .plan =
             {
                 .scenario = runner->scenario,
-                .options = {.seed = runner->options.seed},
+                .options = {.seed = runner->options.seed,
+                            .envp = tl_runner_environment(runner->options.debug)},
                 .tell_sites = true,
             },
         .time_max = runner->options.seed_time_max,

@@ -196,9 +196,9 @@ static int report_difference(struct twice *twice, uint64_t item, const struct ha
         (void)fflush(stdout);
         r = find_difference(twice, first->seed, layout);
     }
-    printf("reproduce: %s twice --seeds %llu:%llu --layout %llu\n", twice->runner->invocation,
-           (unsigned long long)first->seed, (unsigned long long)first->seed,
-           (unsigned long long)(layout / 2));
+    printf("reproduce: %s twice%s --seeds %llu:%llu --layout %llu\n", twice->runner->invocation,
+           tl_runner_debug_words(twice->runner->options.debug), (unsigned long long)first->seed,
+           (unsigned long long)first->seed, (unsigned long long)(layout / 2));
     (void)fflush(stdout);
     return r;
 }

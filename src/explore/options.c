@@ -76,7 +76,7 @@ static const struct option {
      "one line per event to FILE, or - for standard output"},
     {"--here", NULL, FLAG, PLACE(here), RUN | REPLAY,
      "run in this very process, as under a debugger"},
-    {"--debug", NULL, FLAG, PLACE(debug), RUN | EXPLORE | REPLAY | TWICE | HASHES | WORKER,
+    {"--debug", NULL, FLAG, PLACE(debug), RUN | EXPLORE | REPLAY | TWICE | HASHES | SITES | WORKER,
      "the loops' debug mode, which changes no hash: TWINLOOP_DEBUG=1 in each process"},
     {"--layout", "N", NUMBER, PLACE(layout), TWICE | WORKER,
      "the memory layouts to begin with (0)"},
@@ -295,8 +295,8 @@ int tl_options_read(int argc, char *const *argv, const char *invocation,
     return 0;
 }
 
-const char *const *tl_runner_environment(const struct tl_runner *runner)
+const char *const *tl_runner_environment(bool debug)
 {
     static const char *const debugging[] = {"TWINLOOP_DEBUG=1", NULL};
-    return runner->options.debug ? debugging : NULL;
+    return debug ? debugging : NULL;
 }

@@ -47,7 +47,13 @@ struct tl_runner {
 };
 
 /* The environment of simulated processes, for tl_world_options. */
-const char *const *tl_runner_environment(const struct tl_runner *runner);
+const char *const *tl_runner_environment(bool debug);
+
+/* What stands in a printed command line for --debug, if that was given. */
+static inline const char *tl_runner_debug_words(bool debug)
+{
+    return debug ? " --debug" : "";
+}
 
 /* The commands: each returns the exit code. */
 int tl_command_run(const struct tl_runner *runner);

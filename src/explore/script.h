@@ -7,12 +7,13 @@
  *     twinloop-script 1 library 0.1.0 scenario echo seed 123 strategy seed
  *     outcome stuck
  *     summary nothing can wake client/client
+ *     debug
  *     run events 1234 schedule 0x0123456789abcdef content 0x0123456789abcdef
  *     choice stream.segment 0x00000000000000a7 3 17
  *     end 1
  *
  * A choice is a site (its name, or 0x and its hash), an entity, how often that pair had asked
- * before, and the answer. `run` is left out when the run did not live to tell. `end` repeats the
+ * before, and the answer. `debug` is there when the loops were in debug mode. `run` is left out when the run did not live to tell. `end` repeats the
  * number of choices, so that a file that was cut is not taken for a whole one. Empty lines and
  * lines that start with # are skipped.
  */
@@ -30,6 +31,7 @@ struct tl_script {
     char scenario[TL_LINE_MAX];
     char summary[TL_LINE_MAX];
     uint64_t seed;
+    bool debug; /* --debug was given */
     enum tl_outcome outcome;
     bool complete; /* the next three are known */
     uint64_t events;

@@ -95,6 +95,14 @@ static int read_outcome(struct reader *reader)
     return 0;
 }
 
+static int read_debug(struct reader *reader)
+{
+    if (reader->count != 1)
+        return refuse(reader, "expected nothing after 'debug'");
+    reader->script.debug = true;
+    return 0;
+}
+
 /* run events 1234 schedule 0x... content 0x... */
 static int read_run(struct reader *reader)
 {
@@ -171,13 +179,15 @@ static int read_line(struct reader *reader, char *text)
         return read_head(reader);
     if (word_is(reader, 0, "outcome"))
         return read_outcome(reader);
+    if (word_is(reader, 0, "debug"))
+        return read_debug(reader);
     if (word_is(reader, 0, "run"))
         return read_run(reader);
     if (word_is(reader, 0, "choice"))
         return read_choice(reader);
     if (word_is(reader, 0, "end"))
         return read_end(reader);
-    return refuse(reader, "expected outcome, summary, run, choice or end, not '%.60s'",
+    return refuse(reader, "expected outcome, summary, debug, run, choice or end, not '%.60s'",
                   reader->words[0]);
 }
 

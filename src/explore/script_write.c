@@ -28,6 +28,8 @@ int tl_script_write(FILE *file, const struct tl_script *script, const struct tl_
             TL_SCRIPT_VERSION, script->library, script->scenario, (unsigned long long)script->seed);
     fprintf(file, "outcome %s\n", tl_outcome_name(script->outcome));
     fprintf(file, "summary %s\n", script->summary);
+    if (script->debug)
+        fprintf(file, "debug\n");
     if (script->complete)
         fprintf(file, "run events %llu schedule 0x%016llx content 0x%016llx\n",
                 (unsigned long long)script->events, (unsigned long long)script->schedule,

@@ -85,10 +85,11 @@ const char *tl_format_time(int64_t time, char *text, size_t size)
 void tl_print_configuration(const struct tl_run_plan *plan,
                             const struct tl_configuration *configuration)
 {
-    printf("%s: seed %llu, strategy %s%s%s\n", plan->scenario->name,
+    printf("%s: seed %llu, strategy %s%s%s%s\n", plan->scenario->name,
            (unsigned long long)plan->options.seed,
            plan->options.strategy == TL_STRATEGY_SCRIPT ? "script" : "seed",
-           configuration->len > 0 ? ", " : "", configuration->text);
+           plan->options.envp != NULL ? ", debug" : "", configuration->len > 0 ? ", " : "",
+           configuration->text);
     (void)fflush(stdout);
 }
 

@@ -81,7 +81,7 @@ static int work(void *arg, uint64_t item, int fd)
     const struct worker *worker = arg;
     struct tl_run_plan plan = {
         .scenario = worker->runner->scenario,
-        .options = {.seed = item, .envp = tl_runner_environment(worker->runner)},
+        .options = {.seed = item, .envp = tl_runner_environment(worker->runner->options.debug)},
         .fd = fd,
     };
     if (worker->runner->options.words != 0) {

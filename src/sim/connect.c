@@ -50,8 +50,10 @@ static int choose_source(const struct tl_endpoint *endpoint, const struct tl_ip 
         *ret = endpoint->local_ip;
     else if (tl_ip_is_loopback(ip))
         *ret = tl_ip_is_v4(ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
+    else if (tl_host_source(host, tl_ip_is_v4(ip)) != NULL)
+        *ret = *tl_host_source(host, tl_ip_is_v4(ip));
     else
-        *ret = host->ip;
+        return -ENETUNREACH;
     return tl_ip_is_v4(ret) == tl_ip_is_v4(ip) ? 0 : -ENETUNREACH;
 }
 
@@ -67,7 +69,7 @@ static int bind_for_connect(struct tl_endpoint *endpoint)
 {
     if (endpoint->port != NULL)
         return 0;
-    int number = tl_port_pick(endpoint->host);
+    int number = tl_port_pick(&endpoint->host->ports);
     if (number < 0)
         return -EADDRNOTAVAIL;
     return tl_port_hold(endpoint, (uint16_t)number);
@@ -111,8 +113,9 @@ static int start(struct tl_endpoint *endpoint, const tl_addr *addr)
     return 0;
 }
 
-int tl_endpoint_connect(struct tl_endpoint *endpoint, const tl_addr *addr)
+int tl_endpoint_connect(struct tl_descriptor *descriptor, const tl_addr *addr)
 {
+    struct tl_endpoint *endpoint = tl_endpoint_of(descriptor);
     int r;
     if (endpoint->connect_state == TL_DISCONNECTING)
         return -EINVAL;

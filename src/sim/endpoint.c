@@ -141,6 +141,7 @@ static void close_descriptor(struct tl_descriptor *descriptor)
 }
 
 const struct tl_descriptor_ops tl_endpoint_ops = {
+    .socket = &tl_endpoint_socket_ops,
     .readiness = readiness,
     .read = tl_endpoint_read,
     .write = tl_endpoint_write,

@@ -33,6 +33,10 @@ struct tl_sim_kernel {
     struct tl_ready_item signals;
     uint64_t signals_pending; /* a bit for each number, from bit 0 for 1 */
     struct tl_ready_item work;
+    struct tl_ready_item names;
+    struct tl_list lookups;       /* under way */
+    struct tl_list resolved;      /* to be answered, first come first served */
+    uint64_t lookups_count;       /* ever */
     struct tl_list jobs;          /* under way */
     struct tl_list done;          /* finished, not yet run and reported */
     struct tl_list pools;         /* of workers */
@@ -58,6 +62,72 @@ static inline tl_world *tl_sim_kernel_of(const struct tl_sim_kernel *kernel)
 /* Hashes an operation or an event of this kernel (hash.c). */
 void tl_sim_note(struct tl_sim_kernel *kernel, unsigned kind, uint32_t object, int64_t result,
                  uint64_t aux, uint64_t content);
+
+/* --- Objects --- */
+
+static inline struct tl_sim_kernel *tl_sim(struct tl_kernel *kernel)
+{
+    return (struct tl_sim_kernel *)kernel;
+}
+
+/* The kernel's own object with this number, or NULL. */
+static inline struct tl_descriptor *tl_sim_descriptor(struct tl_sim_kernel *kernel, int fd)
+{
+    struct tl_descriptor *descriptor = tl_fds_get(&kernel->process->fds, fd);
+    return descriptor != NULL && descriptor->kernel == kernel ? descriptor : NULL;
+}
+
+/* What the object with this number is called in hashes; 0: there is none. */
+static inline uint32_t tl_sim_ordinal(struct tl_sim_kernel *kernel, int fd)
+{
+    const struct tl_descriptor *descriptor = tl_sim_descriptor(kernel, fd);
+    return descriptor != NULL ? descriptor->ordinal : 0;
+}
+
+/* --- Descriptors of every kind (fd_ops.c) --- */
+
+/* Makes descriptor the kernel's, under a number that tl_fds_next gave. */
+void tl_sim_give(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor *descriptor);
+
+/* Takes the descriptor away from its process and closes it. */
+void tl_sim_take_away(struct tl_sim_kernel *kernel, struct tl_descriptor *descriptor);
+
+/* Whether the process is to be told that it may have no descriptor more. */
+bool tl_sim_refuses_descriptor(tl_process *process);
+
+int tl_sim_pipe(struct tl_kernel *kernel, enum tl_pipe_kind kind, int ret_fds[2]);
+int tl_sim_close(struct tl_kernel *kernel, int fd);
+ssize_t tl_sim_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
+ssize_t tl_sim_write(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
+int tl_sim_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret);
+int tl_sim_release(struct tl_kernel *kernel, int fd);
+
+/* --- Sockets (socket_ops.c) --- */
+
+int tl_sim_socket(struct tl_kernel *kernel, enum tl_family family, enum tl_socket_type type);
+int tl_sim_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr);
+int tl_sim_listen(struct tl_kernel *kernel, int fd, int backlog);
+int tl_sim_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer);
+int tl_sim_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr);
+int tl_sim_shutdown(struct tl_kernel *kernel, int fd, enum tl_shutdown how);
+int tl_sim_option(struct tl_kernel *kernel, int fd, enum tl_option option, const int *set,
+                  int *ret);
+int tl_sim_address(struct tl_kernel *kernel, int fd, enum tl_address_side side, tl_addr *ret);
+
+/* --- Files (file_ops.c) --- */
+
+ssize_t tl_sim_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count);
+int tl_sim_open(struct tl_kernel *kernel, const char *path, unsigned flags, unsigned mode);
+ssize_t tl_sim_pread(struct tl_kernel *kernel, int file, void *buf, size_t len, int64_t offset);
+ssize_t tl_sim_pwrite(struct tl_kernel *kernel, int file, const void *buf, size_t len,
+                      int64_t offset);
+int tl_sim_stat(struct tl_kernel *kernel, const char *path, struct tl_stat *ret);
+int tl_sim_unlink(struct tl_kernel *kernel, const char *path);
+int tl_sim_rename(struct tl_kernel *kernel, const char *source, const char *target);
+int tl_sim_fsync(struct tl_kernel *kernel, int file);
+
+/* An address as one word of a hash. */
+uint64_t tl_sim_hash_address(const tl_addr *addr);
 
 /* --- Readiness (poll.c) --- */
 
@@ -91,6 +161,19 @@ int tl_sim_retire(struct tl_kernel *kernel, struct tl_workers *workers);
 /* Runs finished jobs and reports what they posted and themselves; returns how many events it wrote.
  */
 int tl_work_emit(struct tl_sim_kernel *kernel, struct tl_event *events, int count);
+
+/* --- Names (resolve.c) --- */
+
+int tl_sim_resolve(struct tl_kernel *kernel, struct tl_query *query);
+
+/* Gives a query up; false when the request is no query that is under way. */
+bool tl_sim_resolve_cancel(struct tl_sim_kernel *kernel, struct tl_request *request);
+
+/* Answers what is due; returns how many events it wrote. */
+int tl_resolve_emit(struct tl_sim_kernel *kernel, struct tl_event *events, int count);
+
+/* Forgets every query, without touching it. */
+void tl_resolve_drop(struct tl_sim_kernel *kernel);
 
 /* Forgets every job and pool; neither works nor pools are touched. */
 void tl_work_drop(struct tl_sim_kernel *kernel);

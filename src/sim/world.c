@@ -15,7 +15,9 @@
 #include "core/alloc.h"
 #include "sim/endpoint.h"
 #include "sim/host.h"
+#include "sim/pipe.h"
 #include "sim/process.h"
+#include "sim/unix.h"
 
 enum {
     FDS_MAX = 1024,
@@ -67,6 +69,8 @@ tl_world *tl_world_new(const struct tl_world_options *options)
     tl_list_init(&world->sockets);
     tl_pool_init(&world->endpoints, &world->allocator, sizeof(struct tl_endpoint),
                  ENDPOINTS_IN_SLAB);
+    tl_unix_pool_init(&world->unixes, &world->allocator);
+    tl_pipe_pools_init(&world->pipes, &world->allocator);
     tl_pool_init(&world->ports, &world->allocator, sizeof(struct tl_port), PORTS_IN_SLAB);
     world->hosts_end = &world->hosts;
     tl_list_init(&world->processes);
@@ -114,6 +118,8 @@ void tl_world_free(tl_world *world)
     tl_hosts_finish(world);
     tl_pool_finish(&world->endpoints);
     tl_pool_finish(&world->ports);
+    tl_pool_finish(&world->unixes);
+    tl_pipe_pools_finish(&world->pipes);
     tl_segments_finish(&world->segments);
     tl_choices_finish(&world->choices);
     tl_agenda_finish(&world->agenda);

@@ -20,6 +20,7 @@
 #include "sim/choice.h"
 #include "sim/hash.h"
 #include "sim/list.h"
+#include "sim/pipe_pools.h"
 #include "sim/pool.h"
 #include "sim/process.h"
 #include "sim/segment.h"
@@ -89,11 +90,14 @@ struct tl_world {
     struct tl_list sockets; /* every endpoint */
     struct tl_pool endpoints;
     struct tl_pool ports;
+    struct tl_pool unixes;
+    struct tl_pipe_pools pipes;
     struct tl_stacks *stacks;
 
     tl_host *hosts; /* in the order in which they were added */
     tl_host **hosts_end;
     struct tl_link *links;
+    struct tl_name_record *names;
     unsigned next_address; /* of 10.0.0.0/8, for a host that names none */
     unsigned fds_max;
     const char *const *envp; /* of processes that have none of their own; NULL: empty */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The fixture of contract tests: makes a CMocka row of each case and world, gives the body its
- * kernels, and runs the recording and the replay of the replay worlds.
+ * kernels, runs the recording and the replay of the replay worlds, and climbs the ladders.
  *
  * A row's struct contract lives from contract_main's start to its end. The trace of a row is made
  * by its setup and removed by its teardown, which CMocka runs also after a failed assertion.
@@ -31,6 +31,7 @@ struct row {
     struct contract contract;
     const struct contract_case *test;
     bool replays;
+    struct ladder ladder;
     char name[128];
 };
 
@@ -147,10 +148,31 @@ static void run_replayed(struct contract *contract, void (*body)(struct contract
         fail_msg("the replay ended as %d", (int)end);
 }
 
+static void run_rung(void *arg)
+{
+    struct row *row = arg;
+
+    run_body(&row->contract, row->test->body);
+}
+
+static void run_ladder(struct row *row)
+{
+    row->contract.ladder = &row->ladder;
+    ladder_install(&row->ladder);
+    ladder_climb(&row->ladder, run_rung, row);
+    ladder_remove(&row->ladder);
+    if (row->ladder.rungs < row->test->rungs)
+        fail_msg("%zu allocations were failed, not %u", row->ladder.rungs, row->test->rungs);
+}
+
 static void run_row(void **state)
 {
     struct row *row = *state;
 
+    if (row->test->rungs > 0) {
+        run_ladder(row);
+        return;
+    }
     if (!row->replays) {
         run_body(&row->contract, row->test->body);
         return;

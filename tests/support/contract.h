@@ -16,11 +16,16 @@
  *     static const struct contract_case cases[] = {
  *         CONTRACT(echo),
  *         CONTRACT_ONLY(children, CONTRACT_REAL | CONTRACT_REPLAY_REAL),
+ *         CONTRACT_LADDER(memory_runs_out, 10),
  *     };
  *     int main(int argc, char **argv)
  *     {
  *         return contract_main(argc, argv, "stream", cases, sizeof cases / sizeof *cases);
  *     }
+ *
+ * A ladder's body is run for each rung of the allocation ladder (ladder.h). It makes what must not
+ * fail, arms contract->ladder, copes with -ENOMEM from every call after that, and leaves nothing
+ * behind. Not in the replay worlds: recorders and replayers ask for memory too, and not the same.
  *
  * Its rows are called "real/echo", "replay-sim/echo" and so on; an argument picks rows by a glob,
  * and --list prints their names.
@@ -31,6 +36,7 @@
 #include <stddef.h>
 #include <twinloop/kernel.h>
 #include <twinloop/loop.h>
+#include "support/ladder.h"
 
 /* The worlds a body can run in. */
 enum {
@@ -47,6 +53,8 @@ struct contract {
     /* A new kernel of this world, for bodies on the seam that want to see the error. */
     int (*new_kernel)(struct contract *contract, struct tl_kernel **ret);
 
+    struct ladder *ladder; /* for the bodies of ladders; NULL in others */
+
     /* The rest is the fixture's own. */
     int (*base_kernel)(struct tl_kernel **ret); /* of the world, or what its recorder wraps */
     char trace[256];                            /* path of the temporary file; "": none */
@@ -60,11 +68,14 @@ struct contract_case {
     const char *name;
     void (*body)(struct contract *contract);
     unsigned worlds; /* 0: all; else a mask of CONTRACT_REAL ... */
+    unsigned rungs;  /* how many the ladder has at the least; 0: the body climbs none */
 };
 
 /* clang-format off */
-#define CONTRACT(body) {#body, body, 0}
-#define CONTRACT_ONLY(body, mask) {#body, body, mask}
+#define CONTRACT(body) {#body, body, 0, 0}
+#define CONTRACT_ONLY(body, mask) {#body, body, mask, 0}
+#define CONTRACT_LADDER(body, rungs) {#body, body, CONTRACT_REAL | CONTRACT_SIM, rungs}
+#define CONTRACT_LADDER_ONLY(body, mask, rungs) {#body, body, mask, rungs}
 /* clang-format on */
 
 /* A new kernel; the body destroys it. Fails the test if it cannot be made. */

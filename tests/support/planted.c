@@ -346,6 +346,18 @@ static int leak_program(int argc, char **argv)
     return forgotten != NULL;
 }
 
+static int debug_program(int argc, char **argv)
+{
+    tl_loop *loop;
+    (void)argc;
+    (void)argv;
+    if (tl_new_event_loop(&loop) < 0)
+        return 2;
+    bool debug = tl_loop_get_debug(loop);
+    tl_loop_free(loop);
+    return debug;
+}
+
 static int add_lonely(tl_world *world, tl_program program)
 {
     static const char *const argv[] = {"lonely", NULL};
@@ -369,6 +381,7 @@ LONELY(livelock)
 LONELY(slow)
 LONELY(loud)
 LONELY(leak)
+LONELY(debug)
 #undef LONELY
 
 static void never_content(tl_world *world)
@@ -388,6 +401,7 @@ static const struct tl_scenario scenarios[] = {
     {.name = "livelock", .about = "Goes on without rest.", .build = build_livelock},
     {.name = "slow", .about = "Computes for ever.", .build = build_slow},
     {.name = "loud", .about = "Prints much.", .build = build_loud},
+    {.name = "debug", .about = "Fails in debug mode.", .build = build_debug},
     {.name = "leak", .about = "Forgets memory.", .build = build_leak},
 };
 

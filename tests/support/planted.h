@@ -20,6 +20,7 @@
  * slow      a program that computes for ever
  * loud      a program that prints a thousand lines and fails
  * leak      a program that forgets memory
+ * debug     a program that fails when its loop is in debug mode
  *
  * The scenario with that name, or NULL. */
 const struct tl_scenario *planted_scenario(const char *name);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The operations of the simulated kernel on descriptors of every kind: giving them numbers, making
+ * pipes, moving bytes, closing, and descriptors that were made elsewhere.
+ */
+#include <errno.h>
+
+#include "sim/kernel.h"
+#include "sim/pipe.h"
+#include "sim/unix.h"
+
+void tl_sim_give(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor *descriptor)
+{
+    descriptor->kernel = kernel;
+    descriptor->fd = fd;
+    descriptor->ordinal = ++kernel->process->objects;
+    tl_fds_take(&kernel->process->fds, fd, descriptor);
+}
+
+void tl_sim_take_away(struct tl_sim_kernel *kernel, struct tl_descriptor *descriptor)
+{
+    tl_ready_drop(&descriptor->item);
+    tl_fds_give_back(&kernel->process->fds, descriptor->fd);
+    descriptor->kernel = NULL;
+    descriptor->wanted = 0;
+    descriptor->fd = -1;
+    descriptor->ops->close(descriptor);
+}
+
+bool tl_sim_refuses_descriptor(tl_process *process)
+{
+    return tl_choices_ask(process->world, TL_AT_SOCKET_EMFILE, process->entity,
+                          &process->emfile_draws, 2) != 0;
+}
+
+/* --- Pipes ------------------------------------------------------------------------------------ */
+
+static int new_pipe(tl_process *process, enum tl_pipe_kind kind, struct tl_descriptor *ret[2])
+{
+    const uint64_t entities[2] = {
+        tl_entity(process->entity, "object", process->objects + 1),
+        tl_entity(process->entity, "object", process->objects + 2),
+    };
+    if (kind == TL_PIPE_STREAM_PAIR)
+        return tl_unix_pair_new(process->host, entities, ret);
+    return tl_pipe_new(process->world, entities, ret);
+}
+
+/* Gives two numbers to what needs both. */
+static int make_pipe(struct tl_sim_kernel *kernel, enum tl_pipe_kind kind, int ret_fds[2])
+{
+    tl_process *process = kernel->process;
+    const tl_allocator *allocator = &process->world->allocator;
+    struct tl_descriptor *ends[2];
+    if (kind != TL_PIPE_ONE_WAY && kind != TL_PIPE_STREAM_PAIR)
+        return -EINVAL;
+    if (tl_sim_refuses_descriptor(process))
+        return -EMFILE;
+    int first = tl_fds_next(&process->fds, allocator);
+    if (first < 0)
+        return first;
+    int r = new_pipe(process, kind, ends);
+    if (r < 0)
+        return r;
+    tl_sim_give(kernel, first, ends[0]);
+    int second = tl_fds_next(&process->fds, allocator);
+    if (second < 0) {
+        process->objects--;
+        tl_sim_take_away(kernel, ends[0]);
+        ends[1]->ops->close(ends[1]);
+        return second;
+    }
+    tl_sim_give(kernel, second, ends[1]);
+    ret_fds[0] = first;
+    ret_fds[1] = second;
+    return 0;
+}
+
+int tl_sim_pipe(struct tl_kernel *kernel, enum tl_pipe_kind kind, int ret_fds[2])
+{
+    int fds[2] = {-1, -1};
+    int r = make_pipe(tl_sim(kernel), kind, fds);
+    tl_sim_note(tl_sim(kernel), TL_KIND_PIPE, tl_sim_ordinal(tl_sim(kernel), fds[0]), r, kind, 0);
+    if (r == 0) {
+        ret_fds[0] = fds[0];
+        ret_fds[1] = fds[1];
+    }
+    return r;
+}
+
+/* --- Bytes ------------------------------------------------------------------------------------ */
+
+int tl_sim_close(struct tl_kernel *kernel, int fd)
+{
+    struct tl_descriptor *descriptor = tl_sim_descriptor(tl_sim(kernel), fd);
+    uint32_t ordinal = descriptor != NULL ? descriptor->ordinal : 0;
+    if (descriptor != NULL)
+        tl_sim_take_away(tl_sim(kernel), descriptor);
+    int r = descriptor != NULL ? 0 : -EBADF;
+    tl_sim_note(tl_sim(kernel), TL_KIND_CLOSE, ordinal, r, 0, 0);
+    return r;
+}
+
+ssize_t tl_sim_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count)
+{
+    struct tl_descriptor *descriptor = tl_sim_descriptor(tl_sim(kernel), fd);
+    ssize_t r = -EBADF;
+    if (descriptor != NULL)
+        r = descriptor->ops->read(descriptor, messages, count);
+    tl_sim_note(tl_sim(kernel), TL_KIND_READ, descriptor != NULL ? descriptor->ordinal : 0, r,
+                count, 0);
+    return r;
+}
+
+ssize_t tl_sim_write(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count)
+{
+    struct tl_descriptor *descriptor = tl_sim_descriptor(tl_sim(kernel), fd);
+    uint64_t content = 0;
+    ssize_t r = -EBADF;
+    if (descriptor != NULL)
+        r = descriptor->ops->write(descriptor, messages, count, &content);
+    tl_sim_note(tl_sim(kernel), TL_KIND_WRITE, descriptor != NULL ? descriptor->ordinal : 0, r,
+                count, content);
+    return r;
+}
+
+int tl_sim_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret)
+{
+    (void)kernel;
+    (void)fd;
+    (void)ret;
+    return -ENOSYS;
+}
+
+int tl_sim_release(struct tl_kernel *kernel, int fd)
+{
+    (void)kernel;
+    (void)fd;
+    return -ENOSYS;
+}
