@@ -20,6 +20,7 @@
 #include <twinloop/log.h>
 #include <twinloop/loop.h>
 #include <twinloop/net.h>
+#include <twinloop/pipe.h>
 #include <twinloop/policy.h>
 #include <twinloop/protocol.h>
 #include <twinloop/resolve.h>

@@ -124,12 +124,13 @@ ssize_t tl_sim_write(struct tl_kernel *kernel, int fd, struct tl_message *messag
     return r;
 }
 
+/* What a program has descriptors for, it got from one of its kernels. */
 int tl_sim_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret)
 {
-    (void)kernel;
-    (void)fd;
     (void)ret;
-    return -ENOSYS;
+    int r = tl_sim_descriptor(tl_sim(kernel), fd) != NULL ? -EEXIST : -EBADF;
+    tl_sim_note(tl_sim(kernel), TL_KIND_ADOPT, tl_sim_ordinal(tl_sim(kernel), fd), r, 0, 0);
+    return r;
 }
 
 int tl_sim_release(struct tl_kernel *kernel, int fd)

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connect_read_pipe and connect_write_pipe: streams that go one way.
+ *
+ * They are streams with a few members of their type's table of their own; what those do not replace
+ * (when callbacks come, flow control, the end) is as in stream.c and stream_write.c. A transport
+ * for writing watches whether it could read: that it never wants to is how it learns that the peer
+ * has gone.
+ */
+#include <errno.h>
+#include <string.h>
+#include <twinloop/pipe.h>
+
+#include "core/opening.h"
+#include "core/protocol.h"
+
+struct pipe {
+    struct tl_stream stream;
+    tl_value value; /* what is told as "pipe" */
+};
+
+static const tl_value *pipe_extra_info(tl_transport *transport, const char *name)
+{
+    struct pipe *pipe = tl_container_of(tl_stream_of(transport), struct pipe, stream);
+    if (strcmp(name, "pipe") != 0)
+        return NULL;
+    pipe->value = tl_value_int(pipe->stream.watch.fd);
+    return &pipe->value;
+}
+
+/* --- Reading --- */
+
+/* asyncio: two callbacks, between which nothing can come. */
+static void ended(void *arg)
+{
+    struct tl_stream *stream = arg;
+    tl_transport *transport = &stream->transport;
+    tl_protocol *protocol = transport->protocol;
+    tl_protocol_hold(protocol);
+    int r = 0;
+    if (protocol->ops->eof_received != NULL)
+        r = protocol->ops->eof_received(protocol);
+    if (r < 0)
+        tl_loop_report(transport->loop, "Exception in callback protocol.eof_received()", r,
+                       protocol, transport);
+    tl_protocol_unhold(protocol);
+    tl_stream_finish(stream);
+}
+
+static void read_nothing(struct tl_stream *stream, int result)
+{
+    tl_transport *transport = &stream->transport;
+    /* asyncio: EIO is what a terminal says when its other side has gone. */
+    if (result < 0 && result != -EIO)
+        tl_loop_report(transport->loop, "Fatal read error on pipe transport", result,
+                       transport->protocol, transport);
+    tl_stream_end(stream, result);
+    if (result < 0)
+        return;
+    transport->eof_received = true;
+    stream->watch.place.callback = ended;
+}
+
+static int read_pipe_write(tl_transport *transport, const void *data, size_t len)
+{
+    (void)transport;
+    (void)data;
+    (void)len;
+    return -EOPNOTSUPP;
+}
+
+static const struct tl_stream_type read_pipe_type = {
+    .transport =
+        {
+            .object = {.name = "transport", .destroy = tl_stream_destroy},
+            .accepts = tl_protocol_reads_stream,
+            .close = tl_stream_close,
+            .abort = tl_stream_abort,
+            .extra_info = pipe_extra_info,
+            .pause_reading = tl_stream_pause_reading,
+            .resume_reading = tl_stream_resume_reading,
+            .write = read_pipe_write,
+        },
+    .size = sizeof(struct pipe),
+    .watches = true,
+    .ready = tl_stream_ready,
+    .read_nothing = read_nothing,
+};
+
+/* --- Writing --- */
+
+static bool accepts_any(const tl_protocol *protocol)
+{
+    return protocol->ops != NULL;
+}
+
+static void write_ready(void *arg)
+{
+    struct tl_stream *stream = arg;
+    /* asyncio: BrokenPipeError if something is left to be written. */
+    if ((stream->watch.ready & TL_READABLE) != 0)
+        tl_stream_end(stream, stream->flow.size > 0 ? -EPIPE : 0);
+    else
+        tl_stream_writable(stream);
+}
+
+/* Unlike a socket's, the reading side goes on being watched while the queue is flushed. */
+static void write_pipe_close(tl_transport *transport)
+{
+    struct tl_stream *stream = tl_stream_of(transport);
+    if (stream->flow.size == 0)
+        tl_stream_end(stream, 0);
+    else
+        transport->phase = TL_TRANSPORT_FLUSHING;
+}
+
+static int write_pipe_write_eof(tl_transport *transport)
+{
+    write_pipe_close(transport);
+    return 0;
+}
+
+#define WRITE_PIPE                                                                                 \
+    .transport =                                                                                   \
+        {                                                                                          \
+            .object = {.name = "transport", .destroy = tl_stream_destroy},                         \
+            .accepts = accepts_any,                                                                \
+            .close = write_pipe_close,                                                             \
+            .abort = tl_stream_abort,                                                              \
+            .extra_info = pipe_extra_info,                                                         \
+            .write = tl_stream_write,                                                              \
+            .writelines = tl_stream_writelines,                                                    \
+            .write_eof = write_pipe_write_eof,                                                     \
+            .flow = tl_stream_flow,                                                                \
+        },                                                                                         \
+    .size = sizeof(struct pipe), .ready = write_ready
+
+static const struct tl_stream_type write_pipe_type = {WRITE_PIPE, .watches = true};
+static const struct tl_stream_type write_device_type = {WRITE_PIPE};
+
+/* --- Connecting --- */
+
+/* A descriptor that is to become a transport's. */
+struct end {
+    int fd;
+    bool adopted; /* by connect_*_pipe, so not the kernel's own */
+    bool device;
+};
+
+static int look(const struct tl_adopted *found, struct end *end)
+{
+    switch ((enum tl_adopted_kind)found->kind) {
+    case TL_ADOPTED_CHARDEV:
+        end->device = true;
+        return 0;
+    case TL_ADOPTED_FIFO:
+    case TL_ADOPTED_STREAM:
+    case TL_ADOPTED_LISTENER:
+    case TL_ADOPTED_DATAGRAM:
+        return 0;
+    case TL_ADOPTED_FILE:
+    case TL_ADOPTED_OTHER:
+        break;
+    }
+    return -EINVAL;
+}
+
+static void let_go(struct tl_kernel *kernel, const struct end *end)
+{
+    if (end->adopted)
+        (void)kernel->ops->release(kernel, end->fd);
+}
+
+/* Makes fd a descriptor of the kernel, if it is none yet, that does not block. */
+static int take(struct tl_kernel *kernel, int fd, struct end *end, const char **ret_message)
+{
+    const int on = 1;
+    struct tl_adopted found;
+    *end = (struct end){.fd = fd};
+    int r = kernel->ops->adopt(kernel, fd, &found);
+    if (r == -EEXIST)
+        return 0; /* what the kernel makes itself are pipes and sockets, none of which block */
+    if (r < 0)
+        return r;
+    end->adopted = true;
+    r = look(&found, end);
+    if (r < 0)
+        *ret_message = "Pipe transport is for pipes/sockets only.";
+    else if (!found.nonblocking)
+        r = kernel->ops->option(kernel, fd, TL_OPTION_NONBLOCK, &on, NULL);
+    if (r < 0)
+        let_go(kernel, end);
+    return r;
+}
+
+static const struct tl_stream_type *type_for(bool writes, const struct end *end)
+{
+    if (!writes)
+        return &read_pipe_type;
+    return end->device ? &write_device_type : &write_pipe_type;
+}
+
+static tl_future *connect_pipe(tl_loop *loop, tl_protocol_factory factory, void *farg, int fd,
+                               bool writes)
+{
+    const char *message = NULL;
+    struct end end;
+    if (loop == NULL)
+        return NULL;
+    tl_future *future = tl_loop_create_future(loop);
+    if (tl_future_done(future))
+        return future;
+    if (!tl_loop_open(loop) || factory == NULL) {
+        (void)tl_future_set_exception(future, factory == NULL ? -EINVAL : TL_ECLOSED, NULL);
+        return future;
+    }
+    struct tl_opening *opening = tl_opening_new(loop, future);
+    int r = opening != NULL ? take(loop->kernel, fd, &end, &message) : -ENOMEM;
+    if (r < 0) {
+        (void)tl_future_set_exception(future, r, message);
+        tl_opening_free(opening);
+        return future;
+    }
+    r = tl_opening_start(opening, type_for(writes, &end), fd, factory, farg, NULL);
+    if (r < 0)
+        let_go(loop->kernel, &end);
+    return future;
+}
+
+tl_future *tl_loop_connect_read_pipe(tl_loop *loop, tl_protocol_factory factory, void *farg, int fd)
+{
+    return connect_pipe(loop, factory, farg, fd, false);
+}
+
+tl_future *tl_loop_connect_write_pipe(tl_loop *loop, tl_protocol_factory factory, void *farg,
+                                      int fd)
+{
+    return connect_pipe(loop, factory, farg, fd, true);
+}
