@@ -277,16 +277,16 @@ static void nothing_that_is_made_here_blocks(struct contract *contract)
         int value = 0;
         open_pair(&pair, contract, (enum tl_pipe_kind)kind);
         struct tl_kernel *kernel = pair.kernel;
-        assert_int_equal(
-            kernel->ops->option(kernel, pair.fds[0], TL_OPTION_NONBLOCK, NULL, &value), 0);
+        assert_int_equal(kernel->ops->option(kernel, pair.fds[0], TL_OPTION_NONBLOCK, NULL, &value),
+                         0);
         assert_int_equal(value, 1);
         value = 0;
-        assert_int_equal(
-            kernel->ops->option(kernel, pair.fds[1], TL_OPTION_NONBLOCK, &one, &value), 0);
+        assert_int_equal(kernel->ops->option(kernel, pair.fds[1], TL_OPTION_NONBLOCK, &one, &value),
+                         0);
         assert_int_equal(value, 1);
         close_end(&pair, 0);
-        assert_int_equal(
-            kernel->ops->option(kernel, pair.fds[0], TL_OPTION_NONBLOCK, NULL, &value), -EBADF);
+        assert_int_equal(kernel->ops->option(kernel, pair.fds[0], TL_OPTION_NONBLOCK, NULL, &value),
+                         -EBADF);
         done(&pair);
     }
 }

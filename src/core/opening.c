@@ -81,8 +81,8 @@ int tl_opening_start(struct tl_opening *opening, const struct tl_stream_type *ty
     /* The factory is the program's code and may cancel: nothing must be called off under it. */
     tl_future_set_canceller(opening->future, NULL, NULL);
     opening->owner = (struct tl_stream_owner){.made = made, .lost = lost};
-    int r = tl_stream_open_as(type, opening->loop, fd, factory, farg, peer, &opening->owner,
-                              &stream);
+    int r =
+        tl_stream_open_as(type, opening->loop, fd, factory, farg, peer, &opening->owner, &stream);
     if (r < 0) {
         (void)tl_future_set_exception(opening->future, r, NULL);
         leave(opening);

@@ -132,7 +132,7 @@ static int write_pipe_write_eof(tl_transport *transport)
             .writelines = tl_stream_writelines,                                                    \
             .write_eof = write_pipe_write_eof,                                                     \
             .flow = tl_stream_flow,                                                                \
-        },                                                                                         \
+    },                                                                                             \
     .size = sizeof(struct pipe), .ready = write_ready
 
 static const struct tl_stream_type write_pipe_type = {WRITE_PIPE, .watches = true};
