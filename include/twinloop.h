@@ -26,6 +26,7 @@
 #include <twinloop/resolve.h>
 #include <twinloop/task.h>
 #include <twinloop/timer.h>
+#include <twinloop/tls.h>
 #include <twinloop/transport.h>
 #include <twinloop/value.h>
 #include <twinloop/version.h>

@@ -10,6 +10,7 @@
 #include "core/alloc.h"
 #include "core/net.h"
 #include "core/opening.h"
+#include "core/tls.h"
 #include "core/watch.h"
 
 struct attempt {
@@ -201,6 +202,8 @@ tl_future *tl_loop_create_connection(tl_loop *loop, tl_protocol_factory factory,
         (void)tl_future_set_exception(future, factory == NULL ? -EINVAL : TL_ECLOSED, NULL);
         return future;
     }
+    if (opts != NULL && tl_tls_refuse(&opts->tls, TL_TLS_CLIENT, host, future) < 0)
+        return future;
     if (parse(host, port, opts, &addr, &local, future) < 0)
         return future;
     struct attempt *attempt = prepare(loop, &addr, &local, future);

@@ -72,6 +72,15 @@ static void abandon(struct tl_live *live)
     leave(stream, true);
 }
 
+/* Before the descriptor is closed: the names become known to whoever will still ask. */
+static void latch(struct tl_stream *stream)
+{
+    tl_transport *transport = &stream->transport;
+    if (transport->object.refs > 1 && type_of(stream)->has_names)
+        tl_extra_info_latch(&stream->info, &transport->info, transport->loop->kernel,
+                            stream->watch.fd);
+}
+
 void tl_stream_finish(struct tl_stream *stream)
 {
     tl_transport *transport = &stream->transport;
@@ -84,8 +93,7 @@ void tl_stream_finish(struct tl_stream *stream)
     if (ops->connection_lost != NULL)
         ops->connection_lost(transport->protocol, error.code < 0 ? &error : NULL);
     /* asyncio: the descriptor is closed after connection_lost, and names are known afterwards. */
-    if (transport->object.refs > 1 && type_of(stream)->has_names)
-        tl_extra_info_latch(&stream->info, &transport->info, loop->kernel, stream->watch.fd);
+    latch(stream);
     tl_watch_close(&stream->watch, loop);
     leave(stream, false);
 }
@@ -142,6 +150,21 @@ static __attribute__((noinline)) void failed(struct tl_stream *stream, tl_protoc
 {
     tl_loop_report(stream->transport.loop, message, error, protocol, &stream->transport);
     tl_stream_end(stream, error);
+}
+
+static const char get_buffer_failed[] = "Fatal error: protocol.get_buffer() call failed.";
+
+/* It has succeeded, and has no room for a single byte. */
+static void empty_buffer(struct tl_stream *stream, tl_protocol *protocol)
+{
+    const tl_error error = {.code = TL_EPROTOCOL,
+                            .message = "get_buffer() returned an empty buffer"};
+    const tl_exc_context context = {.message = get_buffer_failed,
+                                    .exception = &error,
+                                    .protocol = protocol,
+                                    .transport = &stream->transport};
+    tl_loop_call_exception_handler(stream->transport.loop, &context);
+    tl_stream_end(stream, error.code);
 }
 
 static void receive_eof(struct tl_stream *stream)
@@ -227,11 +250,11 @@ static bool get_buffer(struct tl_stream *stream, tl_protocol *protocol, struct i
     struct iovec room = {NULL, 0};
     int r = protocol->ops->get_buffer(protocol, -1, &room.iov_base, &room.iov_len);
     if (r < 0) {
-        failed(stream, protocol, "Fatal error: protocol.get_buffer() call failed.", r);
+        failed(stream, protocol, get_buffer_failed, r);
         return false;
     }
     if (room.iov_base == NULL || room.iov_len == 0) {
-        failed(stream, protocol, "get_buffer() returned an empty buffer", TL_EPROTOCOL);
+        empty_buffer(stream, protocol);
         return false;
     }
     *ret = room;
@@ -460,6 +483,16 @@ void tl_stream_each(tl_loop *loop, const struct tl_stream_owner *owner,
         struct tl_stream *stream = tl_container_of(live, struct tl_stream, live);
         if (stream->owner == owner)
             act(&stream->transport);
+    }
+}
+
+void tl_streams_latch(tl_loop *loop)
+{
+    for (struct tl_live *live = loop->live.next; live != &loop->live; live = live->next) {
+        if (live->abandon != abandon)
+            continue;
+        struct tl_stream *stream = tl_container_of(live, struct tl_stream, live);
+        latch(stream);
     }
 }
 

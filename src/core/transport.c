@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "core/log.h"
 #include "core/loop.h"
 #include "core/protocol.h"
 
@@ -112,6 +113,14 @@ int tl_transport_resume_reading(tl_transport *transport)
 }
 
 /* --- Write transport --- */
+
+void tl_transport_ignore_write(tl_transport *transport, const char *warning)
+{
+    if (transport->ignored < TL_IGNORED_QUIETLY)
+        transport->ignored++;
+    else
+        tl_log(TL_LOG_WARNING, "%s", warning);
+}
 
 int tl_transport_write(tl_transport *transport, const void *data, size_t len)
 {
