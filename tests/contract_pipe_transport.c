@@ -453,7 +453,7 @@ static void a_loop_that_is_closed(struct contract *contract)
     tl_loop_free(loop);
 }
 
-static void cancelling_closes_the_transport(struct contract *contract)
+static void cancelling_before_the_factory_is_called(struct contract *contract)
 {
     static struct ends ends;
     open_ends(&ends, contract, TL_PIPE_ONE_WAY);
@@ -461,7 +461,27 @@ static void cancelling_closes_the_transport(struct contract *contract)
         tl_loop_connect_read_pipe(ends.scene.loop, scene_peer_factory, &ends.scene, ends.fds[0]);
     assert_int_equal(tl_future_cancel(future), 1);
     tl_future_unref(future);
+    settle(&ends);
+    assert_log(ends.reader, "");
+    /* The descriptor is still the caller's. */
+    seam_close(ends.kernel, ends.fds[0]);
+    scene_close(&ends.scene);
+}
+
+static void cancel(void *future)
+{
+    assert_int_equal(tl_future_cancel(future), 1);
+}
+
+static void cancelling_closes_the_transport(struct contract *contract)
+{
+    static struct ends ends;
+    open_ends(&ends, contract, TL_PIPE_ONE_WAY);
+    tl_future *future =
+        tl_loop_connect_read_pipe(ends.scene.loop, scene_peer_factory, &ends.scene, ends.fds[0]);
+    assert_int_equal(tl_loop_call_soon(ends.scene.loop, cancel, future, NULL), 0);
     scene_await(&ends.scene, 1);
+    tl_future_unref(future);
     assert_log(ends.reader, "made lost released");
     assert_int_equal(ends.kernel->ops->close(ends.kernel, ends.fds[0]), -EBADF);
     scene_close(&ends.scene);
@@ -474,10 +494,10 @@ static void a_loop_closed_under_pipes(struct contract *contract)
     ends.writer->hooks.made = send_large;
     connect_writer(&ends);
     settle(&ends);
-    connect_reader(&ends); /* and the loop is closed before its connection_made */
+    connect_reader(&ends); /* and the loop is closed before the factory is called */
     scene_close(&ends.scene);
     assert_log(ends.writer, "made pause released");
-    assert_log(ends.reader, "released");
+    assert_log(ends.reader, "");
 }
 
 struct faulty {
@@ -566,6 +586,7 @@ static const struct contract_case cases[] = {
     CONTRACT(a_pipe_is_known_as_such),
     CONTRACT(what_cannot_be_connected),
     CONTRACT(a_loop_that_is_closed),
+    CONTRACT(cancelling_before_the_factory_is_called),
     CONTRACT(cancelling_closes_the_transport),
     CONTRACT(a_loop_closed_under_pipes),
     CONTRACT(a_read_error_is_reported),

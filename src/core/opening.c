@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Openings: see opening.h. While one is under way it is its stream's owner and its future's
- * canceller.
+ * Openings: see opening.h. While one is under way it is its future's canceller, and, once started,
+ * its stream's owner.
  */
 #include "core/opening.h"
 
@@ -94,4 +94,57 @@ int tl_opening_start(struct tl_opening *opening, const struct tl_stream_type *ty
     else
         tl_future_set_canceller(opening->future, cancel, opening);
     return 0;
+}
+
+/* --- Queued --- */
+
+static void give_back(tl_loop *loop, int fd, enum tl_fd_origin origin)
+{
+    struct tl_kernel *kernel = loop->kernel;
+    if (origin == TL_FD_MADE)
+        (void)kernel->ops->close(kernel, fd);
+    else if (origin == TL_FD_ADOPTED)
+        (void)kernel->ops->release(kernel, fd);
+}
+
+static void begin(void *arg)
+{
+    struct tl_opening *opening = arg;
+    tl_loop *loop = opening->loop;
+    int fd = opening->fd;
+    enum tl_fd_origin origin = opening->origin;
+    tl_live_remove(&opening->live);
+    if (tl_opening_start(opening, opening->type, fd, opening->factory, opening->farg, NULL) < 0)
+        give_back(loop, fd, origin);
+}
+
+static void cancel_queued(void *arg)
+{
+    struct tl_opening *opening = arg;
+    tl_live_remove(&opening->live);
+    tl_ready_remove(&opening->place);
+    give_back(opening->loop, opening->fd, opening->origin);
+    tl_opening_free(opening);
+}
+
+static void abandon(struct tl_live *live)
+{
+    struct tl_opening *opening = tl_container_of(live, struct tl_opening, live);
+    tl_live_remove(live);
+    tl_ready_remove(&opening->place);
+    leave(opening);
+}
+
+void tl_opening_later(struct tl_opening *opening, const struct tl_stream_type *type, int fd,
+                      enum tl_fd_origin origin, tl_protocol_factory factory, void *farg)
+{
+    opening->type = type;
+    opening->fd = fd;
+    opening->origin = origin;
+    opening->factory = factory;
+    opening->farg = farg;
+    tl_live_add(&opening->live, opening->loop, abandon);
+    tl_ready_init(&opening->place, begin, opening);
+    tl_loop_queue(opening->loop, &opening->place);
+    tl_future_set_canceller(opening->future, cancel_queued, opening);
 }

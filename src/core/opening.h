@@ -3,12 +3,14 @@
  * The last part of every operation that results in a transport and its protocol: from a descriptor
  * that is ready for use to the future that is done.
  *
- *     made --start--> connection_made is queued --> it has returned: the future has its result
- *       |                    `---cancel: the transport is closed
- *       `---free
+ *     made --later--> queued --> started --> connection_made is queued --> it has returned: the
+ *      | |              |         ^   `---cancel: the transport is closed  future has its result
+ *      | `--------------|---start-'
+ *      `---free         `---cancel: the descriptor is given back
  *
  * Made before the operation begins, so that what comes last cannot fail for want of memory. Once
- * started it frees itself, whatever happens.
+ * queued or started it frees itself, whatever happens. What has its descriptor already when the
+ * program calls it is queued, since the program's factory is only ever called from the loop.
  */
 #ifndef TL_CORE_OPENING_H
 #define TL_CORE_OPENING_H
@@ -16,11 +18,26 @@
 #include "core/pair.h"
 #include "core/stream.h"
 
+/* Where a descriptor comes from, and so what becomes of it when the opening comes to nothing. */
+enum tl_fd_origin {
+    TL_FD_MADE,    /* by the operation: closed */
+    TL_FD_ADOPTED, /* by the operation, from the program: released */
+    TL_FD_KNOWN,   /* the kernel's before: left to whoever has it */
+};
+
 struct tl_opening {
     struct tl_stream_owner owner; /* of the transport, once started */
     tl_loop *loop;                /* a reference */
     tl_future *future;            /* a reference */
     tl_pair *pair;                /* the result */
+
+    struct tl_live live;   /* while it is queued */
+    struct tl_ready place; /* then too */
+    int fd;                /* what it is queued with, from here on */
+    enum tl_fd_origin origin;
+    const struct tl_stream_type *type;
+    tl_protocol_factory factory;
+    void *farg;
 };
 
 /* NULL when memory is out. */
@@ -33,5 +50,9 @@ void tl_opening_free(struct tl_opening *opening);
  * succeeds. Otherwise the future has failed, if it was not done already. peer may be NULL. */
 int tl_opening_start(struct tl_opening *opening, const struct tl_stream_type *type, int fd,
                      tl_protocol_factory factory, void *farg, const tl_addr *peer);
+
+/* Takes fd and starts in the next iteration. */
+void tl_opening_later(struct tl_opening *opening, const struct tl_stream_type *type, int fd,
+                      enum tl_fd_origin origin, tl_protocol_factory factory, void *farg);
 
 #endif

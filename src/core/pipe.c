@@ -140,64 +140,55 @@ static const struct tl_stream_type write_device_type = {WRITE_PIPE};
 
 /* --- Connecting --- */
 
-/* A descriptor that is to become a transport's. */
-struct end {
-    int fd;
-    bool adopted; /* by connect_*_pipe, so not the kernel's own */
-    bool device;
-};
-
-static int look(const struct tl_adopted *found, struct end *end)
+/* Whether what was found can be read and written as a pipe can. */
+static bool is_pipe(const struct tl_adopted *found)
 {
     switch ((enum tl_adopted_kind)found->kind) {
     case TL_ADOPTED_CHARDEV:
-        end->device = true;
-        return 0;
     case TL_ADOPTED_FIFO:
     case TL_ADOPTED_STREAM:
     case TL_ADOPTED_LISTENER:
     case TL_ADOPTED_DATAGRAM:
-        return 0;
+        return true;
     case TL_ADOPTED_FILE:
     case TL_ADOPTED_OTHER:
         break;
     }
-    return -EINVAL;
+    return false;
 }
 
-static void let_go(struct tl_kernel *kernel, const struct end *end)
-{
-    if (end->adopted)
-        (void)kernel->ops->release(kernel, end->fd);
-}
+/* A descriptor that is to become a transport's. */
+struct end {
+    enum tl_fd_origin origin;
+    bool device; /* a character device */
+};
 
 /* Makes fd a descriptor of the kernel, if it is none yet, that does not block. */
 static int take(struct tl_kernel *kernel, int fd, struct end *end, const char **ret_message)
 {
     const int on = 1;
     struct tl_adopted found;
-    *end = (struct end){.fd = fd};
+    *end = (struct end){.origin = TL_FD_KNOWN};
     int r = kernel->ops->adopt(kernel, fd, &found);
     if (r == -EEXIST)
         return 0; /* what the kernel makes itself are pipes and sockets, none of which block */
     if (r < 0)
         return r;
-    end->adopted = true;
-    r = look(&found, end);
-    if (r < 0)
-        *ret_message = "Pipe transport is for pipes/sockets only.";
+    *end = (struct end){TL_FD_ADOPTED, found.kind == TL_ADOPTED_CHARDEV};
+    if (!is_pipe(&found))
+        r = -EINVAL, *ret_message = "Pipe transport is for pipes/sockets only.";
     else if (!found.nonblocking)
         r = kernel->ops->option(kernel, fd, TL_OPTION_NONBLOCK, &on, NULL);
     if (r < 0)
-        let_go(kernel, end);
+        (void)kernel->ops->release(kernel, fd);
     return r;
 }
 
-static const struct tl_stream_type *type_for(bool writes, const struct end *end)
+static const struct tl_stream_type *type_for(bool writes, bool device)
 {
     if (!writes)
         return &read_pipe_type;
-    return end->device ? &write_device_type : &write_pipe_type;
+    return device ? &write_device_type : &write_pipe_type;
 }
 
 static tl_future *connect_pipe(tl_loop *loop, tl_protocol_factory factory, void *farg, int fd,
@@ -221,9 +212,7 @@ static tl_future *connect_pipe(tl_loop *loop, tl_protocol_factory factory, void 
         tl_opening_free(opening);
         return future;
     }
-    r = tl_opening_start(opening, type_for(writes, &end), fd, factory, farg, NULL);
-    if (r < 0)
-        let_go(loop->kernel, &end);
+    tl_opening_later(opening, type_for(writes, end.device), fd, end.origin, factory, farg);
     return future;
 }
 
