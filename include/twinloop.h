@@ -28,6 +28,7 @@
 #include <twinloop/timer.h>
 #include <twinloop/tls.h>
 #include <twinloop/transport.h>
+#include <twinloop/unix.h>
 #include <twinloop/value.h>
 #include <twinloop/version.h>
 
