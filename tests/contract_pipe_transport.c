@@ -37,7 +37,13 @@ static void open_ends(struct ends *ends, struct contract *contract, enum tl_pipe
     ends->writer = &ends->scene.client;
     ends->reader = &ends->scene.peer;
     ends->kernel = tl_loop_kernel(ends->scene.loop);
-    assert_int_equal(ends->kernel->ops->pipe(ends->kernel, kind, ends->fds), 0);
+    tl_socket sockets[2];
+    tl_loop *loop = ends->scene.loop;
+    int r = kind == TL_PIPE_ONE_WAY ? tl_pipe_open(loop, &sockets[0], &sockets[1])
+                                    : tl_socket_pair(loop, &sockets[0], &sockets[1]);
+    assert_int_equal(r, 0);
+    ends->fds[0] = sockets[0].fd;
+    ends->fds[1] = sockets[1].fd;
 }
 
 static void connect_reader(struct ends *ends)
@@ -229,7 +235,7 @@ static void the_reader_goes_with_data_queued(struct contract *contract)
     connect_writer(&ends);
     settle(&ends);
     assert_log(ends.writer, "made pause");
-    seam_close(ends.kernel, ends.fds[0]);
+    assert_int_equal(tl_socket_close(ends.scene.loop, (tl_socket){ends.fds[0]}), 0);
     scene_await(&ends.scene, 1);
     assert_log(ends.writer, "made pause lost(EPIPE) released");
     assert_string_equal(ends.scene.errors, "");
@@ -251,7 +257,7 @@ static void the_reader_goes_while_it_is_flushed(struct contract *contract)
     connect_writer(&ends);
     settle(&ends);
     assert_log(ends.writer, "made pause");
-    seam_close(ends.kernel, ends.fds[0]);
+    assert_int_equal(tl_socket_close(ends.scene.loop, (tl_socket){ends.fds[0]}), 0);
     scene_await(&ends.scene, 1);
     assert_log(ends.writer, "made pause lost(EPIPE) released");
     scene_close(&ends.scene);
@@ -279,7 +285,8 @@ static void abort_drops_what_is_queued(struct contract *contract)
 
 static int write_to_nobody(struct side *side)
 {
-    seam_close(ends_of(side)->kernel, ends_of(side)->fds[0]);
+    struct ends *ends = ends_of(side);
+    assert_int_equal(tl_socket_close(ends->scene.loop, (tl_socket){ends->fds[0]}), 0);
     return tl_transport_write(side->transport, "x", 1);
 }
 
@@ -435,7 +442,7 @@ static void what_cannot_be_connected(struct contract *contract)
     assert_null(tl_loop_connect_read_pipe(NULL, scene_peer_factory, scene, ends.fds[0]));
     /* The descriptors are still the caller's. */
     seam_write_all(ends.kernel, ends.fds[1], "x", 1);
-    seam_close(ends.kernel, ends.fds[1]);
+    assert_int_equal(tl_socket_close(ends.scene.loop, (tl_socket){ends.fds[1]}), 0);
     connect_reader(&ends);
     scene_await(scene, 1);
     assert_log(ends.reader, "made data(x) eof lost released");
@@ -464,7 +471,36 @@ static void cancelling_before_the_factory_is_called(struct contract *contract)
     settle(&ends);
     assert_log(ends.reader, "");
     /* The descriptor is still the caller's. */
-    seam_close(ends.kernel, ends.fds[0]);
+    assert_int_equal(tl_socket_close(ends.scene.loop, (tl_socket){ends.fds[0]}), 0);
+    scene_close(&ends.scene);
+}
+
+static void closing_before_the_factory_is_called(struct contract *contract)
+{
+    static struct ends ends;
+    open_ends(&ends, contract, TL_PIPE_ONE_WAY);
+    tl_future *future =
+        tl_loop_connect_read_pipe(ends.scene.loop, scene_peer_factory, &ends.scene, ends.fds[0]);
+    assert_int_equal(tl_socket_close(ends.scene.loop, (tl_socket){ends.fds[0]}), 0);
+    assert_int_equal(result_of(&ends, future), -EBADF);
+    assert_log(ends.reader, "");
+    scene_close(&ends.scene);
+}
+
+static void a_descriptor_in_use_is_refused(struct contract *contract)
+{
+    static struct ends ends;
+    open_ends(&ends, contract, TL_PIPE_STREAM_PAIR);
+    tl_loop *loop = ends.scene.loop;
+    tl_future *received = tl_loop_sock_recv(loop, (tl_socket){ends.fds[0]}, 1);
+    assert_int_equal(
+        result_of(&ends, tl_loop_connect_read_pipe(loop, no_protocol, NULL, ends.fds[0])), -EBUSY);
+    assert_int_equal(tl_future_cancel(received), 1);
+    tl_future_unref(received);
+    connect_reader(&ends);
+    settle(&ends);
+    assert_int_equal(
+        result_of(&ends, tl_loop_connect_write_pipe(loop, no_protocol, NULL, ends.fds[0])), -EBUSY);
     scene_close(&ends.scene);
 }
 
@@ -587,6 +623,8 @@ static const struct contract_case cases[] = {
     CONTRACT(what_cannot_be_connected),
     CONTRACT(a_loop_that_is_closed),
     CONTRACT(cancelling_before_the_factory_is_called),
+    CONTRACT(closing_before_the_factory_is_called),
+    CONTRACT(a_descriptor_in_use_is_refused),
     CONTRACT(cancelling_closes_the_transport),
     CONTRACT(a_loop_closed_under_pipes),
     CONTRACT(a_read_error_is_reported),

@@ -5,11 +5,11 @@
  * What is read or written is a FIFO or an end of a pipe, a Unix-domain or other stream socket, or a
  * character device such as a terminal. Both calls return a future that results in a tl_pair, as
  * create_connection's does, and both give the descriptor to the transport, which closes it after
- * connection_lost. When the future fails, the descriptor is the caller's as before, but for having
- * been made non-blocking, maybe.
+ * connection_lost. Until the factory is called, in the next iteration, and when the future fails, it
+ * is the program's as before, but that it does not block any more.
  *
- * The descriptor is one that the program was given (0, or what it got from pipe or open), or one
- * that this loop's kernel made.
+ * The descriptor is one of the program's own (see fd.h): what tl_pipe_open made, or one that it got
+ * elsewhere, such as 0.
  */
 #ifndef TWINLOOP_PIPE_H
 #define TWINLOOP_PIPE_H
@@ -26,8 +26,8 @@
  * -EOPNOTSUPP.
  *
  * Fails with -EINVAL "Pipe transport is for pipes/sockets only." for a regular file and whatever
- * else this is not for, -EBADF for what is no open descriptor, -ENOMEM also when the factory
- * returns NULL. */
+ * else this is not for, -EBADF for what is no open descriptor, -EBUSY for a transport's and for one
+ * with a sock_ operation pending, -ENOMEM also when the factory returns NULL. */
 tl_future *tl_loop_connect_read_pipe(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                      int fd);
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "core/alloc.h"
+#include "core/fd.h"
 
 struct tl_opening *tl_opening_new(tl_loop *loop, tl_future *future)
 {
@@ -98,13 +99,19 @@ int tl_opening_start(struct tl_opening *opening, const struct tl_stream_type *ty
 
 /* --- Queued --- */
 
-static void give_back(tl_loop *loop, int fd, enum tl_fd_origin origin)
+/* What comes to nothing leaves a given descriptor to the program. */
+static void drop_fd(tl_loop *loop, int fd, bool given)
 {
-    struct tl_kernel *kernel = loop->kernel;
-    if (origin == TL_FD_MADE)
-        (void)kernel->ops->close(kernel, fd);
-    else if (origin == TL_FD_ADOPTED)
-        (void)kernel->ops->release(kernel, fd);
+    if (!given)
+        (void)loop->kernel->ops->close(loop->kernel, fd);
+}
+
+/* The program's descriptor is the transport's from now on. */
+static void take_over(tl_loop *loop, int fd)
+{
+    struct tl_fd *known = tl_fd_find(loop, (tl_socket){fd});
+    if (known != NULL)
+        tl_fd_give_up(known);
 }
 
 static void begin(void *arg)
@@ -112,10 +119,17 @@ static void begin(void *arg)
     struct tl_opening *opening = arg;
     tl_loop *loop = opening->loop;
     int fd = opening->fd;
-    enum tl_fd_origin origin = opening->origin;
+    bool given = opening->given;
     tl_live_remove(&opening->live);
+    if (given && tl_fd_find(loop, (tl_socket){fd}) == NULL) {
+        (void)tl_future_set_exception(opening->future, -EBADF, NULL); /* closed meanwhile */
+        leave(opening);
+        return;
+    }
     if (tl_opening_start(opening, opening->type, fd, opening->factory, opening->farg, NULL) < 0)
-        give_back(loop, fd, origin);
+        drop_fd(loop, fd, given);
+    else if (given)
+        take_over(loop, fd);
 }
 
 static void cancel_queued(void *arg)
@@ -123,7 +137,7 @@ static void cancel_queued(void *arg)
     struct tl_opening *opening = arg;
     tl_live_remove(&opening->live);
     tl_ready_remove(&opening->place);
-    give_back(opening->loop, opening->fd, opening->origin);
+    drop_fd(opening->loop, opening->fd, opening->given);
     tl_opening_free(opening);
 }
 
@@ -136,11 +150,11 @@ static void abandon(struct tl_live *live)
 }
 
 void tl_opening_later(struct tl_opening *opening, const struct tl_stream_type *type, int fd,
-                      enum tl_fd_origin origin, tl_protocol_factory factory, void *farg)
+                      bool given, tl_protocol_factory factory, void *farg)
 {
     opening->type = type;
     opening->fd = fd;
-    opening->origin = origin;
+    opening->given = given;
     opening->factory = factory;
     opening->farg = farg;
     tl_live_add(&opening->live, opening->loop, abandon);

@@ -6,7 +6,7 @@
  *     made --later--> queued --> started --> connection_made is queued --> it has returned: the
  *      | |              |         ^   `---cancel: the transport is closed  future has its result
  *      | `--------------|---start-'
- *      `---free         `---cancel: the descriptor is given back
+ *      `---free         `---cancel: its descriptor is closed
  *
  * Made before the operation begins, so that what comes last cannot fail for want of memory. Once
  * queued or started it frees itself, whatever happens. What has its descriptor already when the
@@ -18,13 +18,6 @@
 #include "core/pair.h"
 #include "core/stream.h"
 
-/* Where a descriptor comes from, and so what becomes of it when the opening comes to nothing. */
-enum tl_fd_origin {
-    TL_FD_MADE,    /* by the operation: closed */
-    TL_FD_ADOPTED, /* by the operation, from the program: released */
-    TL_FD_KNOWN,   /* the kernel's before: left to whoever has it */
-};
-
 struct tl_opening {
     struct tl_stream_owner owner; /* of the transport, once started */
     tl_loop *loop;                /* a reference */
@@ -34,7 +27,7 @@ struct tl_opening {
     struct tl_live live;   /* while it is queued */
     struct tl_ready place; /* then too */
     int fd;                /* what it is queued with, from here on */
-    enum tl_fd_origin origin;
+    bool given;
     const struct tl_stream_type *type;
     tl_protocol_factory factory;
     void *farg;
@@ -51,8 +44,9 @@ void tl_opening_free(struct tl_opening *opening);
 int tl_opening_start(struct tl_opening *opening, const struct tl_stream_type *type, int fd,
                      tl_protocol_factory factory, void *farg, const tl_addr *peer);
 
-/* Takes fd and starts in the next iteration. */
+/* Starts in the next iteration. fd is the opening's, closed if it comes to nothing; or, given, one of
+ * the program's (core/fd.h), which is the transport's from the start on. */
 void tl_opening_later(struct tl_opening *opening, const struct tl_stream_type *type, int fd,
-                      enum tl_fd_origin origin, tl_protocol_factory factory, void *farg);
+                      bool given, tl_protocol_factory factory, void *farg);
 
 #endif

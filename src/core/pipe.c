@@ -11,6 +11,7 @@
 #include <string.h>
 #include <twinloop/pipe.h>
 
+#include "core/fd.h"
 #include "core/opening.h"
 #include "core/protocol.h"
 
@@ -140,10 +141,10 @@ static const struct tl_stream_type write_device_type = {WRITE_PIPE};
 
 /* --- Connecting --- */
 
-/* Whether what was found can be read and written as a pipe can. */
-static bool is_pipe(const struct tl_adopted *found)
+/* Whether it can be read and written as a pipe can. What was made here can: nothing else is made. */
+static bool is_pipe(const struct tl_fd *fd)
 {
-    switch ((enum tl_adopted_kind)found->kind) {
+    switch ((enum tl_adopted_kind)fd->kind) {
     case TL_ADOPTED_CHARDEV:
     case TL_ADOPTED_FIFO:
     case TL_ADOPTED_STREAM:
@@ -154,48 +155,46 @@ static bool is_pipe(const struct tl_adopted *found)
     case TL_ADOPTED_OTHER:
         break;
     }
-    return false;
+    return !fd->adopted;
 }
 
-/* A descriptor that is to become a transport's. */
-struct end {
-    enum tl_fd_origin origin;
-    bool device; /* a character device */
-};
-
-/* Makes fd a descriptor of the kernel, if it is none yet, that does not block. */
-static int take(struct tl_kernel *kernel, int fd, struct end *end, const char **ret_message)
+/* Finds the program's descriptor and makes it fit for a transport. 0, or an error that the future
+ * has been failed with. */
+static int find(tl_loop *loop, int number, tl_future *future, struct tl_fd **ret)
 {
+    struct tl_kernel *kernel = loop->kernel;
+    const char *message = NULL;
     const int on = 1;
-    struct tl_adopted found;
-    *end = (struct end){.origin = TL_FD_KNOWN};
-    int r = kernel->ops->adopt(kernel, fd, &found);
-    if (r == -EEXIST)
-        return 0; /* what the kernel makes itself are pipes and sockets, none of which block */
-    if (r < 0)
+    struct tl_fd *fd = NULL;
+    int r = tl_fd_get(loop, (tl_socket){number}, &fd);
+    if (r == -EBUSY)
+        message = "the descriptor belongs to another transport";
+    else if (r == 0 && (fd->side[TL_READING].op != NULL || fd->side[TL_WRITING].op != NULL))
+        r = -EBUSY, message = "the descriptor has an operation pending";
+    else if (r == 0 && !is_pipe(fd))
+        r = -EINVAL, message = "Pipe transport is for pipes/sockets only.";
+    else if (r == 0 && fd->blocking)
+        r = kernel->ops->option(kernel, number, TL_OPTION_NONBLOCK, &on, NULL);
+    if (r < 0) {
+        (void)tl_future_set_exception(future, r, message);
         return r;
-    *end = (struct end){TL_FD_ADOPTED, found.kind == TL_ADOPTED_CHARDEV};
-    if (!is_pipe(&found))
-        r = -EINVAL, *ret_message = "Pipe transport is for pipes/sockets only.";
-    else if (!found.nonblocking)
-        r = kernel->ops->option(kernel, fd, TL_OPTION_NONBLOCK, &on, NULL);
-    if (r < 0)
-        (void)kernel->ops->release(kernel, fd);
-    return r;
+    }
+    fd->blocking = false;
+    *ret = fd;
+    return 0;
 }
 
-static const struct tl_stream_type *type_for(bool writes, bool device)
+static const struct tl_stream_type *type_for(bool writes, const struct tl_fd *fd)
 {
     if (!writes)
         return &read_pipe_type;
-    return device ? &write_device_type : &write_pipe_type;
+    return fd->kind == TL_ADOPTED_CHARDEV ? &write_device_type : &write_pipe_type;
 }
 
-static tl_future *connect_pipe(tl_loop *loop, tl_protocol_factory factory, void *farg, int fd,
+static tl_future *connect_pipe(tl_loop *loop, tl_protocol_factory factory, void *farg, int number,
                                bool writes)
 {
-    const char *message = NULL;
-    struct end end;
+    struct tl_fd *fd;
     if (loop == NULL)
         return NULL;
     tl_future *future = tl_loop_create_future(loop);
@@ -205,14 +204,13 @@ static tl_future *connect_pipe(tl_loop *loop, tl_protocol_factory factory, void 
         (void)tl_future_set_exception(future, factory == NULL ? -EINVAL : TL_ECLOSED, NULL);
         return future;
     }
-    struct tl_opening *opening = tl_opening_new(loop, future);
-    int r = opening != NULL ? take(loop->kernel, fd, &end, &message) : -ENOMEM;
-    if (r < 0) {
-        (void)tl_future_set_exception(future, r, message);
-        tl_opening_free(opening);
+    if (find(loop, number, future, &fd) < 0)
         return future;
-    }
-    tl_opening_later(opening, type_for(writes, end.device), fd, end.origin, factory, farg);
+    struct tl_opening *opening = tl_opening_new(loop, future);
+    if (opening == NULL)
+        (void)tl_future_set_exception(future, -ENOMEM, NULL);
+    else
+        tl_opening_later(opening, type_for(writes, fd), number, true, factory, farg);
     return future;
 }
 

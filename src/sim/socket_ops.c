@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "sim/datagram.h"
 #include "sim/endpoint.h"
 #include "sim/kernel.h"
 #include "sim/mix.h"
@@ -27,11 +28,16 @@ uint64_t tl_sim_hash_address(const tl_addr *addr)
     return tl_mix(head, tl_mix_bytes(addr->data, sizeof addr->data));
 }
 
-/* A socket of a family on a host; NULL when memory is out. */
-static struct tl_descriptor *new_socket(tl_host *host, enum tl_family family, uint64_t entity)
+/* NULL when memory is out. */
+static struct tl_descriptor *new_socket(tl_host *host, enum tl_family family,
+                                        enum tl_socket_type type, uint64_t entity)
 {
     if (family == TL_FAMILY_UNIX) {
         struct tl_unix *socket = tl_unix_new(host, entity);
+        return socket != NULL ? &socket->descriptor : NULL;
+    }
+    if (type == TL_DATAGRAM) {
+        struct tl_datagram_socket *socket = tl_datagram_socket_new(host, (uint8_t)family, entity);
         return socket != NULL ? &socket->descriptor : NULL;
     }
     struct tl_endpoint *endpoint = tl_endpoint_new(host, (uint8_t)family, entity);
@@ -44,7 +50,7 @@ static int make_socket(struct tl_sim_kernel *kernel, enum tl_family family,
     tl_process *process = kernel->process;
     if (family != TL_FAMILY_INET && family != TL_FAMILY_INET6 && family != TL_FAMILY_UNIX)
         return -EAFNOSUPPORT;
-    if (type != TL_STREAM)
+    if (type != TL_STREAM && (type != TL_DATAGRAM || family == TL_FAMILY_UNIX))
         return -EPROTONOSUPPORT;
     if (tl_sim_refuses_descriptor(process))
         return -EMFILE;
@@ -52,7 +58,7 @@ static int make_socket(struct tl_sim_kernel *kernel, enum tl_family family,
     if (fd < 0)
         return fd;
     uint64_t entity = tl_entity(process->entity, "object", process->objects + 1);
-    struct tl_descriptor *descriptor = new_socket(process->host, family, entity);
+    struct tl_descriptor *descriptor = new_socket(process->host, family, type, entity);
     if (descriptor == NULL)
         return -ENOMEM;
     tl_sim_give(kernel, fd, descriptor);
