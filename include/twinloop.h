@@ -22,6 +22,7 @@
 #include <twinloop/log.h>
 #include <twinloop/loop.h>
 #include <twinloop/net.h>
+#include <twinloop/pipe.h>
 #include <twinloop/policy.h>
 #include <twinloop/protocol.h>
 #include <twinloop/resolve.h>
@@ -30,6 +31,7 @@
 #include <twinloop/timer.h>
 #include <twinloop/tls.h>
 #include <twinloop/transport.h>
+#include <twinloop/unix.h>
 #include <twinloop/value.h>
 #include <twinloop/version.h>
 

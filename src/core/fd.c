@@ -86,6 +86,7 @@ static void use(struct tl_fd *fd, int number)
     fd->known = true;
     fd->adopted = false;
     fd->blocking = false;
+    fd->kind = TL_ADOPTED_OTHER;
 }
 
 struct tl_fd *tl_fd_find(const tl_loop *loop, tl_socket socket)
@@ -112,6 +113,7 @@ static int adopt(tl_loop *loop, int number, struct tl_fd **ret)
     use(fd, number);
     fd->adopted = true;
     fd->blocking = !found.nonblocking;
+    fd->kind = (uint8_t)found.kind;
     *ret = fd;
     return 0;
 }
