@@ -15,6 +15,7 @@
 #include <twinloop/datagram.h>
 #include <twinloop/error.h>
 #include <twinloop/executor.h>
+#include <twinloop/fd.h>
 #include <twinloop/future.h>
 #include <twinloop/gather.h>
 #include <twinloop/handle.h>
@@ -23,6 +24,8 @@
 #include <twinloop/net.h>
 #include <twinloop/policy.h>
 #include <twinloop/protocol.h>
+#include <twinloop/resolve.h>
+#include <twinloop/sock.h>
 #include <twinloop/task.h>
 #include <twinloop/timer.h>
 #include <twinloop/transport.h>

@@ -155,6 +155,8 @@ static void every_operation_is_in_a_session(void **state)
     for (int kind = 1; kind < TL_TRACE_KINDS; kind++) {
         if (tl_trace_rows[kind].name == NULL || kind == TL_TRACE_POST)
             continue;
+        if (kind == TL_TRACE_RESOLVED)
+            continue; /* of older traces */
         snprintf(name, sizeof name, " %s ", tl_trace_rows[kind].name);
         if (strstr(text, name) == NULL)
             fail_msg("no %s in the trace", name);

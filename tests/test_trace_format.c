@@ -443,6 +443,85 @@ static void addresses_come_back(void **state)
     tl_trace_pack_finish(&pack);
 }
 
+/* What a query was answered, packed and unpacked again. */
+static void answer_comes_back(struct tl_query *query)
+{
+    struct tl_query back = {.kind = query->kind};
+    struct tl_trace_pack pack;
+
+    tl_trace_pack_init(&pack, tl_get_allocator());
+    tl_trace_pack_answer(&pack, query);
+    for (size_t len = 0; len < pack.len; len++)
+        if (tl_trace_unpack_answer(pack.data, len, false, &back) == 0) {
+            tl_free(back.infos);
+            tl_free(back.names);
+        }
+    assert_int_equal(tl_trace_unpack_answer(pack.data, pack.len, false, &back), 0);
+    assert_int_equal(back.infos_count, query->infos_count);
+    for (size_t i = 0; i < query->infos_count; i++) {
+        assert_true(tl_addr_equal(&back.infos[i].addr, &query->infos[i].addr));
+        assert_int_equal(back.infos[i].type, query->infos[i].type);
+        assert_int_equal(back.infos[i].protocol, query->infos[i].protocol);
+        assert_string_equal(back.infos[i].canonname, query->infos[i].canonname);
+    }
+    if (query->names != NULL) {
+        assert_string_equal(back.names->host, query->names->host);
+        assert_string_equal(back.names->service, query->names->service);
+    }
+    tl_free(back.infos);
+    tl_free(back.names);
+    tl_trace_pack_finish(&pack);
+}
+
+static void answers_come_back(void **state)
+{
+    tl_addrinfo infos[2] = {
+        {.addr = {.family = TL_FAMILY_INET, .port = 80, .data = {1, 2, 3, 4}},
+         .type = TL_STREAM,
+         .protocol = 6,
+         .canonname = "example.org"},
+        {.addr = {.family = TL_FAMILY_INET6, .scope = 2, .data = {[15] = 1}},
+         .type = TL_RAW,
+         .protocol = 255,
+         .canonname = ""},
+    };
+    tl_nameinfo names = {.host = "example.org", .service = "http"};
+
+    (void)state;
+    answer_comes_back(&(struct tl_query){.infos = infos, .infos_count = 2});
+    answer_comes_back(&(struct tl_query){.infos = infos + 1, .infos_count = 1});
+    answer_comes_back(&(struct tl_query){.infos_count = 0});
+    answer_comes_back(&(struct tl_query){.kind = TL_QUERY_NAMES, .names = &names});
+    names.service = "";
+    answer_comes_back(&(struct tl_query){.kind = TL_QUERY_NAMES, .names = &names});
+}
+
+/* A lookup as traces had it before it had more arguments than the family, and its answer. */
+static void older_lookups_are_read(void **state)
+{
+    static const uint8_t asked[] = {0x85, 0x18, 32, 1, 0, 4, 0x43, 'a', 0, 'b'};
+    static const tl_addr addr = {.family = TL_FAMILY_INET, .port = 80, .data = {1, 2, 3, 4}};
+    const uint8_t *p = asked;
+    struct tl_trace_event event;
+    struct tl_query query = {.kind = TL_QUERY_ADDRESSES};
+    struct tl_trace_pack pack;
+
+    (void)state;
+    assert_true(tl_trace_next_event(&p, asked + sizeof asked, &event));
+    assert_int_equal(event.kind, TL_TRACE_RESOLVE);
+    assert_int_equal(event.arg[0], TL_FAMILY_INET);
+    assert_int_equal(event.arg[1] | event.arg[2] | event.arg[3], 0);
+    assert_int_equal(event.blob_len, 3);
+    tl_trace_pack_init(&pack, tl_get_allocator());
+    tl_trace_pack_begin(&pack);
+    tl_trace_pack_addr(&pack, &addr);
+    assert_int_equal(tl_trace_unpack_answer(pack.data, pack.len, true, &query), 0);
+    assert_int_equal(query.infos_count, 1);
+    assert_true(tl_addr_equal(&query.infos[0].addr, &addr));
+    tl_free(query.infos);
+    tl_trace_pack_finish(&pack);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,6 +536,8 @@ int main(void)
         cmocka_unit_test(a_hash_does_not_depend_on_the_cuts),
         cmocka_unit_test(objects_are_found_by_both_names),
         cmocka_unit_test(addresses_come_back),
+        cmocka_unit_test(answers_come_back),
+        cmocka_unit_test(older_lookups_are_read),
     };
     int rc = cmocka_run_group_tests_name("trace format", tests, NULL, NULL);
 

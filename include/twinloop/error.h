@@ -4,7 +4,8 @@
  *
  * Every function of Twinloop that can fail returns an int: 0 or a positive answer when it succeeds,
  * a negative number when it does not. The negative number is -errno for what the operating system
- * said (-ECONNREFUSED), or one of the TL_E* codes below for what only this library can say. Codes
+ * said (-ECONNREFUSED), or one of the TL_E* codes below for what only this library, or the resolver,
+ * can say. Codes
  * are values, so they can be compared, stored and sent; where more than a code is needed (a
  * future's failure, the reason a connection was lost) there is a tl_error with a sentence and a
  * cause.
@@ -33,9 +34,25 @@
     X(TL_EOUTOFREACH, -20014, "the trace does not say what happened from here on")                 \
     X(TL_ENOTASK, -20015, "there is no task here that could wait")
 
+/* What the resolver says, as getaddrinfo's EAI_* codes, which are no errnos and whose numbers differ
+ * between systems. */
+#define TL_EAI_ERRORS(X)                                                                           \
+    X(TL_EAI_ADDRFAMILY, -3000, "the host has no address of this family")                          \
+    X(TL_EAI_AGAIN, -3001, "the name cannot be looked up now")                                     \
+    X(TL_EAI_BADFLAGS, -3002, "the flags of the lookup are not valid")                             \
+    X(TL_EAI_FAIL, -3003, "the name can never be looked up")                                       \
+    X(TL_EAI_FAMILY, -3004, "the address family is not supported")                                 \
+    X(TL_EAI_MEMORY, -3005, "the resolver is out of memory")                                       \
+    X(TL_EAI_NODATA, -3006, "the name is known, but has no address")                               \
+    X(TL_EAI_NONAME, -3007, "the name or service is not known")                                    \
+    X(TL_EAI_OVERFLOW, -3008, "the name is too long")                                              \
+    X(TL_EAI_SERVICE, -3009, "the service is not known for this type of socket")                   \
+    X(TL_EAI_SOCKTYPE, -3010, "the type of socket is not supported")                               \
+    X(TL_EAI_SYSTEM, -3011, "the resolver met an error of the system")
+
 enum tl_error_code {
 #define TL_ERROR_ENUM(name, number, sentence) name = number,
-    TL_ERRORS(TL_ERROR_ENUM)
+    TL_ERRORS(TL_ERROR_ENUM) TL_EAI_ERRORS(TL_ERROR_ENUM)
 #undef TL_ERROR_ENUM
 };
 
@@ -44,7 +61,7 @@ typedef struct tl_error tl_error;
 /* What went wrong, for people and for programs. Passed by const pointer and valid for the call; who
  * wants to keep one copies the code. */
 struct tl_error {
-    int code;              /* negative: -errno or TL_E* */
+    int code;              /* negative: -errno, TL_E* or TL_EAI_* */
     const char *message;   /* one sentence, never NULL */
     const tl_error *cause; /* what this followed from, or NULL */
 };

@@ -30,8 +30,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <twinloop/fd.h>
 #include <twinloop/loop.h>
 #include <twinloop/net.h>
+#include <twinloop/resolve.h>
 #include <twinloop/value.h>
 
 /* Readiness, asked for in watch and reported in events. A report may carry more than was asked for:
@@ -68,50 +70,9 @@ struct tl_message {
     unsigned truncated; /* result of read: the datagram was longer */
 };
 
-enum tl_socket_type {
-    TL_STREAM = 1,
-    TL_DATAGRAM = 2,
-};
-
-enum tl_shutdown {
-    TL_SHUTDOWN_READ = 0,
-    TL_SHUTDOWN_WRITE = 1,
-    TL_SHUTDOWN_BOTH = 2,
-};
-
-enum tl_address_side {
-    TL_ADDRESS_LOCAL = 0, /* getsockname */
-    TL_ADDRESS_PEER = 1,  /* getpeername */
-};
-
-/* Socket options, all of one int. */
-enum tl_option {
-    TL_OPTION_ERROR, /* get: the pending error as a positive errno, which is thereby cleared */
-    TL_OPTION_REUSEADDR,
-    TL_OPTION_REUSEPORT,
-    TL_OPTION_V6ONLY,
-    TL_OPTION_NODELAY,
-    TL_OPTION_KEEPALIVE,
-    TL_OPTION_BROADCAST,
-    TL_OPTION_SNDBUF, /* as Linux does: the value set is doubled */
-    TL_OPTION_RCVBUF,
-    TL_OPTION_COUNT,
-};
-
 enum tl_pipe_kind {
     TL_PIPE_ONE_WAY,     /* pipe2: [0] reads what [1] writes */
     TL_PIPE_STREAM_PAIR, /* socketpair(AF_UNIX, SOCK_STREAM) */
-};
-
-/* What adopt found out about a descriptor that was made elsewhere. */
-enum tl_adopted_kind {
-    TL_ADOPTED_STREAM,   /* a stream socket */
-    TL_ADOPTED_LISTENER, /* a listening stream socket */
-    TL_ADOPTED_DATAGRAM,
-    TL_ADOPTED_FIFO,
-    TL_ADOPTED_CHARDEV,
-    TL_ADOPTED_FILE,
-    TL_ADOPTED_OTHER,
 };
 
 struct tl_adopted {
@@ -179,15 +140,32 @@ struct tl_work {
 /* For kernels: calls work->run as if on a fresh thread, whatever thread this is. */
 void tl_work_run(struct tl_work *work);
 
-/* A name to be looked up (for resolve). */
+/* What a query asks for. */
+enum tl_query_kind {
+    TL_QUERY_ADDRESSES, /* getaddrinfo: of a host and a service */
+    TL_QUERY_NAMES,     /* getnameinfo: of an address */
+};
+
+/* A question for the resolver (for resolve). Strings are borrowed until the query is the asker's
+ * again. The answer is one block for the asker, of the loop's thread's allocator: tl_free gives it
+ * back. */
 struct tl_query {
     struct tl_request request;
-    const char *host;
-    const char *service;
-    int family; /* enum tl_family */
-    int result; /* 0 or TL_EAI_* */
-    tl_addr *addrs;
-    size_t addrs_count;
+    uint32_t kind; /* enum tl_query_kind */
+
+    /* ADDRESSES: as getaddrinfo takes them. */
+    const char *host;    /* or NULL */
+    const char *service; /* or NULL */
+    tl_addrinfo_hints hints;
+
+    /* NAMES: as getnameinfo takes them. */
+    tl_addr addr;
+    unsigned flags; /* TL_NI_* */
+
+    int result; /* 0, TL_EAI_* or -errno */
+    tl_addrinfo *infos;
+    size_t infos_count;
+    tl_nameinfo *names;
 };
 
 enum {
@@ -242,8 +220,8 @@ struct tl_kernel_ops {
     const char *name; /* "real", "sim", "record", "replay" */
 
     /* Gives everything back: descriptors still open are closed, work not begun is dropped and what
-     * runs is waited for, posts that were not handed out are released. The last call: no thread is
-     * inside post any more. */
+     * runs is waited for, queries are given up, posts that were not handed out are released. The
+     * last call: no thread is inside post any more. */
     void (*destroy)(struct tl_kernel *kernel);
 
     /* --- Time and chance --- */
@@ -361,7 +339,9 @@ struct tl_kernel_ops {
 
     /* --- Answers that come later --- */
 
-    /* Looks a name up; TL_EVENT_RESOLVED follows. The query stays the kernel's until then. */
+    /* Has the resolver answer a query; TL_EVENT_RESOLVED follows. The query stays the kernel's until
+     * then. Answers are those of getaddrinfo and getnameinfo, in their order. -EAGAIN, -ENOMEM when
+     * it cannot be asked. */
     int (*resolve)(struct tl_kernel *kernel, struct tl_query *query);
 
     /* Has a job run; TL_EVENT_WORK follows. The work stays the kernel's until then. -EAGAIN,
@@ -369,7 +349,7 @@ struct tl_kernel_ops {
     int (*work)(struct tl_kernel *kernel, struct tl_work *work);
 
     /* Calls off a work or query: 0 when it had not begun, and no event follows; -EALREADY when it
-     * has, and its event will come. */
+     * has, and its event will come. A query may be given up (0) although it has begun. */
     int (*cancel)(struct tl_kernel *kernel, struct tl_request *request);
 
     /* Ends these workers and forgets them. 0; -EBUSY when they have a job whose event has not come.

@@ -125,9 +125,19 @@ int tl_world_reset(tl_world *world, const struct tl_world_options *options);
  * is taken, or address cannot be parsed. */
 tl_host *tl_world_add_host(tl_world *world, const char *name, const char *address);
 
+/* Gives a host an address of the other family too. 0; -EINVAL, -EADDRINUSE as above; -EEXIST when it
+ * has one. */
+int tl_host_add_address(tl_host *host, const char *address);
+
 tl_host *tl_world_find_host(tl_world *world, const char *name);
 const char *tl_host_name(const tl_host *host);
 const char *tl_host_address(const tl_host *host); /* as text */
+
+/* From a virtual time on, a name stands for a numeric address too, beside those that it has; with
+ * address NULL it has none of them any more. Every host's resolver answers by this table. A name
+ * that it does not have is a host's own, whose addresses it then has, or "localhost". Kept by
+ * tl_world_reset as hosts are. 0, -EINVAL or -ENOMEM. */
+int tl_world_name_add(tl_world *world, const char *name, const char *address, tl_time from);
 
 /* How bytes travel. Zero is the default of every member. */
 struct tl_link_options {

@@ -41,7 +41,8 @@ static void attempt_free(struct attempt *attempt)
     tl_live_remove(&attempt->live);
     tl_watch_close(&attempt->watch, loop);
     tl_free(attempt);
-    tl_pair_free(pair); /* the user's code may run here, in release */
+    /* The user's code may run here, in release. */
+    tl_pair_free(pair);
     tl_future_unref(future);
     tl_loop_unref(loop);
 }
@@ -56,7 +57,7 @@ static void abandon(struct tl_live *live)
 static void opened(struct tl_stream_owner *owner, struct tl_stream *stream)
 {
     struct attempt *attempt = tl_container_of(owner, struct attempt, owner);
-    tl_value value = tl_pair_value(attempt->pair);
+    tl_value value = tl_value_from_pair(attempt->pair);
     stream->owner = NULL;
     attempt->pair = NULL;
     /* Fails only when the program has finished the future itself. */
@@ -100,7 +101,7 @@ static void open_stream(struct attempt *attempt)
     }
     attempt->watch.fd = -1; /* the transport has it */
     tl_live_remove(&attempt->live);
-    tl_pair_fill(attempt->pair, &stream->transport, stream->transport.protocol);
+    tl_pair_fill(attempt->pair, &stream->transport);
     if (tl_future_done(attempt->future))
         cancel_opening(attempt);
     else
@@ -160,7 +161,7 @@ static struct attempt *attempt_new(tl_loop *loop, int fd, const tl_addr *addr, t
     tl_pair *pair = tl_pair_new();
     if (attempt == NULL || pair == NULL) {
         tl_free(attempt);
-        tl_pair_free(pair);
+        tl_free(pair);
         return NULL;
     }
     attempt->loop = tl_loop_ref(loop);

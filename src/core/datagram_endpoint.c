@@ -36,7 +36,7 @@ static void made(struct tl_datagram_owner *owner, bool abandoned)
 {
     struct making *making = tl_container_of(owner, struct making, owner);
     if (!abandoned) {
-        tl_value value = tl_pair_value(making->pair);
+        tl_value value = tl_value_from_pair(making->pair);
         making->pair = NULL;
         /* Fails only when the program has finished the future itself. */
         if (tl_future_set_result(making->future, value) < 0)
@@ -87,7 +87,7 @@ static void open_transport(tl_loop *loop, int fd, tl_protocol_factory factory, v
         return;
     }
     tl_transport *transport = &making->datagram->transport;
-    tl_pair_fill(making->pair, transport, transport->protocol);
+    tl_pair_fill(making->pair, transport);
     tl_future_set_canceller(future, cancel, making);
 }
 

@@ -14,6 +14,7 @@
 
 #include "core/alloc.h"
 #include "core/executor.h"
+#include "core/fd.h"
 #include "core/future.h"
 #include "core/handle.h"
 #include "core/log.h"
@@ -177,6 +178,7 @@ int tl_loop_close(tl_loop *loop)
         loop->closing = false;
     }
     tl_signals_close(loop);
+    tl_fds_close(loop);
     loop->iteration_time = loop->kernel->ops->now(loop->kernel); /* the last word on it */
     loop->time_unread = false;
     tl_posts_close(loop);

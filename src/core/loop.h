@@ -43,6 +43,7 @@ struct tl_loop {
     struct tl_inbox *inbox;   /* what datagrams are read into; NULL until it is needed */
 
     struct tl_live live;                    /* head of the list of what can act */
+    struct tl_fd_table *fds;                /* the program's descriptors; NULL: none yet */
     struct tl_signals *signals;             /* handlers by number; NULL: none yet */
     tl_exception_handler exception_handler; /* NULL: the default */
     void *exception_arg;

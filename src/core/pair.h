@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a call that makes a connection results in: a transport and its protocol.
+ * What operations that open a transport result in: the transport and its protocol.
  */
 #ifndef TL_CORE_PAIR_H
 #define TL_CORE_PAIR_H
 
 #include <twinloop/net.h>
 
-/* An empty one, to be filled when the connection is there; NULL when memory is out. */
+/* An empty one; NULL when memory is out. */
 tl_pair *tl_pair_new(void);
 
-/* Has the pair refer to both. */
-void tl_pair_fill(tl_pair *pair, tl_transport *transport, tl_protocol *protocol);
+/* Fills an empty one: takes a reference of the transport and holds its protocol. */
+void tl_pair_fill(tl_pair *pair, tl_transport *transport);
 
-/* Frees it, also an empty one; NULL is allowed. The program's code may run, in release. */
+/* Lets go of both, which may run the program's code. NULL is allowed. */
 void tl_pair_free(tl_pair *pair);
 
-/* As a value, which takes the pair. */
-tl_value tl_pair_value(tl_pair *pair);
+/* The value that owns a filled one. */
+tl_value tl_value_from_pair(tl_pair *pair);
 
 #endif

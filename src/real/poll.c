@@ -93,10 +93,12 @@ static int take_pending(struct tl_real *real, struct tl_event *events, int room)
 
     made += tl_real_posts_take(real, events + made, room - made);
     made += tl_real_jobs_take(real, events + made, room - made);
+    made += tl_real_resolved_take(real, events + made, room - made);
     if (real->children_due)
         made += tl_real_children_take(real, events + made, room - made);
     real->pending = real->children_due || tl_real_signals_waiting(real) ||
-                    tl_real_posts_waiting(real) || tl_real_jobs_waiting(real);
+                    tl_real_posts_waiting(real) || tl_real_jobs_waiting(real) ||
+                    tl_real_resolved_waiting(real);
     return made;
 }
 

@@ -24,6 +24,7 @@ static void real_destroy(struct tl_kernel *kernel)
 
     tl_real_signals_finish(real);
     tl_real_jobs_finish(real, forked);
+    tl_real_resolver_finish(real, forked);
     tl_real_posts_finish(real);
     tl_real_children_finish(real);
     tl_real_fds_finish(real);
@@ -31,7 +32,7 @@ static void real_destroy(struct tl_kernel *kernel)
     tl_free(real);
 }
 
-/* --- Operations of files and names, which this kernel does not have yet --- */
+/* --- Operations of files, which this kernel does not have yet --- */
 
 static ssize_t real_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset,
                              size_t count)
@@ -83,12 +84,6 @@ static int real_fsync(struct tl_kernel *kernel, int file)
     return -ENOSYS;
 }
 
-static int real_resolve(struct tl_kernel *kernel, struct tl_query *query)
-{
-    (void)kernel, (void)query;
-    return -ENOSYS;
-}
-
 /* --- The table --- */
 
 static const struct tl_kernel_ops real_ops = {
@@ -127,7 +122,7 @@ static const struct tl_kernel_ops real_ops = {
     .adopt_child = tl_real_adopt_child,
     .release_child = tl_real_release_child,
     .signal = tl_real_signal,
-    .resolve = real_resolve,
+    .resolve = tl_real_resolve,
     .work = tl_real_work,
     .cancel = tl_real_cancel,
     .retire = tl_real_retire,

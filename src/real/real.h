@@ -49,6 +49,7 @@ struct tl_real_child {
 };
 
 struct tl_real_jobs;
+struct tl_real_resolver;
 
 /* How many events one system call fetches at most. */
 #define TL_REAL_BATCH_MAX 256
@@ -67,11 +68,12 @@ struct tl_real {
     bool coarse;           /* epoll_pwait2 is missing: whole milliseconds, rounded up */
     pid_t pid;             /* the process that made the kernel; a forked child only destroys it */
     struct tl_post *posts; /* collected and not yet handed out, the oldest first */
-    struct tl_post **posts_tail;    /* where the next one goes */
-    struct tl_real_jobs *jobs;      /* NULL until the first job */
-    struct tl_real_child *children; /* not reported yet */
-    int sigchld;                    /* the eventfd that tells of SIGCHLD; 0: none yet */
-    uint64_t signals;               /* bit n - 1: signal n is this kernel's */
+    struct tl_post **posts_tail;       /* where the next one goes */
+    struct tl_real_jobs *jobs;         /* NULL until the first job */
+    struct tl_real_resolver *resolver; /* NULL until the first lookup */
+    struct tl_real_child *children;    /* not reported yet */
+    int sigchld;                       /* the eventfd that tells of SIGCHLD; 0: none yet */
+    uint64_t signals;                  /* bit n - 1: signal n is this kernel's */
 
     _Atomic(struct tl_post *) posted; /* any thread: not collected yet, the newest first */
     _Atomic bool asleep; /* any thread: poll waits, or is about to, and has to be woken */
@@ -148,6 +150,13 @@ int tl_real_jobs_take(struct tl_real *real, struct tl_event *events, int room);
 bool tl_real_jobs_waiting(const struct tl_real *real);
 void tl_real_jobs_finish(struct tl_real *real, bool forked);
 
+/* Starts a thread that has every signal blocked. 0 or a negative errno. */
+int tl_real_thread_start(pthread_t *ret, void *(*main)(void *arg), void *arg);
+
+int tl_real_resolved_take(struct tl_real *real, struct tl_event *events, int room);
+bool tl_real_resolved_waiting(const struct tl_real *real);
+void tl_real_resolver_finish(struct tl_real *real, bool forked);
+
 int tl_real_signals_take(struct tl_real *real, struct tl_event *events, int room);
 bool tl_real_signals_waiting(const struct tl_real *real);
 void tl_real_signals_finish(struct tl_real *real);
@@ -197,6 +206,11 @@ int tl_real_kill(struct tl_kernel *kernel, int64_t pid, int signum);
 int tl_real_adopt_child(struct tl_kernel *kernel, int64_t pid, void *token);
 int tl_real_release_child(struct tl_kernel *kernel, int64_t pid);
 int tl_real_signal(struct tl_kernel *kernel, int signum, bool enable);
+
+int tl_real_resolve(struct tl_kernel *kernel, struct tl_query *query);
+
+/* Gives a query up; -ENOENT when the request is no query that is under way. */
+int tl_real_resolve_cancel(struct tl_real *real, struct tl_request *request);
 
 int tl_real_work(struct tl_kernel *kernel, struct tl_work *work);
 int tl_real_cancel(struct tl_kernel *kernel, struct tl_request *request);

@@ -147,21 +147,28 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
+/* Signals go to the program's own threads. */
+int tl_real_thread_start(pthread_t *ret, void *(*main)(void *arg), void *arg)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int r = pthread_create(ret, NULL, main, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -r;
+}
+
 static int start_worker(struct pool *pool)
 {
     struct worker *worker = tl_alloc(sizeof *worker);
-    sigset_t all, before;
-    int r;
 
     if (worker == NULL)
         return -ENOMEM;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&worker->thread, NULL, worker_main, pool);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r != 0) {
+    int r = tl_real_thread_start(&worker->thread, worker_main, pool);
+    if (r < 0) {
         tl_free(worker);
-        return -r;
+        return r;
     }
     worker->next = pool->workers;
     pool->workers = worker;
@@ -321,9 +328,11 @@ int tl_real_work(struct tl_kernel *kernel, struct tl_work *work)
 int tl_real_cancel(struct tl_kernel *kernel, struct tl_request *request)
 {
     struct tl_real *real = tl_real_of(kernel);
-    struct pool *pool = request->owner;
     bool queued = false;
 
+    if (tl_real_resolve_cancel(real, request) == 0)
+        return 0;
+    struct pool *pool = request->owner;
     if (pool == NULL)
         return -EALREADY;
     pthread_mutex_lock(&real->jobs->mutex);

@@ -303,8 +303,15 @@ static const struct tl_socket_ops socket_ops = {
     .address = datagram_address,
 };
 
+static enum tl_adopted_kind kind(const struct tl_descriptor *descriptor)
+{
+    (void)descriptor;
+    return TL_ADOPTED_DATAGRAM;
+}
+
 const struct tl_descriptor_ops tl_datagram_ops = {
     .socket = &socket_ops,
+    .kind = kind,
     .readiness = readiness,
     .read = tl_datagram_read,
     .write = tl_datagram_write,

@@ -24,6 +24,7 @@ enum tl_ready_kind {
     TL_READY_POSTS,
     TL_READY_SIGNALS,
     TL_READY_WORK,
+    TL_READY_NAMES,
 };
 
 /* Something that a poll may find ready. Queued while it may be: poll looks again. */
@@ -33,6 +34,13 @@ struct tl_ready_item {
     uint32_t draws;       /* how often it was first in line for one */
     uint8_t kind;         /* enum tl_ready_kind */
     bool queued;          /* in the ready list, or in the hands of a poll */
+};
+
+/* Halves of a socket that are over. */
+enum {
+    TL_SHUT_READ = 1,
+    TL_SHUT_WRITE = 2,
+    TL_SHUT_BOTH = 3,
 };
 
 /* What a socket does besides; see kernel.h. */
@@ -50,6 +58,7 @@ struct tl_socket_ops {
 
 struct tl_descriptor_ops {
     const struct tl_socket_ops *socket; /* NULL: it is no socket */
+    enum tl_adopted_kind (*kind)(const struct tl_descriptor *descriptor);
     /* TL_READABLE ... as they are now; TL_WRITABLE only where it is wanted. */
     uint32_t (*readiness)(const struct tl_descriptor *descriptor);
     ssize_t (*read)(struct tl_descriptor *descriptor, struct tl_message *messages, size_t count);
@@ -65,9 +74,9 @@ struct tl_descriptor_ops {
 struct tl_descriptor {
     struct tl_ready_item item;
     const struct tl_descriptor_ops *ops;
-    struct tl_sim_kernel *kernel; /* NULL: nobody has a descriptor for it */
+    struct tl_sim_kernel *kernel; /* NULL: no kernel of its process has it */
     void *token;                  /* watch's */
-    int fd;
+    int fd;           /* -1: nobody has a descriptor for it */
     uint32_t ordinal; /* among the objects of its process, from 1 */
     uint32_t wanted;  /* TL_READABLE | TL_WRITABLE; 0: not watched */
 };

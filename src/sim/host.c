@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hosts: each has a name, one address of its own, and the loopback addresses.
+ * Hosts: each has a name, an address of its own or one of each family, and the loopback addresses.
  */
 #include "sim/host.h"
 
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "sim/names.h"
 #include "sim/world.h"
 
 tl_host *tl_world_find_host(tl_world *world, const char *name)
@@ -23,7 +24,7 @@ tl_host *tl_world_find_host(tl_world *world, const char *name)
 static tl_host *find_address(const tl_world *world, const struct tl_ip *ip)
 {
     for (tl_host *host = world->hosts; host != NULL; host = host->next)
-        if (tl_ip_equal(&host->ip, ip))
+        if (tl_host_owns(host, ip))
             return host;
     return NULL;
 }
@@ -45,10 +46,9 @@ static int next_address(tl_world *world, struct tl_ip *ret)
     return -EADDRNOTAVAIL;
 }
 
-static int host_address(tl_world *world, const char *address, struct tl_ip *ret)
+/* An address that a host could have, and none has. */
+static int free_address(const tl_world *world, const char *address, struct tl_ip *ret)
 {
-    if (address == NULL)
-        return next_address(world, ret);
     tl_addr addr;
     int r = tl_addr_parse(address, 0, &addr);
     if (r < 0)
@@ -81,7 +81,7 @@ tl_host *tl_world_add_host(tl_world *world, const char *name, const char *addres
     struct tl_ip ip;
     if (world == NULL || name == NULL || tl_world_find_host(world, name) != NULL)
         return NULL;
-    if (host_address(world, address, &ip) < 0)
+    if ((address != NULL ? free_address(world, address, &ip) : next_address(world, &ip)) < 0)
         return NULL;
     size_t size = strlen(name) + 1;
     tl_host *host = tl_allocator_calloc(&world->allocator, sizeof *host + size);
@@ -91,10 +91,26 @@ tl_host *tl_world_add_host(tl_world *world, const char *name, const char *addres
     host->world = world;
     host->ip = ip;
     host->entity = tl_entity(0, name, 0);
+    tl_list_init(&host->unix_names);
     format_address(host);
     *world->hosts_end = host;
     world->hosts_end = &host->next;
     return host;
+}
+
+int tl_host_add_address(tl_host *host, const char *address)
+{
+    struct tl_ip ip;
+    if (host == NULL || address == NULL)
+        return -EINVAL;
+    int r = free_address(host->world, address, &ip);
+    if (r < 0)
+        return r;
+    if (host->has_other || tl_ip_is_v4(&ip) == tl_ip_is_v4(&host->ip))
+        return -EEXIST;
+    host->other = ip;
+    host->has_other = true;
+    return 0;
 }
 
 void tl_hosts_reset(tl_world *world)
@@ -103,6 +119,7 @@ void tl_hosts_reset(tl_world *world)
         assert(host->ports.count == 0 && host->datagram_ports.count == 0);
         host->processes_count = 0;
         host->ports.next_ephemeral = 0;
+        host->next_unix_name = 0;
         host->datagram_ports.next_ephemeral = 0;
     }
 }
@@ -121,6 +138,7 @@ void tl_hosts_finish(tl_world *world)
         next_link = link->next;
         tl_allocator_free(&world->allocator, link);
     }
+    tl_names_finish(world);
     world->hosts = NULL;
     world->hosts_end = &world->hosts;
     world->links = NULL;
@@ -139,16 +157,28 @@ const char *tl_host_address(const tl_host *host)
     return host->text;
 }
 
+const struct tl_ip *tl_host_own(const tl_host *host, bool v4)
+{
+    if (tl_ip_is_v4(&host->ip) == v4)
+        return &host->ip;
+    return host->has_other ? &host->other : NULL;
+}
+
+bool tl_host_owns(const tl_host *host, const struct tl_ip *ip)
+{
+    return tl_ip_equal(ip, &host->ip) || (host->has_other && tl_ip_equal(ip, &host->other));
+}
+
 tl_host *tl_host_find(tl_host *host, const struct tl_ip *ip)
 {
-    if (tl_ip_is_loopback(ip) || tl_ip_equal(ip, &host->ip))
+    if (tl_ip_is_loopback(ip) || tl_host_owns(host, ip))
         return host;
     return find_address(host->world, ip);
 }
 
 bool tl_host_has(const tl_host *host, const struct tl_ip *ip)
 {
-    return tl_ip_is_any(ip) || tl_ip_is_loopback(ip) || tl_ip_equal(ip, &host->ip);
+    return tl_ip_is_any(ip) || tl_ip_is_loopback(ip) || tl_host_owns(host, ip);
 }
 
 /* --- Routes ----------------------------------------------------------------------------------- */
@@ -170,7 +200,9 @@ int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct 
         *ret = *local;
     else if (tl_ip_is_loopback(ip))
         *ret = tl_ip_is_v4(ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
+    else if (tl_host_own(host, tl_ip_is_v4(ip)) != NULL)
+        *ret = *tl_host_own(host, tl_ip_is_v4(ip));
     else
-        *ret = host->ip;
+        return -ENETUNREACH;
     return tl_ip_is_v4(ret) == tl_ip_is_v4(ip) ? 0 : -ENETUNREACH;
 }

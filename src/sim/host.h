@@ -36,10 +36,14 @@ struct tl_host {
     char *name;
     char text[64]; /* its address */
     struct tl_ip ip;
+    struct tl_ip other; /* of the other family, if has_other */
+    bool has_other;
     uint64_t entity;
     unsigned processes_count;       /* ever made */
     struct tl_ports ports;          /* TCP's */
     struct tl_ports datagram_ports; /* UDP's */
+    struct tl_list unix_names;      /* sockets with abstract names */
+    uint32_t next_unix_name;        /* of those that the system makes up */
 };
 
 /* How bytes travel between two hosts, or within one. */
@@ -57,6 +61,12 @@ void tl_hosts_finish(tl_world *world);
 
 /* The host that a connect from this host to ip reaches, or NULL. */
 tl_host *tl_host_find(tl_host *host, const struct tl_ip *ip);
+
+/* This host's own address of a family, or NULL. */
+const struct tl_ip *tl_host_own(const tl_host *host, bool v4);
+
+/* Whether ip is one of this host's own, the loopback not counted. */
+bool tl_host_owns(const tl_host *host, const struct tl_ip *ip);
 
 /* Whether a socket of this host may be bound to ip. */
 bool tl_host_has(const tl_host *host, const struct tl_ip *ip);

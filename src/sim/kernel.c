@@ -46,9 +46,12 @@ int tl_sim_kernel_make(tl_process *process, struct tl_sim_kernel **ret)
     tl_list_init(&kernel->jobs);
     tl_list_init(&kernel->done);
     tl_list_init(&kernel->pools);
+    tl_list_init(&kernel->lookups);
+    tl_list_init(&kernel->resolved);
     tl_ready_item_init(&kernel->posts, TL_READY_POSTS, tl_entity(entity, "posts", 0));
     tl_ready_item_init(&kernel->signals, TL_READY_SIGNALS, tl_entity(entity, "signals", 0));
     tl_ready_item_init(&kernel->work, TL_READY_WORK, tl_entity(entity, "work", 0));
+    tl_ready_item_init(&kernel->names, TL_READY_NAMES, tl_entity(entity, "names", 0));
     tl_list_push(&process->kernels, &kernel->place);
     *ret = kernel;
     return 0;
@@ -72,6 +75,7 @@ void tl_sim_kernel_unmake(struct tl_sim_kernel *kernel)
             process->signals_more[signum] = 0;
         }
     tl_work_drop(kernel);
+    tl_resolve_drop(kernel);
     tl_posts_drop(kernel);
     tl_list_remove(&kernel->place);
     tl_agenda_event_finish(&world->agenda, &kernel->timeout);
@@ -209,13 +213,6 @@ static int sim_release_child(struct tl_kernel *kernel, int64_t pid)
     return -ESRCH;
 }
 
-static int no_resolve(struct tl_kernel *kernel, struct tl_query *query)
-{
-    (void)kernel;
-    (void)query;
-    return -ENOSYS;
-}
-
 static const struct tl_kernel_ops sim_ops = {
     .name = "sim",
     .destroy = sim_destroy,
@@ -252,7 +249,7 @@ static const struct tl_kernel_ops sim_ops = {
     .adopt_child = sim_adopt_child,
     .release_child = sim_release_child,
     .signal = sim_signal,
-    .resolve = no_resolve,
+    .resolve = tl_sim_resolve,
     .work = tl_sim_work,
     .cancel = tl_sim_cancel,
     .retire = tl_sim_retire,

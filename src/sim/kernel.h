@@ -33,6 +33,10 @@ struct tl_sim_kernel {
     struct tl_ready_item signals;
     uint64_t signals_pending; /* a bit for each number, from bit 0 for 1 */
     struct tl_ready_item work;
+    struct tl_ready_item names;
+    struct tl_list lookups;       /* under way */
+    struct tl_list resolved;      /* to be answered, first come first served */
+    uint64_t lookups_count;       /* ever */
     struct tl_list jobs;          /* under way */
     struct tl_list done;          /* finished, not yet run and reported */
     struct tl_list pools;         /* of workers */
@@ -88,12 +92,18 @@ void tl_sim_give(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor *des
 /* Takes the descriptor away from its process and closes it. */
 void tl_sim_take_away(struct tl_sim_kernel *kernel, struct tl_descriptor *descriptor);
 
+/* Whether the process is to be told that it may have no descriptor more. */
+bool tl_sim_refuses_descriptor(tl_process *process);
+
 int tl_sim_pipe(struct tl_kernel *kernel, enum tl_pipe_kind kind, int ret_fds[2]);
 int tl_sim_close(struct tl_kernel *kernel, int fd);
 ssize_t tl_sim_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
 ssize_t tl_sim_write(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
 int tl_sim_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret);
 int tl_sim_release(struct tl_kernel *kernel, int fd);
+
+/* The process has ended: closes what its kernels had released. */
+void tl_sim_close_released(tl_process *process);
 
 /* --- Sockets (socket_ops.c) --- */
 
@@ -121,6 +131,9 @@ int tl_sim_stat(struct tl_kernel *kernel, const char *path, struct tl_stat *ret)
 int tl_sim_unlink(struct tl_kernel *kernel, const char *path);
 int tl_sim_rename(struct tl_kernel *kernel, const char *source, const char *target);
 int tl_sim_fsync(struct tl_kernel *kernel, int file);
+
+/* An address as one word of a hash. */
+uint64_t tl_sim_hash_address(const tl_addr *addr);
 
 /* --- Readiness (poll.c) --- */
 
@@ -154,6 +167,19 @@ int tl_sim_retire(struct tl_kernel *kernel, struct tl_workers *workers);
 /* Runs finished jobs and reports what they posted and themselves; returns how many events it wrote.
  */
 int tl_work_emit(struct tl_sim_kernel *kernel, struct tl_event *events, int count);
+
+/* --- Names (resolve.c) --- */
+
+int tl_sim_resolve(struct tl_kernel *kernel, struct tl_query *query);
+
+/* Gives a query up; false when the request is no query that is under way. */
+bool tl_sim_resolve_cancel(struct tl_sim_kernel *kernel, struct tl_request *request);
+
+/* Answers what is due; returns how many events it wrote. */
+int tl_resolve_emit(struct tl_sim_kernel *kernel, struct tl_event *events, int count);
+
+/* Forgets every query, without touching it. */
+void tl_resolve_drop(struct tl_sim_kernel *kernel);
 
 /* Forgets every job and pool; neither works nor pools are touched. */
 void tl_work_drop(struct tl_sim_kernel *kernel);

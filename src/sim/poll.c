@@ -101,6 +101,8 @@ static uint32_t ready_for(const struct tl_sim_kernel *kernel, const struct tl_re
         return kernel->signals_pending != 0;
     case TL_READY_WORK:
         return !tl_list_empty(&kernel->done);
+    case TL_READY_NAMES:
+        return !tl_list_empty(&kernel->resolved);
     }
     return 0;
 }
@@ -156,6 +158,8 @@ static int emit(struct tl_sim_kernel *kernel, const struct candidate *chosen,
         return emit_signals(kernel, events, count);
     case TL_READY_WORK:
         return tl_work_emit(kernel, events, count);
+    case TL_READY_NAMES:
+        return tl_resolve_emit(kernel, events, count);
     }
     return 0;
 }

@@ -50,6 +50,12 @@ const tl_site *const tl_sim_sites[TL_SIM_SITES_COUNT + 1] = {
          "whether nobody answers a connect: ETIMEDOUT after 127 s; 0: no"),
     SITE(TL_AT_SIGNAL_APART, "signal.apart", TL_SITE_ORDER, 16384,
          "whether a process has handled a pending signal when the same comes again; 0: not yet"),
+    SITE(TL_AT_RESOLVE_DELAY, "resolve.delay", TL_SITE_MAGNITUDE, 16384,
+         "how much longer than a millisecond looking up a name takes; 0: no longer, 1023: 0.4 s"),
+    SITE(TL_AT_RESOLVE_ORDER, "resolve.order", TL_SITE_ORDER, 16384,
+         "by how many places the addresses of a name are rotated; 0: none"),
+    SITE(TL_AT_RESOLVE_FAILED, "resolve.failed", TL_SITE_FAULT, 0,
+         "whether a name is not found; 0: it is, 1: EAI_AGAIN after 10 s, 2: EAI_NONAME"),
     SITE(TL_AT_DATAGRAM_DELAY, "datagram.delay", TL_SITE_MAGNITUDE, 4096,
          "how much longer than the link's latency a datagram between two hosts takes, which others "
          "may overtake meanwhile; 0: no longer, 1023: 0.4 s"),

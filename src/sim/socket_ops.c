@@ -9,6 +9,7 @@
 #include "sim/endpoint.h"
 #include "sim/kernel.h"
 #include "sim/mix.h"
+#include "sim/unix.h"
 
 static int get_socket(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor **ret)
 {
@@ -27,16 +28,14 @@ uint64_t tl_sim_hash_address(const tl_addr *addr)
     return tl_mix(head, tl_mix_bytes(addr->data, sizeof addr->data));
 }
 
-static bool refuse_descriptor(tl_process *process)
-{
-    return tl_choices_ask(process->world, TL_AT_SOCKET_EMFILE, process->entity,
-                          &process->emfile_draws, 2) != 0;
-}
-
 /* NULL when memory is out. */
 static struct tl_descriptor *new_socket(tl_host *host, enum tl_family family,
                                         enum tl_socket_type type, uint64_t entity)
 {
+    if (family == TL_FAMILY_UNIX) {
+        struct tl_unix *socket = tl_unix_new(host, entity);
+        return socket != NULL ? &socket->descriptor : NULL;
+    }
     if (type == TL_DATAGRAM) {
         struct tl_datagram_socket *socket = tl_datagram_socket_new(host, (uint8_t)family, entity);
         return socket != NULL ? &socket->descriptor : NULL;
@@ -49,11 +48,11 @@ static int make_socket(struct tl_sim_kernel *kernel, enum tl_family family,
                        enum tl_socket_type type)
 {
     tl_process *process = kernel->process;
-    if (family != TL_FAMILY_INET && family != TL_FAMILY_INET6)
+    if (family != TL_FAMILY_INET && family != TL_FAMILY_INET6 && family != TL_FAMILY_UNIX)
         return -EAFNOSUPPORT;
-    if (type != TL_STREAM && type != TL_DATAGRAM)
+    if (type != TL_STREAM && (type != TL_DATAGRAM || family == TL_FAMILY_UNIX))
         return -EPROTONOSUPPORT;
-    if (refuse_descriptor(process))
+    if (tl_sim_refuses_descriptor(process))
         return -EMFILE;
     int fd = tl_fds_next(&process->fds, &process->world->allocator);
     if (fd < 0)
@@ -105,7 +104,7 @@ static int accept_one(struct tl_sim_kernel *kernel, struct tl_descriptor *listen
     int fd = tl_fds_next(&process->fds, &process->world->allocator);
     if (fd < 0)
         return fd;
-    if (listener->ops->readiness(listener) & TL_READABLE && refuse_descriptor(process))
+    if (listener->ops->readiness(listener) & TL_READABLE && tl_sim_refuses_descriptor(process))
         return -EMFILE;
     int r = listener->ops->socket->accept(listener, &child, ret_peer);
     if (r < 0)

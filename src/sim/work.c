@@ -198,6 +198,8 @@ static int call_off(struct job *job)
 
 int tl_sim_cancel(struct tl_kernel *kernel, struct tl_request *request)
 {
+    if (tl_sim_resolve_cancel((struct tl_sim_kernel *)kernel, request))
+        return 0;
     struct job *job = request->owner;
     uint64_t ordinal = job != NULL ? job->ordinal : 0;
     int r = call_off(job);

@@ -16,7 +16,9 @@
 #include "sim/datagram.h"
 #include "sim/endpoint.h"
 #include "sim/host.h"
+#include "sim/pipe.h"
 #include "sim/process.h"
+#include "sim/unix.h"
 
 enum {
     FDS_MAX = 1024,
@@ -68,6 +70,8 @@ tl_world *tl_world_new(const struct tl_world_options *options)
     tl_list_init(&world->sockets);
     tl_pool_init(&world->endpoints, &world->allocator, sizeof(struct tl_endpoint),
                  ENDPOINTS_IN_SLAB);
+    tl_unix_pool_init(&world->unixes, &world->allocator);
+    tl_pipe_pools_init(&world->pipes, &world->allocator);
     tl_list_init(&world->datagrams);
     tl_pool_init(&world->datagram_sockets, &world->allocator, sizeof(struct tl_datagram_socket),
                  ENDPOINTS_IN_SLAB);
@@ -119,6 +123,8 @@ void tl_world_free(tl_world *world)
     tl_hosts_finish(world);
     tl_pool_finish(&world->endpoints);
     tl_pool_finish(&world->ports);
+    tl_pool_finish(&world->unixes);
+    tl_pipe_pools_finish(&world->pipes);
     tl_pool_finish(&world->datagram_sockets);
     tl_datagram_pools_finish(&world->datagram_pools);
     tl_segments_finish(&world->segments);

@@ -20,6 +20,7 @@
 #include "sim/choice.h"
 #include "sim/hash.h"
 #include "sim/list.h"
+#include "sim/pipe_pools.h"
 #include "sim/packet.h"
 #include "sim/pool.h"
 #include "sim/process.h"
@@ -90,6 +91,8 @@ struct tl_world {
     struct tl_list sockets; /* every endpoint */
     struct tl_pool endpoints;
     struct tl_pool ports;
+    struct tl_pool unixes;
+    struct tl_pipe_pools pipes;
     struct tl_list datagrams; /* every socket for them */
     struct tl_pool datagram_sockets;
     struct tl_datagram_pools datagram_pools;
@@ -98,6 +101,7 @@ struct tl_world {
     tl_host *hosts; /* in the order in which they were added */
     tl_host **hosts_end;
     struct tl_link *links;
+    struct tl_name_record *names;
     unsigned next_address; /* of 10.0.0.0/8, for a host that names none */
     unsigned fds_max;
     const char *const *envp; /* of processes that have none of their own; NULL: empty */

@@ -241,8 +241,11 @@ static bool next_blob(const uint8_t **p, const uint8_t *end, struct tl_trace_eve
            (item.type == TL_ITEM_UINT || (item.type == TL_ITEM_INT && item.integer >= 0));
 }
 
-/* The length of the array and the number of the row, which must belong together. */
-static bool next_row(const uint8_t **p, const uint8_t *end, struct tl_trace_event *event)
+/* The length of the array and the number of the row, which must belong together: to the row as it
+ * is, or as it was before it had its later arguments, which are 0 then. How many there are goes to
+ * *ret_args. */
+static bool next_row(const uint8_t **p, const uint8_t *end, struct tl_trace_event *event,
+                     uint64_t *ret_args)
 {
     struct tl_trace_item array;
     int64_t kind;
@@ -253,18 +256,21 @@ static bool next_row(const uint8_t **p, const uint8_t *end, struct tl_trace_even
         tl_trace_rows[kind].name == NULL)
         return false;
     unsigned fields = tl_trace_rows[kind].fields;
+    uint64_t others = 1 + !!(fields & TL_FIELD_OBJECT) + !!(fields & TL_FIELD_RESULT) +
+                      !!(fields & TL_FIELD_BLOB);
     event->kind = (uint32_t)kind;
-    return array.number == 1 + !!(fields & TL_FIELD_OBJECT) + !!(fields & TL_FIELD_RESULT) +
-                               !!(fields & TL_FIELD_BLOB) + fields / TL_FIELD_ARG;
+    *ret_args = array.number - others;
+    return *ret_args == fields / TL_FIELD_ARG || (kind == TL_TRACE_RESOLVE && *ret_args == 1);
 }
 
 bool tl_trace_next_event(const uint8_t **p, const uint8_t *end, struct tl_trace_event *ret)
 {
     struct tl_trace_event event = {0};
     const uint8_t *from = *p;
+    uint64_t args;
     int64_t number;
 
-    if (!next_row(&from, end, &event))
+    if (!next_row(&from, end, &event, &args))
         return false;
     unsigned fields = tl_trace_rows[event.kind].fields;
     if (fields & TL_FIELD_OBJECT) {
@@ -278,7 +284,7 @@ bool tl_trace_next_event(const uint8_t **p, const uint8_t *end, struct tl_trace_
         bool clock = event.kind == TL_TRACE_NOW || event.kind == TL_TRACE_WALL;
         event.result = clock ? number : tl_trace_result_in(number);
     }
-    for (unsigned i = 0; i < fields / TL_FIELD_ARG; i++)
+    for (uint64_t i = 0; i < args; i++)
         if (!next_int(&from, end, &event.arg[i]))
             return false;
     if ((fields & TL_FIELD_BLOB) && !next_blob(&from, end, &event))

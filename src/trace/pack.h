@@ -9,6 +9,8 @@
  *
  *     address   a length byte, then family, tl_addr's len, port, scope, data; none: one zero byte
  *     message   the address, whether the message was longer, length (32 bits), bytes
+ *     lookup    the canonical name with its NUL, and for each answer its address, type (8 bits) and
+ *               protocol (16 bits)
  *
  * with integers in network byte order.
  */
@@ -21,9 +23,12 @@
 #include <sys/uio.h>
 #include <twinloop/alloc.h>
 #include <twinloop/net.h>
+#include <twinloop/resolve.h>
 
 struct tl_message;
+struct tl_query;
 struct tl_spawn;
+struct tl_trace_event;
 
 struct tl_trace_pack {
     const tl_allocator *allocator;
@@ -58,6 +63,13 @@ void tl_trace_pack_messages(struct tl_trace_pack *pack, const struct tl_message 
 /* Everything about a child that is to be started but its descriptors. Begins the pack. */
 void tl_trace_pack_spawn(struct tl_trace_pack *pack, const struct tl_spawn *spawn);
 
+/* The row and the arguments of a query. */
+void tl_trace_query_event(struct tl_trace_event *event, const struct tl_query *query);
+
+/* What a query asks for, and what it was answered. Each begins the pack. */
+void tl_trace_pack_question(struct tl_trace_pack *pack, const struct tl_query *query);
+void tl_trace_pack_answer(struct tl_trace_pack *pack, const struct tl_query *query);
+
 /* Takes an address from the bytes at *p, which is moved on. False when there is none. */
 bool tl_trace_unpack_addr(const uint8_t **p, const uint8_t *end, tl_addr *ret);
 
@@ -65,6 +77,14 @@ bool tl_trace_unpack_addr(const uint8_t **p, const uint8_t *end, tl_addr *ret);
  * no such thing, or does not fit. */
 bool tl_trace_unpack_messages(const uint8_t *blob, size_t len, struct tl_message *messages,
                               size_t count, int64_t result);
+
+/* Takes one answer of a lookup from the bytes at *p; it has no canonical name. */
+bool tl_trace_unpack_info(const uint8_t **p, const uint8_t *end, tl_addrinfo *ret);
+
+/* The inverse of tl_trace_pack_answer: puts it into the query. addresses alone: the blob of a
+ * resolved. 0; -EINVAL when it is no such thing; -ENOMEM. */
+int tl_trace_unpack_answer(const uint8_t *blob, size_t len, bool addresses_alone,
+                           struct tl_query *query);
 
 /* Bytes that all of iov's pieces have room for. */
 size_t tl_trace_iov_size(const struct iovec *iov, size_t count);

@@ -53,7 +53,7 @@ static const struct {
     const char *names[12];
 } enumerations[] = {
     {"family", {"none", "unix", [4] = "inet", [6] = "inet6"}},
-    {"type", {[1] = "stream", "datagram"}},
+    {"type", {[1] = "stream", "datagram", "raw"}},
     {"how", {"read", "write", "both"}},
     {"side", {"local", "peer"}},
     {"option",
@@ -125,9 +125,9 @@ static void add_value(struct line *line, const struct tl_trace_event *event, con
         add(line, "%s", value < 0 ? "never" : tl_trace_format_time(value, text, sizeof text));
     else if (is_fd(field))
         add_fd(line, value);
-    else if (event->kind == TL_TRACE_RESOLVED)
-        add(line, "%s", tl_err_name((int)tl_trace_result_in(value)));
-    else if (event->kind == TL_TRACE_OPTION && event->arg[0] == TL_OPTION_ERROR)
+    else if (event->kind == TL_TRACE_RESOLVED || event->kind == TL_TRACE_ADDRESSES ||
+             event->kind == TL_TRACE_NAMES ||
+             (event->kind == TL_TRACE_OPTION && event->arg[0] == TL_OPTION_ERROR))
         add(line, "%s", tl_err_name((int)tl_trace_result_in(value)));
     else
         add(line, "%" PRId64, value);
@@ -183,6 +183,27 @@ static void add_addresses(struct line *line, const uint8_t *data, size_t len)
     }
 }
 
+/* Addresses with what they are for, behind the canonical name if there is one. */
+static void add_answers(struct line *line, const uint8_t *data, size_t len, size_t max)
+{
+    const uint8_t *p = memchr(data, '\0', len), *end = data + len;
+    const char *separator = "";
+    char text[TL_ADDR_TEXT_MAX];
+    tl_addrinfo info;
+
+    if (p == NULL)
+        return;
+    if (p > data) {
+        add_bytes(line, data, (size_t)(p - data), max);
+        separator = ",";
+    }
+    for (p++; p < end && tl_trace_unpack_info(&p, end, &info); separator = ",") {
+        const char *type = enumerator("type", info.type);
+        add(line, "%s%s", separator, tl_addr_format(&info.addr, text, sizeof text));
+        add(line, "/%s/%d", type != NULL ? type : "none", info.protocol);
+    }
+}
+
 static void add_blob(struct line *line, const struct tl_trace_event *event, size_t max)
 {
     const char *prefix = tl_trace_rows[event->kind].blob;
@@ -197,7 +218,10 @@ static void add_blob(struct line *line, const struct tl_trace_event *event, size
     add(line, " %s=", name);
     if (strncmp(prefix, "addr:", 5) == 0 || strncmp(prefix, "raddr:", 6) == 0)
         add_addresses(line, event->blob, event->blob_len);
-    else if (strncmp(prefix, "text:", 5) == 0 || event->kind == TL_TRACE_INFO)
+    else if (event->kind == TL_TRACE_ADDRESSES)
+        add_answers(line, event->blob, event->blob_len, max);
+    else if (strncmp(prefix, "text:", 5) == 0 || event->kind == TL_TRACE_INFO ||
+             event->kind == TL_TRACE_NAMES)
         add_strings(line, event->blob, event->blob_len, max);
     else
         add_bytes(line, event->blob, event->blob_len, max);

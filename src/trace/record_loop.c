@@ -85,14 +85,11 @@ static void record_worked(struct tl_recorder *recorder, const struct tl_work *wo
 static void record_resolved(struct tl_recorder *recorder, const struct tl_query *query)
 {
     struct tl_trace_event event = {
-        .kind = TL_TRACE_RESOLVED,
+        .kind = query->kind == TL_QUERY_ADDRESSES ? TL_TRACE_ADDRESSES : TL_TRACE_NAMES,
         .object = end_request(recorder, query),
         .arg = {tl_trace_result_out(query->result)},
     };
-    tl_trace_pack_begin(&recorder->pack);
-    if (query->result == 0)
-        for (size_t i = 0; i < query->addrs_count; i++)
-            tl_trace_pack_addr(&recorder->pack, &query->addrs[i]);
+    tl_trace_pack_answer(&recorder->pack, query);
     tl_recorder_put_packed(recorder, &event);
 }
 

@@ -141,14 +141,12 @@ static uint64_t made(struct tl_recorder *recorder, const void *request, int resu
 int tl_record_resolve(struct tl_kernel *kernel, struct tl_query *query)
 {
     struct tl_recorder *recorder = tl_recorder_of(kernel);
-    struct tl_trace_event event = {.kind = TL_TRACE_RESOLVE, .arg = {query->family}};
+    struct tl_trace_event event;
     int r = tl_trace_objects_reserve(&recorder->requests, 1);
 
-    /* The query is the kernel's once it has it, so its strings are packed before. */
-    tl_trace_pack_begin(&recorder->pack);
-    tl_trace_pack_text(&recorder->pack, query->host);
-    if (query->service != NULL)
-        tl_trace_pack_bytes(&recorder->pack, query->service, strlen(query->service));
+    /* The query is the kernel's once it has it, so it is packed before. */
+    tl_trace_query_event(&event, query);
+    tl_trace_pack_question(&recorder->pack, query);
     if (r == 0)
         r = recorder->inner->ops->resolve(recorder->inner, query);
     event.object = made(recorder, query, r);

@@ -182,27 +182,6 @@ static int give_work(struct tl_replay *replay, struct tl_event *ret)
     return 0;
 }
 
-/* The addresses in the event, in memory of the query's taker. -ENOMEM, or the end of the replay. */
-static int give_addresses(struct tl_replay *replay, struct tl_query *query)
-{
-    const uint8_t *end = replay->item.blob + replay->item.blob_len;
-    tl_addr addr;
-    size_t count = 0;
-
-    for (const uint8_t *p = replay->item.blob; p < end; count++)
-        if (!tl_trace_unpack_addr(&p, end, &addr))
-            return tl_replay_diverge(replay, NULL, "an address that cannot be understood");
-    tl_addr *addrs = count > 0 ? tl_alloc(count * sizeof *addrs) : NULL;
-    if (count > 0 && addrs == NULL)
-        return -ENOMEM;
-    const uint8_t *p = replay->item.blob;
-    for (size_t i = 0; i < count; i++)
-        (void)tl_trace_unpack_addr(&p, end, &addrs[i]);
-    query->addrs = addrs;
-    query->addrs_count = count;
-    return 0;
-}
-
 static int give_resolved(struct tl_replay *replay, struct tl_event *ret)
 {
     struct tl_trace_object *object = object_of(replay, &replay->requests);
@@ -211,7 +190,12 @@ static int give_resolved(struct tl_replay *replay, struct tl_event *ret)
         return replay->fate;
     struct tl_query *query = object->token;
     int result = (int)tl_trace_result_in(replay->item.arg[0]);
-    int r = result == 0 ? give_addresses(replay, query) : 0;
+    int r = 0;
+    if (result == 0)
+        r = tl_trace_unpack_answer(replay->item.blob, replay->item.blob_len,
+                                   replay->item.kind == TL_TRACE_RESOLVED, query);
+    if (r == -EINVAL)
+        return tl_replay_diverge(replay, NULL, "an answer that cannot be understood");
     if (r < 0)
         return r;
     query->result = result;
@@ -259,6 +243,8 @@ static int give(struct tl_replay *replay, struct tl_event *ret)
         r = give_child(replay, ret);
         break;
     case TL_TRACE_RESOLVED:
+    case TL_TRACE_ADDRESSES:
+    case TL_TRACE_NAMES:
         r = give_resolved(replay, ret);
         break;
     default:

@@ -120,15 +120,13 @@ bool tl_replay_job_take(struct tl_request *request)
 int tl_replay_resolve(struct tl_kernel *kernel, struct tl_query *query)
 {
     struct tl_replay *replay = tl_replay_of(kernel);
-    struct tl_trace_event asked = {.kind = TL_TRACE_RESOLVE, .arg = {query->family}};
+    struct tl_trace_event asked;
 
     int r = tl_trace_objects_reserve(&replay->requests, 1);
     if (r < 0)
         return r;
-    tl_trace_pack_begin(&replay->pack);
-    tl_trace_pack_text(&replay->pack, query->host);
-    if (query->service != NULL)
-        tl_trace_pack_bytes(&replay->pack, query->service, strlen(query->service));
+    tl_trace_query_event(&asked, query);
+    tl_trace_pack_question(&replay->pack, query);
     r = tl_replay_match_packed(replay, &asked);
     if (r < 0)
         return r;

@@ -432,20 +432,48 @@ static int toy_signal(struct tl_kernel *kernel, int signum, bool enable)
     return 0;
 }
 
+static int toy_names(struct tl_query *query)
+{
+    tl_nameinfo *names = tl_alloc(sizeof *names);
+
+    if (names == NULL)
+        return -ENOMEM;
+    *names = (tl_nameinfo){.host = "toy", .service = "toys"};
+    query->names = names;
+    return 0;
+}
+
+static int toy_addresses(struct tl_query *query)
+{
+    static const tl_addrinfo infos[] = {
+        {.addr = {.family = TL_FAMILY_INET, .port = 80, .data = {10, 1, 2, 3}},
+         .type = TL_STREAM,
+         .protocol = 6,
+         .canonname = "toy"},
+        {.addr = {.family = TL_FAMILY_INET6, .port = 80, .data = {0x20, 1}},
+         .type = TL_RAW,
+         .canonname = ""},
+    };
+
+    query->result = TL_EAI_NONAME;
+    if (strcmp(query->host, "nowhere") == 0)
+        return 0;
+    query->infos = tl_alloc(sizeof infos);
+    if (query->infos == NULL)
+        return -ENOMEM;
+    memcpy(query->infos, infos, sizeof infos);
+    query->infos_count = 2;
+    query->result = 0;
+    return 0;
+}
+
 static int toy_resolve(struct tl_kernel *kernel, struct tl_query *query)
 {
     struct toy *toy = toy_of(kernel);
 
-    query->result = -ENOENT;
-    if (strcmp(query->host, "nowhere") != 0) {
-        query->result = 0;
-        query->addrs = tl_calloc(2 * sizeof *query->addrs);
-        if (query->addrs == NULL)
-            return -ENOMEM;
-        query->addrs_count = 2;
-        query->addrs[0] = (tl_addr){.family = TL_FAMILY_INET, .port = 80, .data = {10, 1, 2, 3}};
-        query->addrs[1] = (tl_addr){.family = TL_FAMILY_INET6, .port = 80, .data = {0x20, 1}};
-    }
+    int r = query->kind == TL_QUERY_NAMES ? toy_names(query) : toy_addresses(query);
+    if (r < 0)
+        return r;
     queue(toy, (struct tl_event){.kind = TL_EVENT_RESOLVED, .token = query});
     return 0;
 }

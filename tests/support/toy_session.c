@@ -29,7 +29,7 @@ struct session {
     struct tl_work pure, declared, cancelled;
     struct tl_workers workers;
     uint8_t result[32];
-    struct tl_query query, lost;
+    struct tl_query query, lost, named;
     int64_t pid;
     int jobs; /* that were run */
 };
@@ -328,13 +328,21 @@ static void step_requests(struct session *session)
         .out_len = session->deviates ? 31 : sizeof session->result,
     };
     session->cancelled = (struct tl_work){.run = run_pure};
-    session->query = (struct tl_query){.host = "example", .service = "http"};
-    session->lost = (struct tl_query){.host = "nowhere", .family = TL_FAMILY_INET6};
+    session->query = (struct tl_query){
+        .host = "example", .service = "http", .hints = {.flags = TL_AI_CANONNAME}};
+    session->lost =
+        (struct tl_query){.host = "nowhere", .hints = {.family = TL_FAMILY_INET6, .type = 1}};
+    session->named = (struct tl_query){
+        .kind = TL_QUERY_NAMES,
+        .addr = {.family = TL_FAMILY_INET, .port = 80, .data = {10, 1, 2, 3}},
+        .flags = session->deviates ? TL_NI_DGRAM : 0,
+    };
     said(session, "work", ASK(session, work, &session->pure));
     said(session, "work", ASK(session, work, &session->cancelled));
     said(session, "work", ASK(session, work, &session->declared));
     said(session, "resolve", ASK(session, resolve, &session->query));
     said(session, "resolve", ASK(session, resolve, &session->lost));
+    said(session, "resolve", ASK(session, resolve, &session->named));
     said(session, "cancel", ASK(session, cancel, &session->cancelled.request));
     said(session, "cancel", ASK(session, cancel, &session->cancelled.request));
     said(session, "retire", ASK(session, retire, &session->workers));
@@ -363,12 +371,23 @@ static void say_event(struct session *session, const struct tl_event *event)
                        : event->token == &session->declared ? "the declared job"
                        : event->token == &session->query    ? "the query"
                        : event->token == &session->lost     ? "the lost query"
+                       : event->token == &session->named    ? "the query for names"
                        : event->token == &session->post     ? "the post"
                        : event->token == NULL               ? "nothing"
                                                             : "something else";
 
     say(session, "event %u of %s ready %u value %lld\n", event->kind, what, event->ready,
         (long long)event->value);
+}
+
+static void free_answers(struct session *session)
+{
+    tl_free(session->query.infos);
+    tl_free(session->lost.infos);
+    tl_free(session->named.names);
+    session->query.infos = NULL;
+    session->lost.infos = NULL;
+    session->named.names = NULL;
 }
 
 static void step_events(struct session *session)
@@ -385,13 +404,15 @@ static void step_events(struct session *session)
             say_event(session, &events[i]);
     }
     say_bytes(session, "result", session->result, sizeof session->result);
-    for (size_t i = 0; i < session->query.addrs_count; i++)
-        say_addr(session, "resolved", &session->query.addrs[i]);
+    for (size_t i = 0; i < session->query.infos_count; i++) {
+        const tl_addrinfo *info = &session->query.infos[i];
+        say_addr(session, "resolved", &info->addr);
+        say(session, "for %d %d '%s'\n", info->type, info->protocol, info->canonname);
+    }
     say(session, "lost %s\n", tl_err_name(session->lost.result));
-    tl_free(session->query.addrs);
-    tl_free(session->lost.addrs);
-    session->query.addrs = NULL;
-    session->lost.addrs = NULL;
+    if (session->named.names != NULL)
+        say(session, "names %s %s\n", session->named.names->host, session->named.names->service);
+    free_answers(session);
 }
 
 static void step_facts(struct session *session)
@@ -453,6 +474,5 @@ void session_run(struct tl_kernel *kernel, const struct session_options *options
         session.deviates = options->deviate == i + 1;
         steps[i](&session);
     }
-    tl_free(session.query.addrs);
-    tl_free(session.lost.addrs);
+    free_answers(&session);
 }
