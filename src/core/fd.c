@@ -86,6 +86,7 @@ static void use(struct tl_fd *fd, int number)
     fd->known = true;
     fd->adopted = false;
     fd->blocking = false;
+    fd->datagrams = false;
 }
 
 struct tl_fd *tl_fd_find(const tl_loop *loop, tl_socket socket)
@@ -112,6 +113,7 @@ static int adopt(tl_loop *loop, int number, struct tl_fd **ret)
     use(fd, number);
     fd->adopted = true;
     fd->blocking = !found.nonblocking;
+    fd->datagrams = found.kind == TL_ADOPTED_DATAGRAM;
     *ret = fd;
     return 0;
 }
@@ -208,9 +210,11 @@ int tl_socket_open(tl_loop *loop, enum tl_family family, enum tl_socket_type typ
         return TL_ECLOSED;
     int fd = loop->kernel->ops->socket(loop->kernel, family, type);
     int r = fd < 0 ? fd : tl_fd_add(loop, fd);
-    if (r == 0)
-        ret->fd = fd;
-    return r;
+    if (r < 0)
+        return r;
+    ret->fd = fd;
+    tl_fd_find(loop, *ret)->datagrams = type == TL_DATAGRAM;
+    return 0;
 }
 
 static int open_two(tl_loop *loop, enum tl_pipe_kind kind, tl_socket *ret_one,

@@ -34,6 +34,7 @@ struct tl_fd {
     bool known;                /* the program has it; else the number is unused */
     bool adopted;              /* made elsewhere: stays open when the loop is closed */
     bool blocking;             /* as it was found */
+    bool datagrams;            /* it is a socket of datagrams */
 };
 
 /* The program's descriptor with this number; one that is not known yet is adopted. 0; -EBADF;
