@@ -236,14 +236,10 @@ static void a_peer_that_is_gone_is_told(struct contract *contract)
 int main(int argc, char **argv)
 {
     static const struct contract_case cases[] = {
-        CONTRACT(a_part_of_a_file_goes_out),
-        CONTRACT(at_the_end_nothing_goes_out),
-        CONTRACT(a_full_buffer_takes_a_part),
-        CONTRACT(a_pipe_takes_it_too),
-        CONTRACT(a_file_takes_it_at_its_position),
-        CONTRACT(both_ends_are_checked),
-        CONTRACT(sockets_that_cannot_send_say_so),
-        CONTRACT(a_peer_that_is_gone_is_told),
+        CONTRACT(a_part_of_a_file_goes_out),       CONTRACT(at_the_end_nothing_goes_out),
+        CONTRACT(a_full_buffer_takes_a_part),      CONTRACT(a_pipe_takes_it_too),
+        CONTRACT(a_file_takes_it_at_its_position), CONTRACT(both_ends_are_checked),
+        CONTRACT(sockets_that_cannot_send_say_so), CONTRACT(a_peer_that_is_gone_is_told),
     };
 
     return contract_main(argc, argv, "seam_sendfile", cases, sizeof cases / sizeof *cases);

@@ -87,8 +87,7 @@ static int read_piece(struct tl_file_sender *sender, struct tl_kernel *kernel)
     if (sender->piece == NULL)
         return -ENOMEM;
     size_t size = at_most(sender, sender->piece_size);
-    ssize_t n =
-        kernel->ops->pread(kernel, sender->number, sender->piece, size, sender->offset);
+    ssize_t n = kernel->ops->pread(kernel, sender->number, sender->piece, size, sender->offset);
     if (n <= 0)
         return (int)n;
     sender->start = 0;

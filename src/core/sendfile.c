@@ -196,8 +196,8 @@ tl_future *tl_loop_sendfile(tl_loop *loop, tl_transport *transport, int file, in
     }
     tl_transport_ref(transport);
     struct tl_stream *stream = tl_stream_of(transport);
-    *sendfile = (struct sendfile){
-        .sender = sender, .stream = stream, .future = tl_future_ref(future)};
+    *sendfile =
+        (struct sendfile){.sender = sender, .stream = stream, .future = tl_future_ref(future)};
     take_watch(stream, sendfile);
     tl_future_set_canceller(future, call_off, stream);
     if (stream->flow.size == 0)
