@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <twinloop/loop.h>
 #include <twinloop/protocol.h>
+#include <twinloop/tls.h>
 #include <twinloop/transport.h>
 
 /* --- Addresses
@@ -56,6 +57,7 @@ typedef struct tl_server_opts {
     bool no_reuse_address; /* SO_REUSEADDR is set unless this is */
     bool reuse_port;       /* SO_REUSEPORT, off by default */
     bool defer_serving;    /* do not listen until tl_server_start_serving */
+    tl_tls_opts tls;       /* of every connection; see tls.h */
 } tl_server_opts;
 
 /* Row loop.create_server. Binds every host (NULL or "" is every interface, IPv4 and IPv6) to port,
@@ -97,6 +99,7 @@ void tl_server_unref(tl_server *server); /* NULL is allowed; the loop keeps an o
 typedef struct tl_connection_opts {
     const char *local_host; /* bind to this numeric address first; NULL: do not */
     uint16_t local_port;
+    tl_tls_opts tls; /* see tls.h */
 } tl_connection_opts;
 
 /* What a connection's future results in. Holds a reference of the transport and keeps the protocol

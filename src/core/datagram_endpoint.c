@@ -214,7 +214,7 @@ static const char *check_given(const tl_addr *local, const tl_addr *remote,
 static int find_given(tl_loop *loop, tl_socket socket, struct tl_fd **ret, tl_future *future)
 {
     int r = tl_fd_get(loop, socket, ret);
-    if (r == 0 && !(*ret)->datagrams) {
+    if (r == 0 && (*ret)->kind != TL_ADOPTED_DATAGRAM) {
         (void)tl_future_set_exception(future, -EINVAL, "A socket of datagrams was expected");
         return -EINVAL;
     }

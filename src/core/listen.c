@@ -9,6 +9,7 @@
 
 #include "core/net.h"
 #include "core/server.h"
+#include "core/tls.h"
 
 enum { BACKLOG_DEFAULT = 100, ADDRESSES_PER_HOST = 2 };
 
@@ -169,6 +170,8 @@ static int check(const tl_loop *loop, tl_protocol_factory factory, const char *p
         r = -EINVAL, message = "the port is not a decimal number from 0 to 65535";
     if (r < 0)
         (void)tl_future_set_exception(future, r, message);
+    else
+        r = tl_tls_refuse(&request->opts.tls, TL_TLS_SERVER, NULL, future);
     return r;
 }
 

@@ -70,8 +70,7 @@ tl_future *tl_loop_sock_recv(tl_loop *loop, tl_socket socket, size_t count)
 
 tl_future *tl_loop_sock_recv_into(tl_loop *loop, tl_socket socket, void *buf, size_t len)
 {
-    struct tl_sock_op op = {
-        .attempt = recv_into, .direction = TL_READING, .buf = buf, .len = len};
+    struct tl_sock_op op = {.attempt = recv_into, .direction = TL_READING, .buf = buf, .len = len};
     if (loop == NULL)
         return NULL;
     if (buf == NULL && len > 0)
@@ -129,8 +128,7 @@ tl_future *tl_loop_sock_recvfrom(tl_loop *loop, tl_socket socket, size_t count)
 
 tl_future *tl_loop_sock_recvfrom_into(tl_loop *loop, tl_socket socket, void *buf, size_t len)
 {
-    struct tl_sock_op op = {
-        .attempt = recv_from, .direction = TL_READING, .buf = buf, .len = len};
+    struct tl_sock_op op = {.attempt = recv_from, .direction = TL_READING, .buf = buf, .len = len};
     if (loop == NULL)
         return NULL;
     if (buf == NULL)
@@ -175,7 +173,7 @@ static int accept_one(struct tl_sock_op *op, tl_value *ret)
     if (accepted == NULL)
         return -ENOMEM;
     int fd = loop->kernel->ops->accept(loop->kernel, op->fd->watch.fd, &accepted->public.addr);
-    int r = fd < 0 ? fd : tl_fd_add(loop, fd);
+    int r = fd < 0 ? fd : tl_fd_add(loop, fd, TL_ADOPTED_STREAM);
     if (r < 0) {
         tl_free(accepted);
         return r == -EAGAIN ? TL_SOCK_WAIT : r;

@@ -58,7 +58,7 @@ static const struct {
     {"side", {"local", "peer"}},
     {"option",
      {"error", "reuseaddr", "reuseport", "v6only", "nodelay", "keepalive", "broadcast", "sndbuf",
-      "rcvbuf"}},
+      "rcvbuf", "nonblock"}},
     {"asked", {"", "set", "get", "both"}},
     {"what", {"pid", "cpus", "main-thread", "environment"}},
 };
