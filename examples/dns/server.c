@@ -71,7 +71,7 @@ static int run(struct server *server)
     if (r < 0)
         return r;
     const tl_value *name = tl_transport_get_extra_info(server->transport, "sockname", NULL);
-    if (name != NULL)
+    if (name != NULL && name->kind == TL_VALUE_POINTER)
         printf("listening on %s\n", tl_addr_format(name->pointer, text, sizeof text));
     (void)fflush(stdout);
     return tl_loop_run_forever(server->loop);
