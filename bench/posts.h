@@ -78,8 +78,7 @@ static inline int64_t posts_wall_ns(void)
 
 static inline int posts_main(int argc, char **argv, const struct posts_contender *contender)
 {
-    struct posts posts = {.contender = contender,
-                          .each = amount(argc, argv, 10000000) / PRODUCERS};
+    struct posts posts = {.contender = contender, .each = amount(argc, argv, 10000000) / PRODUCERS};
     pthread_t threads[PRODUCERS];
     posts.total = posts.each * PRODUCERS;
     contender->open();
