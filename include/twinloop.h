@@ -12,8 +12,10 @@
 #include <twinloop/assert.h>
 #include <twinloop/asyncgen.h>
 #include <twinloop/child.h>
+#include <twinloop/datagram.h>
 #include <twinloop/error.h>
 #include <twinloop/executor.h>
+#include <twinloop/fd.h>
 #include <twinloop/future.h>
 #include <twinloop/gather.h>
 #include <twinloop/handle.h>
@@ -23,6 +25,7 @@
 #include <twinloop/policy.h>
 #include <twinloop/protocol.h>
 #include <twinloop/resolve.h>
+#include <twinloop/sock.h>
 #include <twinloop/task.h>
 #include <twinloop/timer.h>
 #include <twinloop/transport.h>

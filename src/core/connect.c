@@ -21,17 +21,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
-#include "core/net.h"
-#include "core/protocol.h"
-
-static void pair_free(void *pointer)
-{
-    tl_pair *pair = pointer;
-    if (pair->protocol != NULL)
-        tl_protocol_unhold(pair->protocol);
-    tl_transport_unref(pair->transport);
-    tl_free(pair);
-}
+#include "core/pair.h"
 
 /* What was needed to get a connected socket. */
 static void let_go(struct tl_connecting *connecting)
@@ -60,8 +50,7 @@ static void connecting_free(struct tl_connecting *connecting)
     let_go(connecting);
     tl_free(connecting);
     /* The user's code may run here, in release. */
-    if (pair != NULL)
-        pair_free(pair);
+    tl_pair_free(pair);
     tl_future_unref(future);
     tl_loop_unref(loop);
 }
@@ -82,7 +71,7 @@ static void fail(struct tl_connecting *connecting, int code, const char *message
 static void opened(struct tl_stream_owner *owner, struct tl_stream *stream)
 {
     struct tl_connecting *connecting = tl_container_of(owner, struct tl_connecting, owner);
-    tl_value value = tl_value_pointer(connecting->pair, pair_free);
+    tl_value value = tl_value_from_pair(connecting->pair);
     stream->owner = NULL;
     connecting->pair = NULL;
     /* Fails only when the program has finished the future itself. */
@@ -128,9 +117,7 @@ void tl_connecting_won(struct tl_connecting *connecting, struct tl_attempt *atte
         return;
     }
     tl_live_remove(&connecting->live);
-    connecting->pair->transport = tl_transport_ref(&stream->transport);
-    connecting->pair->protocol = stream->transport.protocol;
-    tl_protocol_hold(connecting->pair->protocol);
+    tl_pair_fill(connecting->pair, &stream->transport);
     if (tl_future_done(connecting->future))
         cancel_opening(connecting);
     else
@@ -221,7 +208,7 @@ static struct tl_connecting *connecting_new(tl_loop *loop, tl_future *future,
     const char *local_host = opts->local_host != NULL ? opts->local_host : "";
     size_t size = strlen(local_host) + 1;
     struct tl_connecting *connecting = tl_calloc(sizeof *connecting + size);
-    tl_pair *pair = tl_calloc(sizeof *pair);
+    tl_pair *pair = tl_pair_new();
     if (connecting == NULL || pair == NULL) {
         tl_free(connecting);
         tl_free(pair);
@@ -309,9 +296,3 @@ tl_future *tl_loop_create_connection(tl_loop *loop, tl_protocol_factory factory,
     return future;
 }
 
-const tl_pair *tl_value_pair(const tl_value *value)
-{
-    if (value == NULL || value->kind != TL_VALUE_POINTER || value->free_fn != pair_free)
-        return NULL;
-    return value->pointer;
-}

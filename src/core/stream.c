@@ -28,6 +28,7 @@
 #include <errno.h>
 
 #include "core/alloc.h"
+#include "core/datagram.h"
 #include "core/protocol.h"
 #include "core/self.h"
 
@@ -440,12 +441,18 @@ void tl_stream_each(tl_loop *loop, const struct tl_stream_owner *owner,
     }
 }
 
+/* The transport that a live object is, or NULL. */
+static tl_transport *transport_of(struct tl_live *live)
+{
+    if (live->abandon == abandon)
+        return &tl_container_of(live, struct tl_stream, live)->transport;
+    return tl_datagram_transport_living(live);
+}
+
 static void report_unclosed(tl_loop *loop, struct tl_live *live)
 {
-    if (live->abandon != abandon)
-        return;
-    tl_transport *transport = &tl_container_of(live, struct tl_stream, live)->transport;
-    if (transport->phase != TL_TRANSPORT_OPEN)
+    tl_transport *transport = transport_of(live);
+    if (transport == NULL || transport->phase != TL_TRANSPORT_OPEN)
         return;
     tl_transport_ref(transport);
     tl_loop_report(loop, "unclosed transport", 0, transport->protocol, transport);

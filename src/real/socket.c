@@ -91,15 +91,27 @@ int tl_real_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
     return accepted;
 }
 
+/* Where a connect goes: for a socket of datagrams, no address is the end of its connection. */
+static int encode_peer(const struct tl_real_fd *entry, const tl_addr *addr,
+                       struct sockaddr_storage *ret, unsigned *ret_len)
+{
+    if (addr->family != TL_FAMILY_NONE || entry->kind != TL_REAL_DATAGRAM)
+        return tl_real_addr_encode(addr, ret, ret_len);
+    *ret = (struct sockaddr_storage){.ss_family = AF_UNSPEC};
+    *ret_len = sizeof(struct sockaddr);
+    return 0;
+}
+
 int tl_real_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 {
+    const struct tl_real_fd *entry = tl_real_fd(tl_real_of(kernel), fd);
     struct sockaddr_storage storage;
     unsigned len;
     int r;
 
-    if (tl_real_fd(tl_real_of(kernel), fd) == NULL)
+    if (entry == NULL)
         return -EBADF;
-    r = tl_real_addr_encode(addr, &storage, &len);
+    r = encode_peer(entry, addr, &storage, &len);
     if (r < 0)
         return r;
     if (connect(fd, (struct sockaddr *)&storage, len) == 0)

@@ -50,6 +50,26 @@ static inline bool tl_ip_is_many(const struct tl_ip *ip)
     return (ip->bytes[12] & 0xf0) == 0xe0 || memcmp(ip->bytes + 12, broadcast, 4) == 0;
 }
 
+/* Whether sockets bound to these meet. A wildcard meets everything of its family; one of IPv6 meets
+ * IPv4 too, unless it is for IPv6 only. */
+static inline bool tl_ip_overlap(const struct tl_ip *a, bool a_v6only, const struct tl_ip *b,
+                                 bool b_v6only)
+{
+    bool a_v4 = tl_ip_is_v4(a);
+    if (a_v4 == tl_ip_is_v4(b))
+        return tl_ip_is_any(a) || tl_ip_is_any(b) || tl_ip_equal(a, b);
+    return a_v4 ? tl_ip_is_any(b) && !b_v6only : tl_ip_is_any(a) && !a_v6only;
+}
+
+/* Everybody's: 255.255.255.255, that of the hosts' network, and a host's own on its loopback. */
+static inline bool tl_ip_is_broadcast(const struct tl_ip *ip)
+{
+    static const uint8_t tail[3] = {255, 255, 255};
+    uint8_t first = ip->bytes[12];
+    return memcmp(ip->bytes + 13, tail, 3) == 0 && tl_ip_is_v4(ip) &&
+           (first == 255 || first == 10 || first == 127);
+}
+
 static inline struct tl_ip tl_ip_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
 {
     return (struct tl_ip){{[10] = 0xff, [11] = 0xff, [12] = a, b, c, d}};

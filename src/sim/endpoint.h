@@ -50,12 +50,6 @@ enum tl_handshake {
     TL_SYN_TIMED_OUT,
 };
 
-enum {
-    TL_SHUT_READ = 1,
-    TL_SHUT_WRITE = 2,
-    TL_SHUT_BOTH = 3,
-};
-
 /* The choices that an end makes, by its own counts. */
 enum tl_endpoint_draw {
     TL_DRAW_SEGMENT,
@@ -151,7 +145,7 @@ static inline void tl_endpoint_touch(struct tl_endpoint *endpoint)
 /* Whether nobody has or can get a descriptor for it. */
 static inline bool tl_endpoint_orphaned(const struct tl_endpoint *endpoint)
 {
-    return endpoint->descriptor.kernel == NULL && endpoint->listener == NULL;
+    return endpoint->descriptor.fd < 0 && endpoint->listener == NULL;
 }
 
 static inline uint32_t tl_endpoint_ask(struct tl_endpoint *endpoint, enum tl_sim_site at,
@@ -209,7 +203,7 @@ void tl_travel_fired(struct tl_agenda_event *event);
 
 /* --- Connections (connect.c) --- */
 
-int tl_endpoint_connect(struct tl_endpoint *endpoint, const tl_addr *addr);
+int tl_endpoint_connect(struct tl_descriptor *descriptor, const tl_addr *addr);
 void tl_handshake_fired(struct tl_endpoint *endpoint);
 
 /* The last step of the handshake has arrived at the listening side. */
@@ -217,17 +211,8 @@ void tl_handshake_acknowledged(struct tl_endpoint *child);
 
 /* --- Sockets (socket.c) --- */
 
-int tl_endpoint_bind(struct tl_endpoint *endpoint, const tl_addr *addr);
-int tl_endpoint_listen(struct tl_endpoint *endpoint, int backlog);
+extern const struct tl_socket_ops tl_endpoint_socket_ops;
 
-/* The next connection, which is the caller's to give a descriptor. -EAGAIN, -EINVAL,
- * -ECONNABORTED. */
-int tl_endpoint_accept(struct tl_endpoint *listener, struct tl_endpoint **ret);
-int tl_endpoint_shutdown(struct tl_endpoint *endpoint, enum tl_shutdown how);
-int tl_endpoint_option(struct tl_endpoint *endpoint, enum tl_option option, const int *set,
-                       int *ret);
-int tl_endpoint_address(const struct tl_endpoint *endpoint, enum tl_address_side side,
-                        tl_addr *ret);
 void tl_endpoint_close(struct tl_endpoint *endpoint);
 
 /* Forgets a child: it is not the listener's any more. */

@@ -36,7 +36,29 @@ struct tl_ready_item {
     bool queued;          /* in the ready list, or in the hands of a poll */
 };
 
+/* Halves of a socket that are over. */
+enum {
+    TL_SHUT_READ = 1,
+    TL_SHUT_WRITE = 2,
+    TL_SHUT_BOTH = 3,
+};
+
+/* What a socket does besides; see kernel.h. */
+struct tl_socket_ops {
+    int (*bind)(struct tl_descriptor *descriptor, const tl_addr *addr);
+    int (*listen)(struct tl_descriptor *descriptor, int backlog);
+    /* The next connection, which is the caller's to give a descriptor. */
+    int (*accept)(struct tl_descriptor *descriptor, struct tl_descriptor **ret, tl_addr *ret_peer);
+    int (*connect)(struct tl_descriptor *descriptor, const tl_addr *addr);
+    int (*shutdown)(struct tl_descriptor *descriptor, enum tl_shutdown how);
+    int (*option)(struct tl_descriptor *descriptor, enum tl_option option, const int *set,
+                  int *ret);
+    int (*address)(struct tl_descriptor *descriptor, enum tl_address_side side, tl_addr *ret);
+};
+
 struct tl_descriptor_ops {
+    const struct tl_socket_ops *socket; /* NULL: it is no socket */
+    enum tl_adopted_kind (*kind)(const struct tl_descriptor *descriptor);
     /* TL_READABLE ... as they are now; TL_WRITABLE only where it is wanted. */
     uint32_t (*readiness)(const struct tl_descriptor *descriptor);
     ssize_t (*read)(struct tl_descriptor *descriptor, struct tl_message *messages, size_t count);
@@ -52,9 +74,9 @@ struct tl_descriptor_ops {
 struct tl_descriptor {
     struct tl_ready_item item;
     const struct tl_descriptor_ops *ops;
-    struct tl_sim_kernel *kernel; /* NULL: nobody has a descriptor for it */
+    struct tl_sim_kernel *kernel; /* NULL: no kernel of its process has it */
     void *token;                  /* watch's */
-    int fd;
+    int fd;           /* -1: nobody has a descriptor for it */
     uint32_t ordinal; /* among the objects of its process, from 1 */
     uint32_t wanted;  /* TL_READABLE | TL_WRITABLE; 0: not watched */
 };

@@ -91,6 +91,7 @@ tl_host *tl_world_add_host(tl_world *world, const char *name, const char *addres
     host->world = world;
     host->ip = ip;
     host->entity = tl_entity(0, name, 0);
+    tl_list_init(&host->unix_names);
     format_address(host);
     *world->hosts_end = host;
     world->hosts_end = &host->next;
@@ -115,9 +116,11 @@ int tl_host_add_address(tl_host *host, const char *address)
 void tl_hosts_reset(tl_world *world)
 {
     for (tl_host *host = world->hosts; host != NULL; host = host->next) {
-        assert(host->ports.count == 0);
+        assert(host->ports.count == 0 && host->datagram_ports.count == 0);
         host->processes_count = 0;
         host->ports.next_ephemeral = 0;
+        host->next_unix_name = 0;
+        host->datagram_ports.next_ephemeral = 0;
     }
 }
 
@@ -127,6 +130,7 @@ void tl_hosts_finish(tl_world *world)
     for (tl_host *host = world->hosts; host != NULL; host = next_host) {
         next_host = host->next;
         tl_allocator_free(&world->allocator, host->ports.buckets);
+        tl_allocator_free(&world->allocator, host->datagram_ports.buckets);
         tl_allocator_free(&world->allocator, host);
     }
     struct tl_link *next_link;
@@ -153,7 +157,7 @@ const char *tl_host_address(const tl_host *host)
     return host->text;
 }
 
-const struct tl_ip *tl_host_source(const tl_host *host, bool v4)
+const struct tl_ip *tl_host_own(const tl_host *host, bool v4)
 {
     if (tl_ip_is_v4(&host->ip) == v4)
         return &host->ip;
@@ -175,4 +179,30 @@ tl_host *tl_host_find(tl_host *host, const struct tl_ip *ip)
 bool tl_host_has(const tl_host *host, const struct tl_ip *ip)
 {
     return tl_ip_is_any(ip) || tl_ip_is_loopback(ip) || tl_host_owns(host, ip);
+}
+
+/* --- Routes ----------------------------------------------------------------------------------- */
+
+static const struct tl_ip loopback6 = {{[15] = 1}};
+
+struct tl_ip tl_host_destination(const tl_addr *addr)
+{
+    struct tl_ip ip = tl_ip_from(addr);
+    if (!tl_ip_is_any(&ip))
+        return ip;
+    return tl_ip_is_v4(&ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
+}
+
+int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct tl_ip *ip,
+                   struct tl_ip *ret)
+{
+    if (!tl_ip_is_any(local))
+        *ret = *local;
+    else if (tl_ip_is_loopback(ip))
+        *ret = tl_ip_is_v4(ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
+    else if (tl_host_own(host, tl_ip_is_v4(ip)) != NULL)
+        *ret = *tl_host_own(host, tl_ip_is_v4(ip));
+    else
+        return -ENETUNREACH;
+    return tl_ip_is_v4(ret) == tl_ip_is_v4(ip) ? 0 : -ENETUNREACH;
 }

@@ -21,6 +21,8 @@ struct tl_port {
     struct tl_list listeners; /* of these, the ones that listen; first the one that has longest */
 };
 
+/* The ports of one kind that are held on a host. */
+
 struct tl_ports {
     struct tl_port **buckets; /* a hash table with chains; NULL: none held yet */
     size_t buckets_count;
@@ -37,8 +39,11 @@ struct tl_host {
     struct tl_ip other; /* of the other family, if has_other */
     bool has_other;
     uint64_t entity;
-    unsigned processes_count; /* ever made */
-    struct tl_ports ports;
+    unsigned processes_count;       /* ever made */
+    struct tl_ports ports;          /* TCP's */
+    struct tl_ports datagram_ports; /* UDP's */
+    struct tl_list unix_names;      /* sockets with abstract names */
+    uint32_t next_unix_name;        /* of those that the system makes up */
 };
 
 /* How bytes travel between two hosts, or within one. */
@@ -58,7 +63,7 @@ void tl_hosts_finish(tl_world *world);
 tl_host *tl_host_find(tl_host *host, const struct tl_ip *ip);
 
 /* This host's own address of a family, or NULL. */
-const struct tl_ip *tl_host_source(const tl_host *host, bool v4);
+const struct tl_ip *tl_host_own(const tl_host *host, bool v4);
 
 /* Whether ip is one of this host's own, the loopback not counted. */
 bool tl_host_owns(const tl_host *host, const struct tl_ip *ip);
@@ -66,10 +71,26 @@ bool tl_host_owns(const tl_host *host, const struct tl_ip *ip);
 /* Whether a socket of this host may be bound to ip. */
 bool tl_host_has(const tl_host *host, const struct tl_ip *ip);
 
+/* Where what is sent to an address goes: nowhere in particular means here. */
+struct tl_ip tl_host_destination(const tl_addr *addr);
+
+/* The address from which a socket of this host that is bound to local sends to ip. -ENETUNREACH. */
+int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct tl_ip *ip,
+                   struct tl_ip *ret);
+
 /* The link in force between two hosts, by value. */
 struct tl_link tl_link_between(const tl_world *world, const tl_host *a, const tl_host *b);
 
 /* --- Ports (port.c) --- */
+
+/* The record of a port that somebody holds, or NULL. */
+struct tl_port *tl_port_find(const struct tl_ports *ports, uint16_t number);
+
+/* The same, made if there is none; NULL when memory is out. */
+struct tl_port *tl_port_get(tl_host *host, struct tl_ports *ports, uint16_t number);
+
+/* Frees the record if nobody holds the port any more. */
+void tl_port_put(tl_host *host, struct tl_ports *ports, struct tl_port *port);
 
 /* Makes a socket a holder of the port, its local one. 0 or -ENOMEM. */
 int tl_port_hold(struct tl_endpoint *endpoint, uint16_t number);
@@ -78,7 +99,7 @@ int tl_port_hold(struct tl_endpoint *endpoint, uint16_t number);
 void tl_port_release(struct tl_endpoint *endpoint);
 
 /* Picks a port that nobody holds. -EADDRINUSE. */
-int tl_port_pick(tl_host *host);
+int tl_port_pick(struct tl_ports *ports);
 
 /* Whether somebody's hold of the port forbids this socket to be bound to its local address there.
  */

@@ -92,6 +92,9 @@ void tl_sim_give(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor *des
 /* Takes the descriptor away from its process and closes it. */
 void tl_sim_take_away(struct tl_sim_kernel *kernel, struct tl_descriptor *descriptor);
 
+/* Whether the process is to be told that it may have no descriptor more. */
+bool tl_sim_refuses_descriptor(tl_process *process);
+
 int tl_sim_pipe(struct tl_kernel *kernel, enum tl_pipe_kind kind, int ret_fds[2]);
 int tl_sim_close(struct tl_kernel *kernel, int fd);
 ssize_t tl_sim_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
@@ -99,7 +102,13 @@ ssize_t tl_sim_write(struct tl_kernel *kernel, int fd, struct tl_message *messag
 int tl_sim_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret);
 int tl_sim_release(struct tl_kernel *kernel, int fd);
 
+/* The process has ended: closes what its kernels had released. */
+void tl_sim_close_released(tl_process *process);
+
 /* --- Sockets (socket_ops.c) --- */
+
+/* A word of an address, for the hash. */
+uint64_t tl_sim_hash_address(const tl_addr *addr);
 
 int tl_sim_socket(struct tl_kernel *kernel, enum tl_family family, enum tl_socket_type type);
 int tl_sim_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr);

@@ -25,7 +25,7 @@ static struct tl_port **bucket_of(const struct tl_ports *ports, uint16_t number)
     return &ports->buckets[number & (ports->buckets_count - 1)];
 }
 
-static struct tl_port *find(const struct tl_ports *ports, uint16_t number)
+struct tl_port *tl_port_find(const struct tl_ports *ports, uint16_t number)
 {
     if (ports->buckets == NULL)
         return NULL;
@@ -43,9 +43,8 @@ static void insert(struct tl_ports *ports, struct tl_port *port)
 }
 
 /* Makes the table larger when chains get long; that it cannot is no error once there is one. */
-static int grow(tl_host *host)
+static int grow(tl_host *host, struct tl_ports *ports)
 {
-    struct tl_ports *ports = &host->ports;
     struct tl_port **old = ports->buckets;
     size_t old_count = old != NULL ? ports->buckets_count : 0;
     if (old != NULL && ports->count < 2 * old_count)
@@ -68,9 +67,9 @@ static int grow(tl_host *host)
     return 0;
 }
 
-static struct tl_port *add(tl_host *host, uint16_t number)
+static struct tl_port *add(tl_host *host, struct tl_ports *ports, uint16_t number)
 {
-    if (grow(host) < 0)
+    if (grow(host, ports) < 0)
         return NULL;
     struct tl_port *port = tl_pool_get(&host->world->ports);
     if (port == NULL)
@@ -78,18 +77,26 @@ static struct tl_port *add(tl_host *host, uint16_t number)
     *port = (struct tl_port){.number = number};
     tl_list_init(&port->holders);
     tl_list_init(&port->listeners);
-    insert(&host->ports, port);
-    host->ports.count++;
+    insert(ports, port);
+    ports->count++;
     return port;
 }
 
-static void remove_port(tl_host *host, struct tl_port *port)
+struct tl_port *tl_port_get(tl_host *host, struct tl_ports *ports, uint16_t number)
 {
-    struct tl_port **at = bucket_of(&host->ports, port->number);
+    struct tl_port *port = tl_port_find(ports, number);
+    return port != NULL ? port : add(host, ports, number);
+}
+
+void tl_port_put(tl_host *host, struct tl_ports *ports, struct tl_port *port)
+{
+    struct tl_port **at = bucket_of(ports, port->number);
+    if (!tl_list_empty(&port->holders))
+        return;
     while (*at != port)
         at = &(*at)->next;
     *at = port->next;
-    host->ports.count--;
+    ports->count--;
     tl_pool_put(&host->world->ports, port);
 }
 
@@ -97,9 +104,8 @@ static void remove_port(tl_host *host, struct tl_port *port)
 
 int tl_port_hold(struct tl_endpoint *endpoint, uint16_t number)
 {
-    struct tl_port *port = find(&endpoint->host->ports, number);
-    if (port == NULL)
-        port = add(endpoint->host, number);
+    tl_host *host = endpoint->host;
+    struct tl_port *port = tl_port_get(host, &host->ports, number);
     if (port == NULL)
         return -ENOMEM;
     endpoint->port = port;
@@ -116,18 +122,16 @@ void tl_port_release(struct tl_endpoint *endpoint)
     tl_list_remove(&endpoint->listening);
     tl_list_remove(&endpoint->holder);
     endpoint->port = NULL;
-    if (tl_list_empty(&port->holders))
-        remove_port(endpoint->host, port);
+    tl_port_put(endpoint->host, &endpoint->host->ports, port);
 }
 
-int tl_port_pick(tl_host *host)
+int tl_port_pick(struct tl_ports *ports)
 {
-    struct tl_ports *ports = &host->ports;
     for (int tries = EPHEMERAL_FIRST; tries <= EPHEMERAL_LAST; tries++) {
         if (ports->next_ephemeral < EPHEMERAL_FIRST || ports->next_ephemeral > EPHEMERAL_LAST)
             ports->next_ephemeral = EPHEMERAL_FIRST;
         uint16_t number = ports->next_ephemeral++;
-        if (find(ports, number) == NULL)
+        if (tl_port_find(ports, number) == NULL)
             return number;
     }
     return -EADDRINUSE;
@@ -135,28 +139,15 @@ int tl_port_pick(tl_host *host)
 
 /* --- Conflicts -------------------------------------------------------------------------------- */
 
-/* Whether two bound addresses overlap. A wildcard meets everything of its family; one of IPv6 meets
- * IPv4 too, unless it is for IPv6 only. */
-static bool overlap(const struct tl_endpoint *a, const struct tl_endpoint *b)
-{
-    bool a_any = tl_ip_is_any(&a->local_ip);
-    bool b_any = tl_ip_is_any(&b->local_ip);
-    bool a_v4 = tl_ip_is_v4(&a->local_ip);
-    bool b_v4 = tl_ip_is_v4(&b->local_ip);
-    if (a_v4 == b_v4)
-        return a_any || b_any || tl_ip_equal(&a->local_ip, &b->local_ip);
-    const struct tl_endpoint *v6 = a_v4 ? b : a;
-    return tl_ip_is_any(&v6->local_ip) && !v6->v6only;
-}
-
 bool tl_port_conflicts(const struct tl_endpoint *endpoint, uint16_t number)
 {
-    const struct tl_port *port = find(&endpoint->host->ports, number);
+    const struct tl_port *port = tl_port_find(&endpoint->host->ports, number);
     if (port == NULL)
         return false;
     for (struct tl_list *at = port->holders.next; at != &port->holders; at = at->next) {
         const struct tl_endpoint *other = tl_listed(at, struct tl_endpoint, holder);
-        if (other == endpoint || other->state == TL_TCP_SYN_RECEIVED || !overlap(endpoint, other))
+        if (other == endpoint || other->state == TL_TCP_SYN_RECEIVED ||
+            !tl_ip_overlap(&endpoint->local_ip, endpoint->v6only, &other->local_ip, other->v6only))
             continue;
         bool reuse =
             endpoint->reuse_address && other->reuse_address && other->state != TL_TCP_LISTENING;
@@ -183,7 +174,7 @@ static unsigned fit(const struct tl_endpoint *listener, const struct tl_ip *ip)
 
 struct tl_endpoint *tl_port_listener(tl_host *host, const struct tl_ip *ip, uint16_t number)
 {
-    const struct tl_port *port = find(&host->ports, number);
+    const struct tl_port *port = tl_port_find(&host->ports, number);
     struct tl_endpoint *window[WINDOW];
     uint32_t held = 0;
     unsigned best = 1;

@@ -17,11 +17,14 @@ enum { TL_SEGMENT_CLASSES = 4 };
 
 struct tl_segment {
     struct tl_segment *next;
-    tl_time arrival; /* when it is on its way: the instant at which it is there */
-    uint32_t start;  /* of the bytes not taken yet */
-    uint32_t len;    /* how many there are */
-    uint32_t room;   /* bytes that data has room for */
-    uint32_t pool;   /* which one it came from */
+    union {
+        tl_time arrival; /* when it is on its way: the instant at which it is there */
+        uint32_t charge; /* what it counts in its writer's buffer, for a Unix-domain socket */
+    };
+    uint32_t start; /* of the bytes not taken yet */
+    uint32_t len;   /* how many there are */
+    uint32_t room;  /* bytes that data has room for */
+    uint32_t pool;  /* which one it came from */
     unsigned char data[];
 };
 

@@ -4,16 +4,11 @@
  */
 #include <errno.h>
 
+#include "sim/buffer.h"
 #include "sim/endpoint.h"
 #include "sim/world.h"
 
-enum {
-    BACKLOG_MAX = 4096,
-    BUFFER_DEFAULT =
-        212992, /* what an option that was never set reports, and the most to ask for */
-    SEND_BUFFER_MIN = 4608,
-    RECEIVE_BUFFER_MIN = 2304,
-};
+enum { BACKLOG_MAX = 4096 };
 
 /* --- Bound and listening ---------------------------------------------------------------------- */
 
@@ -34,7 +29,7 @@ static int hold_port(struct tl_endpoint *endpoint, uint16_t number)
 {
     int picked = number;
     if (number == 0)
-        picked = tl_port_pick(endpoint->host);
+        picked = tl_port_pick(&endpoint->host->ports);
     else if (tl_port_conflicts(endpoint, number))
         return -EADDRINUSE;
     if (picked < 0)
@@ -42,8 +37,9 @@ static int hold_port(struct tl_endpoint *endpoint, uint16_t number)
     return tl_port_hold(endpoint, (uint16_t)picked);
 }
 
-int tl_endpoint_bind(struct tl_endpoint *endpoint, const tl_addr *addr)
+static int endpoint_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
 {
+    struct tl_endpoint *endpoint = tl_endpoint_of(descriptor);
     struct tl_ip ip = tl_ip_from(addr);
     int r = check_bind_address(endpoint, addr, &ip);
     if (r < 0)
@@ -62,8 +58,9 @@ int tl_endpoint_bind(struct tl_endpoint *endpoint, const tl_addr *addr)
     return 0;
 }
 
-int tl_endpoint_listen(struct tl_endpoint *endpoint, int backlog)
+static int endpoint_listen(struct tl_descriptor *descriptor, int backlog)
 {
+    struct tl_endpoint *endpoint = tl_endpoint_of(descriptor);
     bool possible = endpoint->state == TL_TCP_CLOSED || endpoint->state == TL_TCP_LISTENING;
     if (endpoint->connect_state != TL_UNCONNECTED || !possible)
         return -EINVAL;
@@ -125,8 +122,10 @@ static void stop_listening(struct tl_endpoint *listener)
     }
 }
 
-int tl_endpoint_accept(struct tl_endpoint *listener, struct tl_endpoint **ret)
+static int endpoint_accept(struct tl_descriptor *descriptor, struct tl_descriptor **ret,
+                           tl_addr *ret_peer)
 {
+    struct tl_endpoint *listener = tl_endpoint_of(descriptor);
     if (listener->state != TL_TCP_LISTENING)
         return -EINVAL;
     if (tl_list_empty(&listener->queue))
@@ -137,7 +136,8 @@ int tl_endpoint_accept(struct tl_endpoint *listener, struct tl_endpoint **ret)
         drop_child(child);
         return -ECONNABORTED;
     }
-    *ret = child;
+    *ret = &child->descriptor;
+    *ret_peer = tl_ip_to(&child->peer_ip, child->peer_port, child->family);
     return 0;
 }
 
@@ -196,8 +196,9 @@ static void finish_sending(struct tl_endpoint *endpoint)
     tl_travel_send(endpoint);
 }
 
-int tl_endpoint_shutdown(struct tl_endpoint *endpoint, enum tl_shutdown how)
+static int endpoint_shutdown(struct tl_descriptor *descriptor, enum tl_shutdown how)
 {
+    struct tl_endpoint *endpoint = tl_endpoint_of(descriptor);
     static const uint8_t halves[] = {
         [TL_SHUTDOWN_READ] = TL_SHUT_READ,
         [TL_SHUTDOWN_WRITE] = TL_SHUT_WRITE,
@@ -259,18 +260,6 @@ void tl_endpoint_close(struct tl_endpoint *endpoint)
 
 /* --- Options and names ------------------------------------------------------------------------ */
 
-/* A buffer as set and reported: doubled. The bytes it has room for are what was asked. */
-static void set_buffer(uint32_t *room, int value, uint32_t least)
-{
-    uint32_t wanted = (uint32_t)value < BUFFER_DEFAULT ? (uint32_t)value : BUFFER_DEFAULT;
-    *room = wanted < least / 2 ? least / 2 : wanted;
-}
-
-static int get_buffer(uint32_t room)
-{
-    return room > 0 ? (int)(2 * room) : BUFFER_DEFAULT;
-}
-
 static bool *flag_of(struct tl_endpoint *endpoint, enum tl_option option)
 {
     switch (option) {
@@ -301,9 +290,9 @@ static int set_option(struct tl_endpoint *endpoint, enum tl_option option, int v
     if (flag != NULL)
         *flag = value != 0;
     else if (option == TL_OPTION_SNDBUF)
-        set_buffer(&endpoint->send_room, value, SEND_BUFFER_MIN);
+        tl_buffer_set(&endpoint->send_room, value, TL_SEND_BUFFER_MIN);
     else if (option == TL_OPTION_RCVBUF)
-        set_buffer(&endpoint->receive_room, value, RECEIVE_BUFFER_MIN);
+        tl_buffer_set(&endpoint->receive_room, value, TL_RECEIVE_BUFFER_MIN);
     else
         return -ENOPROTOOPT;
     return 0;
@@ -319,17 +308,18 @@ static int get_option(struct tl_endpoint *endpoint, enum tl_option option, int *
     else if (option == TL_OPTION_ERROR)
         *ret = -tl_endpoint_take_error(endpoint);
     else if (option == TL_OPTION_SNDBUF)
-        *ret = get_buffer(endpoint->send_room);
+        *ret = tl_buffer_get(endpoint->send_room);
     else if (option == TL_OPTION_RCVBUF)
-        *ret = get_buffer(endpoint->receive_room);
+        *ret = tl_buffer_get(endpoint->receive_room);
     else
         return -ENOPROTOOPT;
     return 0;
 }
 
-int tl_endpoint_option(struct tl_endpoint *endpoint, enum tl_option option, const int *set,
-                       int *ret)
+static int endpoint_option(struct tl_descriptor *descriptor, enum tl_option option, const int *set,
+                           int *ret)
 {
+    struct tl_endpoint *endpoint = tl_endpoint_of(descriptor);
     int r = 0;
     if (set != NULL)
         r = set_option(endpoint, option, *set);
@@ -338,8 +328,10 @@ int tl_endpoint_option(struct tl_endpoint *endpoint, enum tl_option option, cons
     return r;
 }
 
-int tl_endpoint_address(const struct tl_endpoint *endpoint, enum tl_address_side side, tl_addr *ret)
+static int endpoint_address(struct tl_descriptor *descriptor, enum tl_address_side side,
+                            tl_addr *ret)
 {
+    const struct tl_endpoint *endpoint = tl_endpoint_of(descriptor);
     if (side == TL_ADDRESS_LOCAL) {
         *ret = tl_ip_to(&endpoint->local_ip, endpoint->local_port, endpoint->family);
         return 0;
@@ -352,3 +344,13 @@ int tl_endpoint_address(const struct tl_endpoint *endpoint, enum tl_address_side
     *ret = tl_ip_to(&endpoint->peer_ip, endpoint->peer_port, endpoint->family);
     return 0;
 }
+
+const struct tl_socket_ops tl_endpoint_socket_ops = {
+    .bind = endpoint_bind,
+    .listen = endpoint_listen,
+    .accept = endpoint_accept,
+    .connect = tl_endpoint_connect,
+    .shutdown = endpoint_shutdown,
+    .option = endpoint_option,
+    .address = endpoint_address,
+};

@@ -5,18 +5,20 @@
  */
 #include <errno.h>
 
+#include "sim/datagram.h"
 #include "sim/endpoint.h"
 #include "sim/kernel.h"
 #include "sim/mix.h"
+#include "sim/unix.h"
 
-static int get_endpoint(struct tl_sim_kernel *kernel, int fd, struct tl_endpoint **ret)
+static int get_socket(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor **ret)
 {
     struct tl_descriptor *descriptor = tl_sim_descriptor(kernel, fd);
     if (descriptor == NULL)
         return -EBADF;
-    if (descriptor->ops != &tl_endpoint_ops)
+    if (descriptor->ops->socket == NULL)
         return -ENOTSOCK;
-    *ret = tl_endpoint_of(descriptor);
+    *ret = descriptor;
     return 0;
 }
 
@@ -26,30 +28,40 @@ uint64_t tl_sim_hash_address(const tl_addr *addr)
     return tl_mix(head, tl_mix_bytes(addr->data, sizeof addr->data));
 }
 
-static bool refuse_descriptor(tl_process *process)
+/* NULL when memory is out. */
+static struct tl_descriptor *new_socket(tl_host *host, enum tl_family family,
+                                        enum tl_socket_type type, uint64_t entity)
 {
-    return tl_choices_ask(process->world, TL_AT_SOCKET_EMFILE, process->entity,
-                          &process->emfile_draws, 2) != 0;
+    if (family == TL_FAMILY_UNIX) {
+        struct tl_unix *socket = tl_unix_new(host, entity);
+        return socket != NULL ? &socket->descriptor : NULL;
+    }
+    if (type == TL_DATAGRAM) {
+        struct tl_datagram_socket *socket = tl_datagram_socket_new(host, (uint8_t)family, entity);
+        return socket != NULL ? &socket->descriptor : NULL;
+    }
+    struct tl_endpoint *endpoint = tl_endpoint_new(host, (uint8_t)family, entity);
+    return endpoint != NULL ? &endpoint->descriptor : NULL;
 }
 
 static int make_socket(struct tl_sim_kernel *kernel, enum tl_family family,
                        enum tl_socket_type type)
 {
     tl_process *process = kernel->process;
-    if (family != TL_FAMILY_INET && family != TL_FAMILY_INET6)
+    if (family != TL_FAMILY_INET && family != TL_FAMILY_INET6 && family != TL_FAMILY_UNIX)
         return -EAFNOSUPPORT;
-    if (type != TL_STREAM)
+    if (type != TL_STREAM && (type != TL_DATAGRAM || family == TL_FAMILY_UNIX))
         return -EPROTONOSUPPORT;
-    if (refuse_descriptor(process))
+    if (tl_sim_refuses_descriptor(process))
         return -EMFILE;
     int fd = tl_fds_next(&process->fds, &process->world->allocator);
     if (fd < 0)
         return fd;
     uint64_t entity = tl_entity(process->entity, "object", process->objects + 1);
-    struct tl_endpoint *endpoint = tl_endpoint_new(process->host, (uint8_t)family, entity);
-    if (endpoint == NULL)
+    struct tl_descriptor *descriptor = new_socket(process->host, family, type, entity);
+    if (descriptor == NULL)
         return -ENOMEM;
-    tl_sim_give(kernel, fd, &endpoint->descriptor);
+    tl_sim_give(kernel, fd, descriptor);
     return fd;
 }
 
@@ -63,10 +75,10 @@ int tl_sim_socket(struct tl_kernel *kernel, enum tl_family family, enum tl_socke
 
 int tl_sim_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 {
-    struct tl_endpoint *endpoint;
-    int r = get_endpoint(tl_sim(kernel), fd, &endpoint);
+    struct tl_descriptor *socket;
+    int r = get_socket(tl_sim(kernel), fd, &socket);
     if (r == 0)
-        r = tl_endpoint_bind(endpoint, addr);
+        r = socket->ops->socket->bind(socket, addr);
     tl_sim_note(tl_sim(kernel), TL_KIND_BIND, tl_sim_ordinal(tl_sim(kernel), fd), r,
                 tl_sim_hash_address(addr), 0);
     return r;
@@ -74,38 +86,38 @@ int tl_sim_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 
 int tl_sim_listen(struct tl_kernel *kernel, int fd, int backlog)
 {
-    struct tl_endpoint *endpoint;
-    int r = get_endpoint(tl_sim(kernel), fd, &endpoint);
+    struct tl_descriptor *socket;
+    int r = get_socket(tl_sim(kernel), fd, &socket);
     if (r == 0)
-        r = tl_endpoint_listen(endpoint, backlog);
+        r = socket->ops->socket->listen(socket, backlog);
     tl_sim_note(tl_sim(kernel), TL_KIND_LISTEN, tl_sim_ordinal(tl_sim(kernel), fd), r,
                 (uint64_t)backlog, 0);
     return r;
 }
 
 /* Linux takes the number before it looks for a connection. */
-static int accept_one(struct tl_sim_kernel *kernel, struct tl_endpoint *listener, tl_addr *ret_peer)
+static int accept_one(struct tl_sim_kernel *kernel, struct tl_descriptor *listener,
+                      tl_addr *ret_peer)
 {
     tl_process *process = kernel->process;
-    struct tl_endpoint *child;
+    struct tl_descriptor *child;
     int fd = tl_fds_next(&process->fds, &process->world->allocator);
     if (fd < 0)
         return fd;
-    if (!tl_list_empty(&listener->queue) && refuse_descriptor(process))
+    if (listener->ops->readiness(listener) & TL_READABLE && tl_sim_refuses_descriptor(process))
         return -EMFILE;
-    int r = tl_endpoint_accept(listener, &child);
+    int r = listener->ops->socket->accept(listener, &child, ret_peer);
     if (r < 0)
         return r;
-    tl_sim_give(kernel, fd, &child->descriptor);
-    *ret_peer = tl_ip_to(&child->peer_ip, child->peer_port, child->family);
+    tl_sim_give(kernel, fd, child);
     return fd;
 }
 
 int tl_sim_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
 {
-    struct tl_endpoint *listener;
+    struct tl_descriptor *listener;
     tl_addr peer = {0};
-    int r = get_endpoint(tl_sim(kernel), fd, &listener);
+    int r = get_socket(tl_sim(kernel), fd, &listener);
     if (r == 0)
         r = accept_one(tl_sim(kernel), listener, &peer);
     tl_sim_note(tl_sim(kernel), TL_KIND_ACCEPT, tl_sim_ordinal(tl_sim(kernel), fd), r < 0 ? r : 0,
@@ -118,10 +130,10 @@ int tl_sim_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
 
 int tl_sim_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 {
-    struct tl_endpoint *endpoint;
-    int r = get_endpoint(tl_sim(kernel), fd, &endpoint);
+    struct tl_descriptor *socket;
+    int r = get_socket(tl_sim(kernel), fd, &socket);
     if (r == 0)
-        r = tl_endpoint_connect(endpoint, addr);
+        r = socket->ops->socket->connect(socket, addr);
     tl_sim_note(tl_sim(kernel), TL_KIND_CONNECT, tl_sim_ordinal(tl_sim(kernel), fd), r,
                 tl_sim_hash_address(addr), 0);
     return r;
@@ -129,20 +141,20 @@ int tl_sim_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 
 int tl_sim_shutdown(struct tl_kernel *kernel, int fd, enum tl_shutdown how)
 {
-    struct tl_endpoint *endpoint;
-    int r = get_endpoint(tl_sim(kernel), fd, &endpoint);
+    struct tl_descriptor *socket;
+    int r = get_socket(tl_sim(kernel), fd, &socket);
     if (r == 0)
-        r = tl_endpoint_shutdown(endpoint, how);
+        r = socket->ops->socket->shutdown(socket, how);
     tl_sim_note(tl_sim(kernel), TL_KIND_SHUTDOWN, tl_sim_ordinal(tl_sim(kernel), fd), r, how, 0);
     return r;
 }
 
 int tl_sim_option(struct tl_kernel *kernel, int fd, enum tl_option option, const int *set, int *ret)
 {
-    struct tl_endpoint *endpoint;
-    int r = get_endpoint(tl_sim(kernel), fd, &endpoint);
+    struct tl_descriptor *socket;
+    int r = get_socket(tl_sim(kernel), fd, &socket);
     if (r == 0)
-        r = tl_endpoint_option(endpoint, option, set, ret);
+        r = socket->ops->socket->option(socket, option, set, ret);
     uint64_t value = 0;
     if (r == 0 && ret != NULL)
         value = option == TL_OPTION_ERROR ? tl_err_index(-*ret) : (uint64_t)*ret;
@@ -153,10 +165,10 @@ int tl_sim_option(struct tl_kernel *kernel, int fd, enum tl_option option, const
 
 int tl_sim_address(struct tl_kernel *kernel, int fd, enum tl_address_side side, tl_addr *ret)
 {
-    struct tl_endpoint *endpoint;
-    int r = get_endpoint(tl_sim(kernel), fd, &endpoint);
+    struct tl_descriptor *socket;
+    int r = get_socket(tl_sim(kernel), fd, &socket);
     if (r == 0)
-        r = tl_endpoint_address(endpoint, side, ret);
+        r = socket->ops->socket->address(socket, side, ret);
     tl_sim_note(tl_sim(kernel), TL_KIND_ADDRESS, tl_sim_ordinal(tl_sim(kernel), fd), r,
                 r == 0 ? tl_sim_hash_address(ret) : 0, 0);
     return r;

@@ -7,41 +7,11 @@
  * errors a program sees.
  */
 #include <errno.h>
-#include <string.h>
-#include <sys/uio.h>
 
 #include "sim/endpoint.h"
+#include "sim/iov.h"
 #include "sim/mix.h"
 #include "sim/world.h"
-
-static size_t total(const struct tl_message *message)
-{
-    size_t len = 0;
-    for (size_t i = 0; i < message->iov_count; i++)
-        len += message->iov[i].iov_len;
-    return len;
-}
-
-/* A place in an array of buffers. */
-struct cursor {
-    const struct iovec *iov;
-    size_t offset;
-};
-
-/* The next run of bytes, at most len of them. */
-static unsigned char *next_run(struct cursor *cursor, size_t *len)
-{
-    while (cursor->offset == cursor->iov->iov_len) {
-        cursor->iov++;
-        cursor->offset = 0;
-    }
-    size_t left = cursor->iov->iov_len - cursor->offset;
-    if (*len > left)
-        *len = left;
-    unsigned char *run = (unsigned char *)cursor->iov->iov_base + cursor->offset;
-    cursor->offset += *len;
-    return run;
-}
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 
@@ -62,12 +32,11 @@ static void take_bytes(struct tl_endpoint *endpoint, const struct iovec *iov, si
 {
     struct tl_segments *segments = &tl_endpoint_world(endpoint)->segments;
     struct tl_segment_queue *unread = &endpoint->unread;
-    struct cursor cursor = {.iov = iov};
+    struct tl_iov_cursor cursor = {.iov = iov};
     while (len > 0) {
         struct tl_segment *segment = unread->head;
         size_t part = segment->len < len ? segment->len : len;
-        unsigned char *run = next_run(&cursor, &part);
-        memcpy(run, segment->data + segment->start, part);
+        tl_iov_scatter(&cursor, segment->data + segment->start, part);
         len -= part;
         if (part == segment->len) {
             tl_segment_free(segments, tl_segment_pop(unread));
@@ -89,7 +58,7 @@ ssize_t tl_endpoint_read(struct tl_descriptor *descriptor, struct tl_message *me
         return -ENOTCONN;
     if (endpoint->unread.bytes == 0)
         return read_nothing(endpoint);
-    size_t len = total(&messages[0]);
+    size_t len = tl_iov_total(&messages[0]);
     if (len > endpoint->unread.bytes)
         len = endpoint->unread.bytes;
     len -= tl_endpoint_ask(endpoint, TL_AT_STREAM_READ, TL_DRAW_READ, (uint32_t)len);
@@ -139,18 +108,12 @@ static struct tl_segment *segment_for(struct tl_endpoint *endpoint, size_t len)
 }
 
 /* Fills the rest of a segment with at most len bytes and returns how many that were. */
-static size_t fill(struct tl_segment *segment, struct cursor *cursor, size_t len)
+static size_t fill(struct tl_segment *segment, struct tl_iov_cursor *cursor, size_t len)
 {
     size_t room = segment->room - segment->start - segment->len;
-    size_t left = len < room ? len : room;
-    size_t filled = left;
-    while (left > 0) {
-        size_t part = left;
-        const unsigned char *run = next_run(cursor, &part);
-        memcpy(segment->data + segment->start + segment->len, run, part);
-        segment->len += (uint32_t)part;
-        left -= part;
-    }
+    size_t filled = len < room ? len : room;
+    tl_iov_gather(cursor, segment->data + segment->start + segment->len, filled);
+    segment->len += (uint32_t)filled;
     return filled;
 }
 
@@ -158,7 +121,7 @@ static size_t fill(struct tl_segment *segment, struct cursor *cursor, size_t len
 static size_t put_bytes(struct tl_endpoint *endpoint, const struct iovec *iov, size_t len,
                         uint64_t *ret_content)
 {
-    struct cursor cursor = {.iov = iov};
+    struct tl_iov_cursor cursor = {.iov = iov};
     size_t put = 0;
     uint64_t content = 0;
     while (put < len) {
@@ -184,7 +147,7 @@ ssize_t tl_endpoint_write(struct tl_descriptor *descriptor, struct tl_message *m
     int r = may_write(endpoint);
     if (r < 0)
         return r;
-    size_t len = total(&messages[0]);
+    size_t len = tl_iov_total(&messages[0]);
     uint32_t room = send_room(endpoint);
     uint32_t used = endpoint->unsent.bytes;
     if (len > 0 && used >= room)

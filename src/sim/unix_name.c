@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names of Unix-domain sockets: abstract ones, which a host keeps in a list, and paths.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/unix.h"
+
+/* A name that the system makes up: a NUL and five hexadecimal digits. */
+enum { MADE_UP_LEN = 6, MADE_UP_MAX = 0xfffff };
+
+static bool is_abstract(const tl_addr *addr)
+{
+    return addr->len > 0 && addr->data[0] == '\0';
+}
+
+static struct tl_unix *find_abstract(const tl_host *host, const tl_addr *addr)
+{
+    for (struct tl_list *at = host->unix_names.next; at != &host->unix_names; at = at->next) {
+        struct tl_unix *socket = tl_listed(at, struct tl_unix, named);
+        if (socket->name.len == addr->len && memcmp(socket->name.data, addr->data, addr->len) == 0)
+            return socket;
+    }
+    return NULL;
+}
+
+static tl_addr make_up(tl_host *host)
+{
+    tl_addr addr = {.family = TL_FAMILY_UNIX, .len = MADE_UP_LEN};
+    char digits[MADE_UP_LEN];
+    snprintf(digits, sizeof digits, "%05x", (unsigned)(host->next_unix_name++ & MADE_UP_MAX));
+    memcpy(addr.data + 1, digits, MADE_UP_LEN - 1);
+    return addr;
+}
+
+static void set_name(struct tl_unix *socket, const tl_addr *addr)
+{
+    socket->bound = true;
+    socket->name = (tl_addr){.family = TL_FAMILY_UNIX, .len = addr->len};
+    memcpy(socket->name.data, addr->data, addr->len);
+}
+
+/* Gives a socket that has no name one that the system makes up. */
+static int take_made_up(struct tl_unix *socket)
+{
+    for (int tries = 0; tries <= MADE_UP_MAX; tries++) {
+        tl_addr addr = make_up(socket->host);
+        if (find_abstract(socket->host, &addr) != NULL)
+            continue;
+        set_name(socket, &addr);
+        tl_list_push(&socket->host->unix_names, &socket->named);
+        return 0;
+    }
+    return -ENOSPC;
+}
+
+static int take_abstract(struct tl_unix *socket, const tl_addr *addr)
+{
+    if (socket->bound)
+        return -EINVAL;
+    if (find_abstract(socket->host, addr) != NULL)
+        return -EADDRINUSE;
+    set_name(socket, addr);
+    tl_list_push(&socket->host->unix_names, &socket->named);
+    return 0;
+}
+
+/* A path that somebody else has is found out before that the socket has a name already. */
+static int take_path(struct tl_unix *socket, const tl_addr *addr)
+{
+    (void)socket;
+    (void)addr;
+    return -EOPNOTSUPP;
+}
+
+int tl_unix_name_take(struct tl_unix *socket, const tl_addr *addr)
+{
+    if (addr->family != TL_FAMILY_UNIX || addr->len > sizeof addr->data)
+        return -EINVAL;
+    if (addr->len == 0)
+        return socket->bound ? 0 : take_made_up(socket);
+    return is_abstract(addr) ? take_abstract(socket, addr) : take_path(socket, addr);
+}
+
+int tl_unix_name_find(tl_host *host, const tl_addr *addr, struct tl_unix **ret)
+{
+    if (addr->family != TL_FAMILY_UNIX || addr->len == 0 || addr->len > sizeof addr->data)
+        return -EINVAL;
+    struct tl_unix *socket = is_abstract(addr) ? find_abstract(host, addr) : NULL;
+    if (socket == NULL)
+        return -ECONNREFUSED;
+    *ret = socket;
+    return 0;
+}
+
+void tl_unix_name_leave(struct tl_unix *socket)
+{
+    tl_list_remove(&socket->named);
+}
