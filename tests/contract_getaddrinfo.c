@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 #include <twinloop.h>
+#include <cmocka.h>
 #include "support/answers.h"
 #include "support/contract.h"
 #include "support/ladder.h"
@@ -88,8 +88,7 @@ static void errors_are_the_resolvers(struct contract *contract)
     assert_string_equal(tl_future_exception(future)->message, tl_strerror(TL_EAI_NONAME));
     tl_future_unref(future);
     assert_int_equal(run(loop, tl_loop_getaddrinfo(loop, NULL, NULL, NULL), NULL), TL_EAI_NONAME);
-    assert_int_equal(run(loop, tl_loop_getaddrinfo(loop, "::1", "80", &odd), NULL),
-                     TL_EAI_FAMILY);
+    assert_int_equal(run(loop, tl_loop_getaddrinfo(loop, "::1", "80", &odd), NULL), TL_EAI_FAMILY);
     assert_int_equal(run(loop, tl_loop_getnameinfo(loop, &unix_addr, 0), NULL), TL_EAI_FAMILY);
     assert_int_equal(run(loop, tl_loop_getnameinfo(loop, NULL, 0), NULL), -EINVAL);
     assert_null(tl_loop_getaddrinfo(NULL, "localhost", NULL, NULL));

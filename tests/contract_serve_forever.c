@@ -155,9 +155,12 @@ static void pending_when_the_loop_is_closed(struct contract *contract)
 }
 
 static const struct contract_case cases[] = {
-    CONTRACT(cancelling_closes_the_server), CONTRACT(connections_are_waited_for),
-    CONTRACT(closing_the_server_ends_it),   CONTRACT(there_is_one_at_a_time),
-    CONTRACT(it_starts_to_serve),           CONTRACT(it_can_be_limited_in_time),
+    CONTRACT(cancelling_closes_the_server),
+    CONTRACT(connections_are_waited_for),
+    CONTRACT(closing_the_server_ends_it),
+    CONTRACT(there_is_one_at_a_time),
+    CONTRACT(it_starts_to_serve),
+    CONTRACT(it_can_be_limited_in_time),
     CONTRACT(pending_when_the_loop_is_closed),
 };
 

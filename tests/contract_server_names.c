@@ -211,9 +211,8 @@ static void a_bind_that_fails_undoes_the_others(struct contract *contract)
     unsigned taken = (unsigned)atoi(scene.port);
     answers_add(&answers, 0, answers_loopback(0));
     answers_add(&answers, 0, answers_loopback(taken));
-    snprintf(message, sizeof message,
-             "error while attempting to bind on address 127.0.0.1:%u: %s", taken,
-             tl_strerror(-EADDRINUSE));
+    snprintf(message, sizeof message, "error while attempting to bind on address 127.0.0.1:%u: %s",
+             taken, tl_strerror(-EADDRINUSE));
     expect(&scene, &answers, create(&scene, named, 1, "0", NULL), -EADDRINUSE, message);
     scene_close(&scene);
 }

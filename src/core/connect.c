@@ -295,4 +295,3 @@ tl_future *tl_loop_create_connection(tl_loop *loop, tl_protocol_factory factory,
     start(connecting, host, port);
     return future;
 }
-

@@ -142,7 +142,8 @@ static void close_descriptor(struct tl_descriptor *descriptor)
 
 static enum tl_adopted_kind kind(const struct tl_descriptor *descriptor)
 {
-    const struct tl_endpoint *endpoint = tl_listed(descriptor, const struct tl_endpoint, descriptor);
+    const struct tl_endpoint *endpoint =
+        tl_listed(descriptor, const struct tl_endpoint, descriptor);
     return endpoint->state == TL_TCP_LISTENING ? TL_ADOPTED_LISTENER : TL_ADOPTED_STREAM;
 }
 

@@ -76,9 +76,9 @@ struct tl_descriptor {
     const struct tl_descriptor_ops *ops;
     struct tl_sim_kernel *kernel; /* NULL: no kernel of its process has it */
     void *token;                  /* watch's */
-    int fd;           /* -1: nobody has a descriptor for it */
-    uint32_t ordinal; /* among the objects of its process, from 1 */
-    uint32_t wanted;  /* TL_READABLE | TL_WRITABLE; 0: not watched */
+    int fd;                       /* -1: nobody has a descriptor for it */
+    uint32_t ordinal;             /* among the objects of its process, from 1 */
+    uint32_t wanted;              /* TL_READABLE | TL_WRITABLE; 0: not watched */
 };
 
 struct tl_fds {

@@ -120,8 +120,11 @@ static int answers_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr
 {
     struct answers *answers = answers_of(kernel);
 
-    if (answers->connects_count < ANSWERS_SOCKETS_MAX)
+    if (answers->connects_count < ANSWERS_SOCKETS_MAX) {
+        if (answers->timed)
+            answers->times[answers->connects_count] = answers->patch.inner->now(kernel);
         answers->connects[answers->connects_count++] = *addr;
+    }
     if (!tl_addr_equal(addr, &answers->hangs))
         return answers->patch.inner->connect(kernel, fd, addr);
     list_add(answers->hanging, &answers->hanging_count, fd);

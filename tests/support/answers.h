@@ -30,6 +30,8 @@ struct answers {
     int sockets[ANSWERS_SOCKETS_MAX]; /* that are open */
     size_t sockets_count;
     tl_addr connects[ANSWERS_SOCKETS_MAX]; /* asked for, in order */
+    tl_time times[ANSWERS_SOCKETS_MAX];    /* when, if timed */
+    bool timed;
     size_t connects_count;
     tl_addr hangs; /* a connect there comes to nothing; family TL_FAMILY_NONE: none */
     int hanging[ANSWERS_SOCKETS_MAX];
