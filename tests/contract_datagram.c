@@ -159,6 +159,44 @@ static void arguments_that_do_not_fit_are_refused(struct contract *contract)
     parties_close(&parties);
 }
 
+static void a_given_socket_is_used_and_closed(struct contract *contract)
+{
+    tl_addr local = numeric("127.0.0.1", 0);
+    tl_socket sock, stream;
+    const tl_datagram_opts opts = {.sock = &sock}, shared = {.sock = &sock, .reuse_port = true};
+    struct parties parties;
+    parties_open_loop(&parties, contract);
+    assert_int_equal(party_open(&parties.two, parties.loop, &local, NULL, NULL), 0);
+    assert_int_equal(tl_socket_open(parties.loop, TL_FAMILY_INET, TL_DATAGRAM, &sock), 0);
+    assert_int_equal(tl_socket_bind(parties.loop, sock, &local), 0);
+    refuse(&parties, &local, NULL, &opts, -EINVAL,
+           "socket modifier arguments can not be used when sock is specified");
+    refuse(&parties, NULL, NULL, &shared, -EINVAL,
+           "socket modifier arguments can not be used when sock is specified");
+    assert_int_equal(party_open(&parties.one, parties.loop, NULL, NULL, &opts), 0);
+    assert_int_equal(party_send(&parties.one, "x", &parties.two.addr), 0);
+    party_await(&parties.two, 1);
+    assert_int_equal(tl_socket_close(parties.loop, sock), -EBUSY);
+    tl_transport_close(parties.one.transport);
+    party_await_end(&parties.one);
+    tl_transport_unref(parties.one.transport);
+
+    /* A connected one has a remote address; one of streams is refused, and stays the program's. */
+    memset(&parties.one, 0, sizeof parties.one);
+    assert_int_equal(tl_socket_open(parties.loop, TL_FAMILY_INET, TL_DATAGRAM, &sock), 0);
+    struct tl_kernel *kernel = tl_loop_kernel(parties.loop);
+    assert_int_equal(kernel->ops->connect(kernel, sock.fd, &parties.two.addr), 0);
+    assert_int_equal(party_open(&parties.one, parties.loop, NULL, NULL, &opts), 0);
+    assert_int_equal(party_send(&parties.one, "y", NULL), 0);
+    assert_int_equal(party_send(&parties.one, "z", &local), -EINVAL);
+    party_await(&parties.two, 2);
+    assert_int_equal(tl_socket_open(parties.loop, TL_FAMILY_INET, TL_STREAM, &stream), 0);
+    refuse(&parties, NULL, NULL, &(tl_datagram_opts){.sock = &stream}, -EINVAL,
+           "A socket of datagrams was expected");
+    assert_int_equal(tl_socket_close(parties.loop, stream), 0);
+    parties_close(&parties);
+}
+
 static tl_protocol *stream_factory(void *farg)
 {
     static const struct tl_protocol_ops ops = {.kind = TL_PROTOCOL_STREAM};
@@ -441,6 +479,7 @@ static const struct contract_case cases[] = {
     CONTRACT(a_family_alone_makes_an_unbound_one),
     CONTRACT(ports_may_be_shared),
     CONTRACT(arguments_that_do_not_fit_are_refused),
+    CONTRACT(a_given_socket_is_used_and_closed),
     CONTRACT(a_protocol_must_be_one_of_datagrams),
     CONTRACT(cancelling_closes_what_was_made),
     CONTRACT(a_loop_may_be_closed_under_it),

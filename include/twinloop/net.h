@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <twinloop/loop.h>
 #include <twinloop/protocol.h>
+#include <twinloop/tls.h>
 #include <twinloop/transport.h>
 
 /* --- Addresses
@@ -59,6 +60,7 @@ typedef struct tl_server_opts {
     bool no_reuse_address; /* SO_REUSEADDR is set unless this is */
     bool reuse_port;       /* SO_REUSEPORT, off by default */
     bool defer_serving;    /* do not listen until tl_server_start_serving */
+    tl_tls_opts tls;       /* of every connection; see tls.h */
 } tl_server_opts;
 
 /* Row loop.create_server. Looks the hosts up, unless they are numeric (NULL or "" is every
@@ -133,6 +135,8 @@ typedef struct tl_connection_opts {
      * a single error, or the first when all say the same, is the future's; of others one that quotes
      * them all, with the first one's code. */
     bool all_errors;
+
+    tl_tls_opts tls; /* see tls.h */
 } tl_connection_opts;
 
 /* What a connection's future results in. Holds a reference of the transport and keeps the protocol

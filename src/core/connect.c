@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * create_connection: from a name to a transport.
+ * create_connection: from a name to the opening of a transport.
  *
- *     RESOLVING --> CONNECTING --one attempt won--> OPENING --connection_made returned--> done
- *         |             |                              |
- *         `--error, cancel                             `---cancel: the transport is closed
+ *     RESOLVING --> CONNECTING --one attempt won--> the opening goes on
+ *         |             |
+ *         `--error, cancel
  *
  * RESOLVING is asking for the host's addresses, then for those to bind to; what is numeric needs no
  * asking, and a connection to a numeric address is CONNECTING before the call returns. Then a race
  * of attempts (race.c) ends with a connected socket, or with nothing but errors.
  *
- * A connection in the making frees itself. It is in the loop's list until there is a transport,
- * whose owner it then is. It holds its future throughout, whose canceller it is.
+ * A connection in the making frees itself. It is in the loop's list, and its future's canceller,
+ * until the race is over.
  */
 #include "core/connect.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/alloc.h"
-#include "core/pair.h"
+#include "core/tls.h"
 
 /* What was needed to get a connected socket. */
 static void let_go(struct tl_connecting *connecting)
@@ -44,93 +43,56 @@ static void connecting_free(struct tl_connecting *connecting)
 {
     tl_loop *loop = connecting->loop;
     tl_future *future = connecting->future;
-    tl_pair *pair = connecting->pair;
-    tl_future_set_canceller(future, NULL, NULL);
+    struct tl_opening *opening = connecting->opening;
     tl_live_remove(&connecting->live);
     let_go(connecting);
     tl_free(connecting);
-    /* The user's code may run here, in release. */
-    tl_pair_free(pair);
+    tl_opening_free(opening);
     tl_future_unref(future);
     tl_loop_unref(loop);
 }
 
 static void abandon(struct tl_live *live)
 {
-    connecting_free(tl_container_of(live, struct tl_connecting, live));
+    struct tl_connecting *connecting = tl_container_of(live, struct tl_connecting, live);
+    tl_future_set_canceller(connecting->future, NULL, NULL);
+    connecting_free(connecting);
 }
 
 static void fail(struct tl_connecting *connecting, int code, const char *message)
 {
+    tl_future_set_canceller(connecting->future, NULL, NULL);
     (void)tl_future_set_exception(connecting->future, code, message);
     connecting_free(connecting);
 }
 
-/* --- OPENING ---------------------------------------------------------------------------------- */
-
-static void opened(struct tl_stream_owner *owner, struct tl_stream *stream)
-{
-    struct tl_connecting *connecting = tl_container_of(owner, struct tl_connecting, owner);
-    tl_value value = tl_value_from_pair(connecting->pair);
-    stream->owner = NULL;
-    connecting->pair = NULL;
-    /* Fails only when the program has finished the future itself. */
-    if (tl_future_set_result(connecting->future, value) < 0)
-        tl_value_finish(&value);
-    connecting_free(connecting);
-}
-
-/* The loop was closed before connection_made. */
-static void lost(struct tl_stream_owner *owner, bool abandoned)
-{
-    assert(abandoned && "connection_made comes first otherwise, and ends this");
-    (void)abandoned;
-    connecting_free(tl_container_of(owner, struct tl_connecting, owner));
-}
-
-static void cancel_opening(void *arg)
-{
-    struct tl_connecting *connecting = arg;
-    tl_transport *transport = connecting->pair->transport;
-    tl_stream_of(transport)->owner = NULL;
-    tl_transport_close(transport);
-    connecting_free(connecting);
-}
+/* --- The race is over ------------------------------------------------------------------------- */
 
 void tl_connecting_won(struct tl_connecting *connecting, struct tl_attempt *attempt)
 {
     struct tl_kernel *kernel = connecting->loop->kernel;
-    struct tl_stream *stream;
+    struct tl_opening *opening = connecting->opening;
     const int on = 1;
     const tl_addr peer = attempt->info->addr;
     int fd = attempt->watch.fd;
     attempt->watch.fd = -1;
+    connecting->opening = NULL;
     let_go(connecting);
     (void)kernel->ops->option(kernel, fd, TL_OPTION_NODELAY, &on, NULL);
-    /* The factory is the program's code and may cancel: nothing must be called off under it. */
-    tl_future_set_canceller(connecting->future, NULL, NULL);
-    int r = tl_stream_open(connecting->loop, fd, connecting->factory, connecting->farg, &peer,
-                           &connecting->owner, &stream);
-    if (r < 0) {
+    if (tl_opening_start(opening, &tl_stream_socket_type, fd, connecting->factory,
+                         connecting->farg, &peer) < 0)
         (void)kernel->ops->close(kernel, fd);
-        fail(connecting, r, NULL);
-        return;
-    }
-    tl_live_remove(&connecting->live);
-    tl_pair_fill(connecting->pair, &stream->transport);
-    if (tl_future_done(connecting->future))
-        cancel_opening(connecting);
-    else
-        tl_future_set_canceller(connecting->future, cancel_opening, connecting);
+    connecting_free(connecting);
 }
-
-/* --- CONNECTING ------------------------------------------------------------------------------- */
 
 void tl_connecting_lost(struct tl_connecting *connecting)
 {
+    tl_future_set_canceller(connecting->future, NULL, NULL);
     tl_connect_errors_tell(&connecting->errors, connecting->future, connecting->all_errors);
     connecting_free(connecting);
 }
+
+/* --- CONNECTING ------------------------------------------------------------------------------- */
 
 static void begin(struct tl_connecting *connecting)
 {
@@ -163,6 +125,7 @@ static bool take(struct tl_connecting *connecting, int result, struct tl_query *
         result = tl_addresses_take(ret, query);
     if (result == 0)
         return true;
+    tl_future_set_canceller(connecting->future, NULL, NULL);
     tl_lookup_fail(connecting->future, result, query);
     connecting_free(connecting);
     return false;
@@ -208,16 +171,15 @@ static struct tl_connecting *connecting_new(tl_loop *loop, tl_future *future,
     const char *local_host = opts->local_host != NULL ? opts->local_host : "";
     size_t size = strlen(local_host) + 1;
     struct tl_connecting *connecting = tl_calloc(sizeof *connecting + size);
-    tl_pair *pair = tl_pair_new();
-    if (connecting == NULL || pair == NULL) {
+    struct tl_opening *opening = tl_opening_new(loop, future);
+    if (connecting == NULL || opening == NULL) {
         tl_free(connecting);
-        tl_free(pair);
+        tl_opening_free(opening);
         return NULL;
     }
     connecting->loop = tl_loop_ref(loop);
     connecting->future = tl_future_ref(future);
-    connecting->pair = pair;
-    connecting->owner = (struct tl_stream_owner){.made = opened, .lost = lost};
+    connecting->opening = opening;
     connecting->hints = (tl_addrinfo_hints){.family = opts->family,
                                             .type = TL_STREAM,
                                             .protocol = opts->protocol,
@@ -281,10 +243,12 @@ tl_future *tl_loop_create_connection(tl_loop *loop, tl_protocol_factory factory,
     if (opts == NULL)
         opts = &defaults;
     int r = check(loop, factory, host, port, opts, &message);
-    if (r < 0) {
+    if (r < 0)
         (void)tl_future_set_exception(future, r, message);
+    else
+        r = tl_tls_refuse(&opts->tls, TL_TLS_CLIENT, host, future);
+    if (r < 0)
         return future;
-    }
     struct tl_connecting *connecting = connecting_new(loop, future, opts);
     if (connecting == NULL) {
         (void)tl_future_set_exception(future, -ENOMEM, NULL);

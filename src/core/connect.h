@@ -9,8 +9,8 @@
 #include <twinloop/net.h>
 #include <twinloop/timer.h>
 #include "core/loop.h"
+#include "core/opening.h"
 #include "core/resolve.h"
-#include "core/stream.h"
 #include "core/watch.h"
 
 struct tl_connecting;
@@ -85,13 +85,12 @@ void tl_race_stop(struct tl_connecting *connecting);
 /* --- The connection in the making --- */
 
 struct tl_connecting {
-    struct tl_live live;          /* until there is a transport */
-    struct tl_stream_owner owner; /* of the transport, from then on */
-    tl_loop *loop;                /* a reference */
-    tl_future *future;            /* a reference */
+    struct tl_live live;
+    tl_loop *loop;              /* a reference */
+    tl_future *future;          /* a reference */
+    struct tl_opening *opening; /* what comes then */
     tl_protocol_factory factory;
     void *farg;
-    tl_pair *pair; /* the result; filled when there is a transport */
     tl_addrinfo_hints hints;
     tl_time stagger; /* happy_eyeballs_delay; 0: one after the other */
     long interleave; /* first address family count; 0: leave the order */

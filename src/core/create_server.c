@@ -12,6 +12,7 @@
 #include "core/alloc.h"
 #include "core/listen.h"
 #include "core/resolve.h"
+#include "core/tls.h"
 
 /* One of the hosts. */
 struct host {
@@ -213,9 +214,6 @@ static int create(const struct tl_listen_request *request, const char *const *ho
                   size_t hosts_count, const char *port, tl_future *future, const char **ret_message)
 {
     static const char *const every_interface[] = {NULL};
-    int r = check(request, hosts, hosts_count, port, ret_message);
-    if (r < 0)
-        return r;
     if (hosts_count == 0) {
         hosts = every_interface;
         hosts_count = 1;
@@ -223,7 +221,7 @@ static int create(const struct tl_listen_request *request, const char *const *ho
     struct creating *creating = creating_new(request, hosts_count, future);
     if (creating == NULL)
         return -ENOMEM;
-    r = start(creating, hosts, port, ret_message);
+    int r = start(creating, hosts, port, ret_message);
     if (r < 0)
         creating_free(creating);
     else if (creating->pending > 0)
@@ -246,7 +244,11 @@ tl_future *tl_loop_create_server(tl_loop *loop, tl_protocol_factory factory, voi
         return future;
     if (opts != NULL)
         request.opts = *opts;
-    int r = create(&request, hosts, hosts_count, port, future, &message);
+    int r = check(&request, hosts, hosts_count, port, &message);
+    if (r == 0 && tl_tls_refuse(&request.opts.tls, TL_TLS_SERVER, NULL, future) < 0)
+        return future;
+    if (r == 0)
+        r = create(&request, hosts, hosts_count, port, future, &message);
     if (r < 0)
         (void)tl_future_set_exception(future, r, message);
     return future;

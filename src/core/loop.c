@@ -178,6 +178,7 @@ int tl_loop_close(tl_loop *loop)
         tl_streams_report_unclosed(loop);
         loop->closing = false;
     }
+    tl_streams_latch(loop);
     tl_signals_close(loop);
     tl_fds_close(loop);
     loop->iteration_time = loop->kernel->ops->now(loop->kernel); /* the last word on it */

@@ -30,7 +30,7 @@ static unsigned encode_inet6(const tl_addr *addr, struct sockaddr_in6 *ret)
 
 static unsigned encode_unix(const tl_addr *addr, struct sockaddr_un *ret)
 {
-    unsigned len = addr->len < sizeof ret->sun_path ? addr->len : sizeof ret->sun_path;
+    unsigned len = addr->len;
 
     ret->sun_family = AF_UNIX;
     memcpy(ret->sun_path, addr->data, len);
@@ -48,6 +48,8 @@ int tl_real_addr_encode(const tl_addr *addr, struct sockaddr_storage *ret, unsig
         *ret_len = encode_inet6(addr, (struct sockaddr_in6 *)ret);
         return 0;
     case TL_FAMILY_UNIX:
+        if (addr->len > sizeof addr->data)
+            return -EINVAL;
         *ret_len = encode_unix(addr, (struct sockaddr_un *)ret);
         return 0;
     default:

@@ -149,12 +149,29 @@ int tl_sim_shutdown(struct tl_kernel *kernel, int fd, enum tl_shutdown how)
     return r;
 }
 
-int tl_sim_option(struct tl_kernel *kernel, int fd, enum tl_option option, const int *set, int *ret)
+/* Nothing here ever blocks, but a program may ask. */
+static int nonblock(struct tl_sim_kernel *kernel, int fd, int *ret)
+{
+    if (tl_sim_descriptor(kernel, fd) == NULL)
+        return -EBADF;
+    if (ret != NULL)
+        *ret = 1;
+    return 0;
+}
+
+static int do_option(struct tl_sim_kernel *kernel, int fd, enum tl_option option, const int *set,
+                     int *ret)
 {
     struct tl_descriptor *socket;
-    int r = get_socket(tl_sim(kernel), fd, &socket);
-    if (r == 0)
-        r = socket->ops->socket->option(socket, option, set, ret);
+    if (option == TL_OPTION_NONBLOCK)
+        return nonblock(kernel, fd, ret);
+    int r = get_socket(kernel, fd, &socket);
+    return r == 0 ? socket->ops->socket->option(socket, option, set, ret) : r;
+}
+
+int tl_sim_option(struct tl_kernel *kernel, int fd, enum tl_option option, const int *set, int *ret)
+{
+    int r = do_option(tl_sim(kernel), fd, option, set, ret);
     uint64_t value = 0;
     if (r == 0 && ret != NULL)
         value = option == TL_OPTION_ERROR ? tl_err_index(-*ret) : (uint64_t)*ret;
