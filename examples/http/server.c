@@ -187,7 +187,11 @@ static int send_file(struct connection *connection, int file, const struct http_
         tl_loop_sendfile(loop, connection->transport, file, answer->first, answer->count, true);
     connection->file = file;
     connection->count = answer->count;
-    int r = tl_future_add_done_callback(future, file_sent, connection);
+    /* What has failed at once may have lost the connection, whose end would then come before the
+     * callback; what fails later comes before the end. */
+    int r = tl_future_done(future) ? tl_future_result(future, NULL) : 0;
+    if (r == 0)
+        r = tl_future_add_done_callback(future, file_sent, connection);
     if (r < 0) {
         (void)tl_future_cancel(future);
         (void)tl_loop_close_file(loop, file);
