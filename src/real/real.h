@@ -151,7 +151,7 @@ bool tl_real_jobs_waiting(const struct tl_real *real);
 void tl_real_jobs_finish(struct tl_real *real, bool forked);
 
 /* Starts a thread that has every signal blocked. 0 or a negative errno. */
-int tl_real_thread_start(pthread_t *ret, void *(*main)(void *arg), void *arg);
+int tl_real_thread_start(pthread_t *ret, void *(*run)(void *arg), void *arg);
 
 int tl_real_resolved_take(struct tl_real *real, struct tl_event *events, int room);
 bool tl_real_resolved_waiting(const struct tl_real *real);
