@@ -12,7 +12,7 @@ int tl_unix_address(const char *path, size_t len, tl_future *future, tl_addr *re
 
 struct tl_kernel;
 
-/* asyncio: a socket file that is there already is taken away before a socket is bound to its path. */
+/* asyncio: a socket that is there already is taken away before one is bound to its path. */
 void tl_unix_remove_socket(struct tl_kernel *kernel, const tl_addr *addr);
 
 static inline bool tl_unix_is_abstract(const tl_addr *addr)
