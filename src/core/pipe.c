@@ -153,6 +153,7 @@ static bool is_pipe(const struct tl_fd *fd)
         return true;
     case TL_ADOPTED_FILE:
     case TL_ADOPTED_OTHER:
+    case TL_ADOPTED_SOCKET:
         break;
     }
     return !fd->adopted;

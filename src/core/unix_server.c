@@ -32,7 +32,7 @@ static void remove_socket(struct tl_kernel *kernel, const tl_addr *addr)
 {
     struct path path = path_of(addr);
     struct tl_stat status;
-    if (kernel->ops->stat(kernel, path.text, &status) == 0 && status.kind == TL_ADOPTED_STREAM)
+    if (kernel->ops->stat(kernel, path.text, &status) == 0 && status.kind == TL_ADOPTED_SOCKET)
         (void)kernel->ops->unlink(kernel, path.text);
 }
 

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "sim/fd.h"
+#include "sim/file.h"
 #include "sim/host.h"
 #include "sim/segment.h"
 #include "sim/world.h"
@@ -45,6 +46,7 @@ struct tl_unix {
     tl_addr name;         /* of family UNIX; without a name its len is 0 */
     tl_addr peer_name;    /* the peer's last, once it has gone */
     struct tl_list named; /* in the host's list of sockets with abstract names */
+    struct tl_file *file; /* a reference of the one at its path; NULL: it has none */
 
     /* Listening. */
     unsigned backlog;
