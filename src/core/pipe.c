@@ -141,7 +141,7 @@ static const struct tl_stream_type write_device_type = {WRITE_PIPE};
 
 /* --- Connecting --- */
 
-/* Whether it can be read and written as a pipe can. What was made here can: nothing else is made. */
+/* Whether it can be read and written as a pipe can. */
 static bool is_pipe(const struct tl_fd *fd)
 {
     switch ((enum tl_adopted_kind)fd->kind) {
@@ -156,7 +156,7 @@ static bool is_pipe(const struct tl_fd *fd)
     case TL_ADOPTED_SOCKET:
         break;
     }
-    return !fd->adopted;
+    return false;
 }
 
 /* Finds the program's descriptor and makes it fit for a transport. 0, or an error that the future

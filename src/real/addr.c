@@ -13,17 +13,15 @@
 
 static unsigned encode_inet(const tl_addr *addr, struct sockaddr_in *ret)
 {
-    ret->sin_family = AF_INET;
-    ret->sin_port = htons(addr->port);
+    *ret = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(addr->port)};
     memcpy(&ret->sin_addr, addr->data, sizeof ret->sin_addr);
     return sizeof *ret;
 }
 
 static unsigned encode_inet6(const tl_addr *addr, struct sockaddr_in6 *ret)
 {
-    ret->sin6_family = AF_INET6;
-    ret->sin6_port = htons(addr->port);
-    ret->sin6_scope_id = addr->scope;
+    *ret = (struct sockaddr_in6){
+        .sin6_family = AF_INET6, .sin6_port = htons(addr->port), .sin6_scope_id = addr->scope};
     memcpy(&ret->sin6_addr, addr->data, sizeof ret->sin6_addr);
     return sizeof *ret;
 }
@@ -39,7 +37,6 @@ static unsigned encode_unix(const tl_addr *addr, struct sockaddr_un *ret)
 
 int tl_real_addr_encode(const tl_addr *addr, struct sockaddr_storage *ret, unsigned *ret_len)
 {
-    memset(ret, 0, sizeof *ret);
     switch (addr->family) {
     case TL_FAMILY_INET:
         *ret_len = encode_inet(addr, (struct sockaddr_in *)ret);

@@ -105,6 +105,7 @@ static void disconnect(struct tl_datagram_socket *socket)
         return;
     socket->connected = false;
     socket->peer_port = 0;
+    tl_datagram_changed(socket);
     if (!socket->address_locked)
         socket->local_ip = nowhere(socket->family);
     if (!socket->port_locked)
@@ -128,6 +129,7 @@ static int datagram_connect(struct tl_descriptor *descriptor, const tl_addr *add
     if (!socket->address_locked && tl_ip_is_any(&socket->local_ip))
         socket->local_ip = source;
     socket->connected = true;
+    tl_datagram_changed(socket);
     socket->peer_ip = dest;
     socket->peer_port = addr->port;
     return 0;
@@ -218,6 +220,7 @@ static int set_option(struct tl_datagram_socket *socket, enum tl_option option, 
         return -ENOPROTOOPT;
     if (option == TL_OPTION_V6ONLY && socket->port != NULL)
         return -EINVAL;
+    tl_datagram_changed(socket);
     if (flag != NULL)
         *flag = value != 0;
     else if (option == TL_OPTION_SNDBUF)

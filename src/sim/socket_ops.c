@@ -25,6 +25,8 @@ static int get_socket(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor
 uint64_t tl_sim_hash_address(const tl_addr *addr)
 {
     uint64_t head = (uint64_t)addr->family << 48 | (uint64_t)addr->port << 32 | addr->scope;
+    if (addr->family != TL_FAMILY_UNIX) /* 16 bytes at most: nearly every message has one */
+        return tl_mix(head, tl_mix(tl_load(addr->data), tl_load(addr->data + 8)));
     return tl_mix(head, tl_mix_bytes(addr->data, sizeof addr->data));
 }
 
