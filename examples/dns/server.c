@@ -77,13 +77,12 @@ static int run(struct server *server)
     return tl_loop_run_forever(server->loop);
 }
 
-static int serve_on(tl_loop *loop, const tl_addr *addr)
+static int serve_on(struct server *server, const tl_addr *addr)
 {
     static const tl_datagram_opts opts = {.batch_sends = true};
-    struct server server = {.loop = loop};
     tl_future *made =
-        tl_loop_create_datagram_endpoint(loop, server_factory, &server, addr, NULL, &opts);
-    int r = tl_loop_run_until_complete(loop, tl_future_ref(made), NULL);
+        tl_loop_create_datagram_endpoint(server->loop, server_factory, server, addr, NULL, &opts);
+    int r = tl_loop_run_until_complete(server->loop, tl_future_ref(made), NULL);
     if (r < 0) {
         const tl_error *error = tl_future_exception(made);
         fprintf(stderr, "dns: %s\n", error != NULL ? error->message : tl_strerror(r));
@@ -91,7 +90,7 @@ static int serve_on(tl_loop *loop, const tl_addr *addr)
         return r;
     }
     tl_future_unref(made);
-    r = run(&server);
+    r = run(server);
     if (r < 0)
         fprintf(stderr, "dns: %s\n", tl_strerror(r));
     return r;
@@ -100,17 +99,17 @@ static int serve_on(tl_loop *loop, const tl_addr *addr)
 int dns_serve(const char *host, uint16_t port)
 {
     tl_addr addr;
-    tl_loop *loop;
+    struct server server = {.loop = NULL}; /* must outlive its loop, which lets go of the protocol */
     if (tl_addr_parse(host, port, &addr) < 0) {
         fprintf(stderr, "dns: '%s' is not a numeric address\n", host);
         return EXAMPLE_USAGE;
     }
-    int r = tl_new_event_loop(&loop);
+    int r = tl_new_event_loop(&server.loop);
     if (r < 0) {
         fprintf(stderr, "dns: no loop: %s\n", tl_strerror(r));
         return EXAMPLE_FAILED;
     }
-    r = serve_on(loop, &addr);
-    tl_loop_free(loop);
+    r = serve_on(&server, &addr);
+    tl_loop_free(server.loop);
     return r < 0 ? EXAMPLE_FAILED : EXAMPLE_OK;
 }
