@@ -105,7 +105,7 @@ tl_future *tl_loop_create_unix_connection(tl_loop *loop, tl_protocol_factory fac
     }
     int fd = connect_to(loop, &addr, future);
     if (fd >= 0)
-        tl_opening_later(opening, &tl_stream_socket_type, fd, false, factory, farg);
+        tl_opening_later(opening, &tl_stream_socket_type, fd, NULL, factory, farg);
     else
         tl_opening_free(opening);
     return future;
