@@ -105,7 +105,7 @@ tl_future *tl_loop_create_unix_connection(tl_loop *loop, tl_protocol_factory fac
     }
     int fd = connect_to(loop, &addr, future);
     if (fd >= 0)
-        tl_opening_later(opening, &tl_stream_socket_type, fd, false, factory, farg);
+        tl_opening_later(opening, &tl_stream_socket_type, fd, NULL, factory, farg);
     else
         tl_opening_free(opening);
     return future;
@@ -133,6 +133,6 @@ void tl_unix_remove_socket(struct tl_kernel *kernel, const tl_addr *addr)
     if (addr->len == 0 || tl_unix_is_abstract(addr))
         return;
     path = path_of(addr);
-    if (kernel->ops->stat(kernel, path.text, &status) == 0 && status.kind == TL_ADOPTED_STREAM)
+    if (kernel->ops->stat(kernel, path.text, &status) == 0 && status.kind == TL_ADOPTED_SOCKET)
         (void)kernel->ops->unlink(kernel, path.text);
 }
