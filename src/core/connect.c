@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/given.h"
 #include "core/tls.h"
 
 /* What was needed to get a connected socket. */
@@ -79,8 +80,8 @@ void tl_connecting_won(struct tl_connecting *connecting, struct tl_attempt *atte
     connecting->opening = NULL;
     let_go(connecting);
     (void)kernel->ops->option(kernel, fd, TL_OPTION_NODELAY, &on, NULL);
-    if (tl_opening_start(opening, &tl_stream_socket_type, fd, connecting->factory,
-                         connecting->farg, &peer) < 0)
+    if (tl_opening_start(opening, &tl_stream_socket_type, fd, connecting->factory, connecting->farg,
+                         &peer) < 0)
         (void)kernel->ops->close(kernel, fd);
     connecting_free(connecting);
 }
@@ -206,7 +207,11 @@ static int check(const tl_loop *loop, tl_protocol_factory factory, const char *h
         return TL_ECLOSED;
     if (factory == NULL)
         return -EINVAL;
-    if (host == NULL && port == NULL) {
+    if ((host != NULL || port != NULL) && opts->sock != NULL) {
+        *ret_message = "host/port and sock can not be specified at the same time";
+        return -EINVAL;
+    }
+    if (host == NULL && port == NULL && opts->sock == NULL) {
         *ret_message = "host and port was not specified and no sock specified";
         return -EINVAL;
     }
@@ -249,6 +254,10 @@ tl_future *tl_loop_create_connection(tl_loop *loop, tl_protocol_factory factory,
         r = tl_tls_refuse(&opts->tls, TL_TLS_CLIENT, host, future);
     if (r < 0)
         return future;
+    if (opts->sock != NULL) {
+        tl_given_connect(loop, factory, farg, *opts->sock, &tl_given_stream, future);
+        return future;
+    }
     struct tl_connecting *connecting = connecting_new(loop, future, opts);
     if (connecting == NULL) {
         (void)tl_future_set_exception(future, -ENOMEM, NULL);

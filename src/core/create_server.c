@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "core/alloc.h"
+#include "core/given.h"
 #include "core/listen.h"
 #include "core/resolve.h"
 #include "core/tls.h"
@@ -195,7 +196,11 @@ static int check(const struct tl_listen_request *request, const char *const *hos
         return TL_ECLOSED;
     if (request->factory == NULL || (hosts == NULL && hosts_count > 0))
         return -EINVAL;
-    if (hosts_count == 0 && port == NULL) {
+    if ((hosts_count > 0 || port != NULL) && opts->sock != NULL) {
+        *ret_message = "host/port and sock can not be specified at the same time";
+        return -EINVAL;
+    }
+    if (hosts_count == 0 && port == NULL && opts->sock == NULL) {
         *ret_message = "Neither host/port nor sock were specified";
         return -EINVAL;
     }
@@ -247,7 +252,9 @@ tl_future *tl_loop_create_server(tl_loop *loop, tl_protocol_factory factory, voi
     int r = check(&request, hosts, hosts_count, port, &message);
     if (r == 0 && tl_tls_refuse(&request.opts.tls, TL_TLS_SERVER, NULL, future) < 0)
         return future;
-    if (r == 0)
+    if (r == 0 && request.opts.sock != NULL)
+        tl_given_serve(&request, *request.opts.sock, &tl_given_stream, future);
+    else if (r == 0)
         r = create(&request, hosts, hosts_count, port, future, &message);
     if (r < 0)
         (void)tl_future_set_exception(future, r, message);
