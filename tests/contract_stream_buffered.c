@@ -148,7 +148,8 @@ static void four_rounds_when_all_is_there(struct contract *contract)
 {
     static struct watching watching;
     struct later later = {.turns = 20, .side = &watching.scene.peer, .callback = resume_quietly};
-    prepare(&watching, contract, (struct hooks){.made = pause_for_a_while, .updated = logged_update});
+    prepare(&watching, contract,
+            (struct hooks){.made = pause_for_a_while, .updated = logged_update});
     watching.scene.client.hooks.made = write_bytes;
     watching.scene.peer.buffer_size = 1;
     watching.scene.peer.user = &later;

@@ -76,17 +76,16 @@ static void errors_are_told_with_their_keys(struct contract *contract)
     kernel_patch_apply(&full.patch, tl_loop_kernel(scene.loop));
     full.patch.ops.write = full_once_write;
     (void)tl_loop_set_exception_handler(scene.loop, check_keys, &scene);
-    scene.client.hooks =
-        (struct hooks){.made = fail_made, .pause = fail_either, .resume = fail_either, .data = fail_data};
+    scene.client.hooks = (struct hooks){
+        .made = fail_made, .pause = fail_either, .resume = fail_either, .data = fail_data};
     scene.peer.hooks.data = hook_echo;
     scene_play(&scene);
     scene_close(&scene);
-    assert_log(&scene.client,
-               "made pause [protocol.pause_writing() failed ENOLINK] "
-               "[Exception in callback protocol.connection_made() EBADMSG] "
-               "resume [protocol.resume_writing() failed ENOLINK] data(x) "
-               "[Fatal error: protocol.data_received() call failed. TL_ESTATE] "
-               "lost(TL_ESTATE) released");
+    assert_log(&scene.client, "made pause [protocol.pause_writing() failed ENOLINK] "
+                              "[Exception in callback protocol.connection_made() EBADMSG] "
+                              "resume [protocol.resume_writing() failed ENOLINK] data(x) "
+                              "[Fatal error: protocol.data_received() call failed. TL_ESTATE] "
+                              "lost(TL_ESTATE) released");
 }
 
 /* connection_lost is told the error with a sentence. */
@@ -272,8 +271,8 @@ static int ask_in_vain(struct side *side)
     const tl_value *peer = tl_transport_get_extra_info(transport, "peername", &dflt);
     assert_int_equal(peer->kind, TL_VALUE_POINTER);
     assert_int_equal(((const tl_addr *)peer->pointer)->family, TL_FAMILY_INET);
-    static const char *const unknown[] = {"", "pipe",        "subprocess", "sslcontext", "cipher",
-                                          "peercert", "Socket", "sockname "};
+    static const char *const unknown[] = {"",       "pipe",     "subprocess", "sslcontext",
+                                          "cipher", "peercert", "Socket",     "sockname "};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
         assert_ptr_equal(tl_transport_get_extra_info(transport, unknown[i], &dflt), &dflt);
         assert_null(tl_transport_get_extra_info(transport, unknown[i], NULL));
@@ -341,12 +340,9 @@ static void names_stay_when_the_loop_is_closed(struct contract *contract)
 }
 
 static const struct contract_case cases[] = {
-    CONTRACT(errors_are_told_with_their_keys),
-    CONTRACT(connection_lost_is_told_why),
-    CONTRACT(every_callback_may_be_missing),
-    CONTRACT(late_writes_are_counted),
-    CONTRACT(writes_after_eof_are_not_ignored),
-    CONTRACT(a_name_without_a_value_is_none),
+    CONTRACT(errors_are_told_with_their_keys),    CONTRACT(connection_lost_is_told_why),
+    CONTRACT(every_callback_may_be_missing),      CONTRACT(late_writes_are_counted),
+    CONTRACT(writes_after_eof_are_not_ignored),   CONTRACT(a_name_without_a_value_is_none),
     CONTRACT(names_stay_when_the_loop_is_closed),
 };
 

@@ -20,7 +20,17 @@
 
 #define SENTENCE "a sentence longer than that"
 
-enum where { IN_MADE, IN_PAUSE, IN_RESUME, IN_DATA, IN_EOF, IN_LOST, IN_BUFFER, IN_UPDATED, PLACES };
+enum where {
+    IN_MADE,
+    IN_PAUSE,
+    IN_RESUME,
+    IN_DATA,
+    IN_EOF,
+    IN_LOST,
+    IN_BUFFER,
+    IN_UPDATED,
+    PLACES
+};
 
 struct trial {
     struct scene scene;
@@ -29,10 +39,10 @@ struct trial {
     enum where where;
     int (*act)(struct side *side);
     bool acted;
-    bool answered;     /* by the peer */
-    bool go;           /* later is to be started when it has */
+    bool answered; /* by the peer */
+    bool go;       /* later is to be started when it has */
     struct later later;
-    struct side next;  /* the client's next protocol */
+    struct side next; /* the client's next protocol */
     enum tl_protocol_kind next_kind;
 };
 
@@ -367,12 +377,12 @@ static void call_everything(struct side *side)
              tl_transport_can_write_eof(transport));
     side_log(side, tl_transport_get_protocol(transport) == &side->protocol ? "mine" : "other");
     (void)act_set_protocol(side);
-    side_log(side, tl_transport_get_protocol(transport) == &trial->next.protocol ? "next" : "other");
+    side_log(side,
+             tl_transport_get_protocol(transport) == &trial->next.protocol ? "next" : "other");
     trial->acted = true;
 }
 
-#define CLOSING                                                                                    \
-    "TL_ECLOSED TL_ECLOSED TL_ECLOSED TL_ECLOSED TL_ECLOSED TL_ECLOSED 101 mine OK next"
+#define CLOSING "TL_ECLOSED TL_ECLOSED TL_ECLOSED TL_ECLOSED TL_ECLOSED TL_ECLOSED 101 mine OK next"
 
 static int write_close_and_call(struct side *side)
 {
