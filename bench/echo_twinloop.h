@@ -110,7 +110,8 @@ static tl_value serve(tl_loop *loop, const struct tl_protocol_ops *ops, tl_addr 
 {
     const char *host = "127.0.0.1";
     const tl_server_opts opts = {.backlog = SERVER_BACKLOG};
-    tl_future *made = tl_loop_create_server(loop, connection_new, (void *)ops, &host, 1, "0", &opts);
+    tl_future *made =
+        tl_loop_create_server(loop, connection_new, (void *)ops, &host, 1, "0", &opts);
     tl_value value = tl_value_none();
     check("create_server", tl_loop_run_until_complete(loop, made, &value));
     check("address", tl_server_address(tl_value_server(&value), 0, ret));
