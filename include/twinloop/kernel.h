@@ -30,6 +30,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <twinloop/fd.h>
 #include <twinloop/loop.h>
 #include <twinloop/net.h>
 #include <twinloop/resolve.h>
@@ -69,50 +70,9 @@ struct tl_message {
     unsigned truncated; /* result of read: the datagram was longer */
 };
 
-enum tl_socket_type {
-    TL_STREAM = 1,
-    TL_DATAGRAM = 2,
-};
-
-enum tl_shutdown {
-    TL_SHUTDOWN_READ = 0,
-    TL_SHUTDOWN_WRITE = 1,
-    TL_SHUTDOWN_BOTH = 2,
-};
-
-enum tl_address_side {
-    TL_ADDRESS_LOCAL = 0, /* getsockname */
-    TL_ADDRESS_PEER = 1,  /* getpeername */
-};
-
-/* Socket options, all of one int. */
-enum tl_option {
-    TL_OPTION_ERROR, /* get: the pending error as a positive errno, which is thereby cleared */
-    TL_OPTION_REUSEADDR,
-    TL_OPTION_REUSEPORT,
-    TL_OPTION_V6ONLY,
-    TL_OPTION_NODELAY,
-    TL_OPTION_KEEPALIVE,
-    TL_OPTION_BROADCAST,
-    TL_OPTION_SNDBUF, /* as Linux does: the value set is doubled */
-    TL_OPTION_RCVBUF,
-    TL_OPTION_COUNT,
-};
-
 enum tl_pipe_kind {
     TL_PIPE_ONE_WAY,     /* pipe2: [0] reads what [1] writes */
     TL_PIPE_STREAM_PAIR, /* socketpair(AF_UNIX, SOCK_STREAM) */
-};
-
-/* What adopt found out about a descriptor that was made elsewhere. */
-enum tl_adopted_kind {
-    TL_ADOPTED_STREAM,   /* a stream socket */
-    TL_ADOPTED_LISTENER, /* a listening stream socket */
-    TL_ADOPTED_DATAGRAM,
-    TL_ADOPTED_FIFO,
-    TL_ADOPTED_CHARDEV,
-    TL_ADOPTED_FILE,
-    TL_ADOPTED_OTHER,
 };
 
 struct tl_adopted {
@@ -309,7 +269,8 @@ struct tl_kernel_ops {
     int (*accept)(struct tl_kernel *kernel, int fd, tl_addr *ret_peer);
 
     /* 0 when connected at once; -EINPROGRESS: fd becomes writable, then TL_OPTION_ERROR tells how
-     * it went. */
+     * it went. A socket of datagrams is connected at once: from then on it sends there when it
+     * names no address, and hears from there alone; a family of TL_FAMILY_NONE undoes that. */
     int (*connect)(struct tl_kernel *kernel, int fd, const tl_addr *addr);
     int (*shutdown)(struct tl_kernel *kernel, int fd, enum tl_shutdown how);
 
@@ -325,8 +286,10 @@ struct tl_kernel_ops {
 
     /* recv, readv, recvfrom, recvmmsg in one, and send, writev, sendto, sendmmsg. With count 1: the
      * bytes transferred, also in messages[0].len; read returns 0 at the end of a stream. With more
-     * (datagrams only): the messages transferred. -EAGAIN when none could be. A write never raises
-     * SIGPIPE: -EPIPE. */
+     * (datagrams only): the messages transferred, which may be fewer than could be: a kernel need
+     * not take more than 16 at once. -EAGAIN when none could be. An error of the first message is
+     * returned, one of a later message ends the call there and is met by the next. A write never
+     * raises SIGPIPE: -EPIPE. */
     ssize_t (*read)(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
     ssize_t (*write)(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
 

@@ -1,119 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * create_connection: one attempt to connect, from the socket to the transport.
+ * create_connection: one attempt to connect, from the socket to the opening of the transport.
  *
- *     CONNECTING --writable, no error--> OPENING --connection_made returned--> done
- *          |                                |
- *          `---error, cancel                `---cancel: the transport is closed
- *
- * An attempt is made by tl_loop_create_connection and frees itself. While it is CONNECTING it is in
- * the loop's list and owns the socket; while it is OPENING the transport has both, and the attempt
- * is that transport's owner. It holds its future throughout, whose canceller it is.
+ * An attempt is made by tl_loop_create_connection and frees itself. It is in the loop's list, owns
+ * the socket and is its future's canceller until the socket is connected; then the opening goes on.
  */
-#include <assert.h>
 #include <errno.h>
 
 #include "core/alloc.h"
 #include "core/net.h"
-#include "core/pair.h"
-#include "core/stream.h"
+#include "core/opening.h"
 #include "core/tls.h"
 #include "core/watch.h"
 
 struct attempt {
-    struct tl_live live;          /* while CONNECTING */
-    struct tl_watch watch;        /* the socket, while CONNECTING */
-    struct tl_stream_owner owner; /* of the transport, while OPENING */
-    tl_loop *loop;                /* a reference */
-    tl_future *future;            /* a reference */
+    struct tl_live live;
+    struct tl_watch watch;      /* the socket */
+    tl_loop *loop;              /* a reference */
+    tl_future *future;          /* a reference */
+    struct tl_opening *opening; /* what comes then */
     tl_protocol_factory factory;
     void *farg;
-    tl_pair *pair; /* the result; filled when OPENING begins */
     tl_addr addr;
 };
 
-/* The attempt is over; what it still has goes. */
 static void attempt_free(struct attempt *attempt)
 {
     tl_loop *loop = attempt->loop;
     tl_future *future = attempt->future;
-    tl_pair *pair = attempt->pair;
-    tl_future_set_canceller(future, NULL, NULL);
+    struct tl_opening *opening = attempt->opening;
     tl_live_remove(&attempt->live);
     tl_watch_close(&attempt->watch, loop);
     tl_free(attempt);
-    /* The user's code may run here, in release. */
-    tl_pair_free(pair);
+    tl_opening_free(opening);
     tl_future_unref(future);
     tl_loop_unref(loop);
 }
 
 static void abandon(struct tl_live *live)
 {
-    attempt_free(tl_container_of(live, struct attempt, live));
-}
-
-/* --- OPENING --- */
-
-static void opened(struct tl_stream_owner *owner, struct tl_stream *stream)
-{
-    struct attempt *attempt = tl_container_of(owner, struct attempt, owner);
-    tl_value value = tl_value_from_pair(attempt->pair);
-    stream->owner = NULL;
-    attempt->pair = NULL;
-    /* Fails only when the program has finished the future itself. */
-    if (tl_future_set_result(attempt->future, value) < 0)
-        tl_value_finish(&value);
+    struct attempt *attempt = tl_container_of(live, struct attempt, live);
+    tl_future_set_canceller(attempt->future, NULL, NULL);
     attempt_free(attempt);
 }
 
-/* The loop was closed before connection_made. */
-static void lost(struct tl_stream_owner *owner, bool abandoned)
-{
-    assert(abandoned && "connection_made comes first otherwise, and ends the attempt");
-    (void)abandoned;
-    attempt_free(tl_container_of(owner, struct attempt, owner));
-}
-
-static void cancel_opening(void *arg)
-{
-    struct attempt *attempt = arg;
-    tl_transport *transport = attempt->pair->transport;
-    tl_stream_of(transport)->owner = NULL;
-    tl_transport_close(transport);
-    attempt_free(attempt);
-}
-
-static void open_stream(struct attempt *attempt)
+static void open_transport(struct attempt *attempt)
 {
     struct tl_kernel *kernel = attempt->loop->kernel;
-    struct tl_stream *stream;
+    struct tl_opening *opening = attempt->opening;
     const int on = 1;
     int fd = attempt->watch.fd;
     (void)kernel->ops->option(kernel, fd, TL_OPTION_NODELAY, &on, NULL);
-    /* The factory is the program's code and may cancel: nothing must be called off under it. */
-    tl_future_set_canceller(attempt->future, NULL, NULL);
-    int r = tl_stream_open(attempt->loop, fd, attempt->factory, attempt->farg, &attempt->addr,
-                           &attempt->owner, &stream);
-    if (r < 0) {
-        (void)tl_future_set_exception(attempt->future, r, NULL);
-        attempt_free(attempt);
-        return;
-    }
-    attempt->watch.fd = -1; /* the transport has it */
-    tl_live_remove(&attempt->live);
-    tl_pair_fill(attempt->pair, &stream->transport);
-    if (tl_future_done(attempt->future))
-        cancel_opening(attempt);
-    else
-        tl_future_set_canceller(attempt->future, cancel_opening, attempt);
+    attempt->opening = NULL;
+    if (tl_opening_start(opening, &tl_stream_socket_type, fd, attempt->factory, attempt->farg,
+                         &attempt->addr) == 0)
+        attempt->watch.fd = -1; /* the transport has it */
+    attempt_free(attempt);
 }
-
-/* --- CONNECTING --- */
 
 static void fail(struct attempt *attempt, int code)
 {
     char text[TL_ADDR_TEXT_MAX];
+    tl_future_set_canceller(attempt->future, NULL, NULL);
     (void)tl_future_fail(attempt->future, code, "Connect call failed %s: %s",
                          tl_addr_format(&attempt->addr, text, sizeof text), tl_strerror(code));
     attempt_free(attempt);
@@ -137,7 +85,7 @@ static void connected(void *arg)
     if (r < 0)
         fail(attempt, r);
     else
-        open_stream(attempt);
+        open_transport(attempt);
 }
 
 static void start(struct attempt *attempt)
@@ -159,17 +107,16 @@ static void start(struct attempt *attempt)
 static struct attempt *attempt_new(tl_loop *loop, int fd, const tl_addr *addr, tl_future *future)
 {
     struct attempt *attempt = tl_calloc(sizeof *attempt);
-    tl_pair *pair = tl_pair_new();
-    if (attempt == NULL || pair == NULL) {
+    struct tl_opening *opening = tl_opening_new(loop, future);
+    if (attempt == NULL || opening == NULL) {
         tl_free(attempt);
-        tl_free(pair);
+        tl_opening_free(opening);
         return NULL;
     }
     attempt->loop = tl_loop_ref(loop);
     attempt->future = tl_future_ref(future);
-    attempt->pair = pair;
+    attempt->opening = opening;
     attempt->addr = *addr;
-    attempt->owner = (struct tl_stream_owner){.made = opened, .lost = lost};
     tl_watch_init(&attempt->watch, fd, connected, attempt);
     tl_live_add(&attempt->live, loop, abandon);
     return attempt;

@@ -14,6 +14,7 @@
 
 #include "core/alloc.h"
 #include "core/executor.h"
+#include "core/fd.h"
 #include "core/future.h"
 #include "core/handle.h"
 #include "core/log.h"
@@ -179,6 +180,7 @@ int tl_loop_close(tl_loop *loop)
     }
     tl_streams_latch(loop);
     tl_signals_close(loop);
+    tl_fds_close(loop);
     loop->iteration_time = loop->kernel->ops->now(loop->kernel); /* the last word on it */
     loop->time_unread = false;
     tl_posts_close(loop);
@@ -190,6 +192,8 @@ int tl_loop_close(tl_loop *loop)
     kernel->ops->destroy(kernel);
     tl_executor_close_loop(loop);
     tl_handle_pool_finish(&loop->handles);
+    tl_free(loop->inbox);
+    loop->inbox = NULL;
     tl_loop_unref(loop);
     return 0;
 }

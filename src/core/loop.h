@@ -41,8 +41,10 @@ struct tl_loop {
     struct tl_piece incoming; /* the running thread's read buffer; NULL until it is needed */
     struct tl_piece outgoing; /* what is being written */
     struct tl_piece offered;  /* where a buffered protocol wants to be read to */
+    struct tl_inbox *inbox;   /* what datagrams are read into; NULL until it is needed */
 
     struct tl_live live;                    /* head of the list of what can act */
+    struct tl_fd_table *fds;                /* the program's descriptors; NULL: none yet */
     struct tl_signals *signals;             /* handlers by number; NULL: none yet */
     tl_exception_handler exception_handler; /* NULL: the default */
     void *exception_arg;
@@ -86,6 +88,18 @@ void tl_loop_unref(tl_loop *loop);
 static inline void tl_loop_queue(tl_loop *loop, struct tl_ready *ready)
 {
     if (!tl_ready_queued(ready))
+        tl_ready_queue_push(&loop->ready, ready);
+}
+
+/* Queues an embedded place behind everything that runs in this iteration, to run in it as well; as
+ * tl_loop_queue outside of a batch. */
+static inline void tl_loop_queue_last(tl_loop *loop, struct tl_ready *ready)
+{
+    if (tl_ready_queued(ready))
+        return;
+    if (tl_ready_queued(&loop->batch_end))
+        tl_ready_insert(ready, &loop->batch_end);
+    else
         tl_ready_queue_push(&loop->ready, ready);
 }
 

@@ -49,6 +49,15 @@ static inline void tl_ready_queue_push(struct tl_ready_queue *queue, struct tl_r
     queue->head.prev = ready;
 }
 
+/* Puts an unqueued place in front of a queued one. */
+static inline void tl_ready_insert(struct tl_ready *ready, struct tl_ready *next)
+{
+    ready->prev = next->prev;
+    ready->next = next;
+    next->prev->next = ready;
+    next->prev = ready;
+}
+
 /* Takes a place out of whichever queue it is in; a no-op when it is in none. */
 static inline void tl_ready_remove(struct tl_ready *ready)
 {

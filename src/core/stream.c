@@ -28,6 +28,7 @@
 #include <errno.h>
 
 #include "core/alloc.h"
+#include "core/datagram.h"
 #include "core/protocol.h"
 #include "core/self.h"
 
@@ -70,7 +71,7 @@ static void abandon(struct tl_live *live)
 static void latch(struct tl_stream *stream)
 {
     tl_transport *transport = &stream->transport;
-    if (transport->object.refs > 1)
+    if (transport->object.refs > 1 && tl_stream_type(stream)->has_names)
         tl_extra_info_latch(&stream->info, &transport->info, transport->loop->kernel,
                             stream->watch.fd);
 }
@@ -120,12 +121,12 @@ void tl_stream_end(struct tl_stream *stream, int error)
     queue_lost(stream);
 }
 
-static void stream_abort(tl_transport *transport)
+void tl_stream_abort(tl_transport *transport)
 {
     tl_stream_end(tl_stream_of(transport), 0);
 }
 
-static void stream_close(tl_transport *transport)
+void tl_stream_close(tl_transport *transport)
 {
     struct tl_stream *stream = tl_stream_of(transport);
     if (stream->flow.size == 0) {
@@ -181,13 +182,19 @@ static void receive_eof(struct tl_stream *stream)
     tl_protocol_unhold(protocol);
 }
 
-/* What read said when it gave no bytes. */
-static __attribute__((noinline)) void receive_nothing(struct tl_stream *stream, int result)
+static void read_nothing(struct tl_stream *stream, int result)
 {
     if (result == 0)
         receive_eof(stream);
-    else if (result != -EAGAIN)
+    else
         tl_stream_end(stream, result);
+}
+
+/* What read said when it gave no bytes. */
+static __attribute__((noinline)) void receive_nothing(struct tl_stream *stream, int result)
+{
+    if (result != -EAGAIN)
+        tl_stream_type(stream)->read_nothing(stream, result);
 }
 
 static inline ssize_t read_to(struct tl_stream *stream, struct tl_message *message)
@@ -310,8 +317,8 @@ static __attribute__((noinline)) void ready_buffered(struct tl_stream *stream)
         read_rounds(stream, READS_MAX - 1);
 }
 
-/* The watch's callback. The hot path: a peer that keeps up, and a short message. */
-static void ready(void *arg)
+/* The hot path: a peer that keeps up, and a short message. */
+void tl_stream_ready(void *arg)
 {
     struct tl_stream *stream = arg;
     if (stream->watch.ready != TL_READABLE)
@@ -322,7 +329,7 @@ static void ready(void *arg)
         read_rounds(stream, READS_MAX - 1);
 }
 
-static int stream_pause_reading(tl_transport *transport)
+int tl_stream_pause_reading(tl_transport *transport)
 {
     struct tl_stream *stream = tl_stream_of(transport);
     transport->reading_paused = true;
@@ -330,7 +337,7 @@ static int stream_pause_reading(tl_transport *transport)
     return 0;
 }
 
-static int stream_resume_reading(tl_transport *transport)
+int tl_stream_resume_reading(tl_transport *transport)
 {
     struct tl_stream *stream = tl_stream_of(transport);
     if (!transport->reading_paused)
@@ -350,7 +357,8 @@ static int stream_resume_reading(tl_transport *transport)
 static void start_reading(struct tl_stream *stream)
 {
     tl_transport *transport = &stream->transport;
-    if (transport->phase != TL_TRANSPORT_OPEN || transport->reading_paused)
+    if (transport->phase != TL_TRANSPORT_OPEN || transport->reading_paused ||
+        !tl_stream_type(stream)->watches)
         return;
     int r = tl_watch_add(&stream->watch, transport->loop, TL_READABLE);
     if (r < 0)
@@ -366,7 +374,7 @@ static void made(void *arg)
     tl_protocol *protocol = transport->protocol;
     bool closed_before = transport->phase == TL_TRANSPORT_ENDING;
     transport->made = true;
-    stream->watch.place.callback = ready;
+    stream->watch.place.callback = tl_stream_type(stream)->ready;
     tl_protocol_hold(protocol);
     int r = 0;
     if (protocol->ops->connection_made != NULL)
@@ -390,12 +398,12 @@ static const tl_value *stream_extra_info(tl_transport *transport, const char *na
     return tl_extra_info_get(&stream->info, &transport->info, name, kernel, stream->watch.fd);
 }
 
-static struct tl_flow *stream_flow(tl_transport *transport)
+struct tl_flow *tl_stream_flow(tl_transport *transport)
 {
     return &tl_stream_of(transport)->flow;
 }
 
-static void stream_destroy(tl_object *object)
+void tl_stream_destroy(tl_object *object)
 {
     tl_transport *transport = tl_container_of(object, tl_transport, object);
     struct tl_stream *stream = tl_stream_of(transport);
@@ -406,27 +414,37 @@ static void stream_destroy(tl_object *object)
     tl_loop_unref(loop);
 }
 
-static const struct tl_transport_type stream_type = {
-    .object = {.name = "transport", .destroy = stream_destroy},
-    .accepts = tl_protocol_reads_stream,
-    .close = stream_close,
-    .abort = stream_abort,
-    .extra_info = stream_extra_info,
-    .pause_reading = stream_pause_reading,
-    .resume_reading = stream_resume_reading,
-    .write = tl_stream_write,
-    .writelines = tl_stream_writelines,
-    .write_eof = tl_stream_write_eof,
-    .flow = stream_flow,
+const struct tl_stream_type tl_stream_socket_type = {
+    .transport =
+        {
+            .object = {.name = "transport", .destroy = tl_stream_destroy},
+            .accepts = tl_protocol_reads_stream,
+            .close = tl_stream_close,
+            .abort = tl_stream_abort,
+            .extra_info = stream_extra_info,
+            .pause_reading = tl_stream_pause_reading,
+            .resume_reading = tl_stream_resume_reading,
+            .write = tl_stream_write,
+            .writelines = tl_stream_writelines,
+            .write_eof = tl_stream_write_eof,
+            .flow = tl_stream_flow,
+        },
+    .size = sizeof(struct tl_stream),
+    .late = "socket.send() raised exception.",
+    .has_names = true,
+    .watches = true,
+    .ready = tl_stream_ready,
+    .read_nothing = read_nothing,
 };
 
-static struct tl_stream *stream_new(tl_loop *loop, int fd, tl_protocol *protocol,
-                                    const tl_addr *peer, struct tl_stream_owner *owner)
+static struct tl_stream *stream_new(const struct tl_stream_type *type, tl_loop *loop, int fd,
+                                    tl_protocol *protocol, const tl_addr *peer,
+                                    struct tl_stream_owner *owner)
 {
-    struct tl_stream *stream = tl_calloc(sizeof *stream);
+    struct tl_stream *stream = tl_calloc(type->size);
     if (stream == NULL)
         return NULL;
-    tl_object_init(&stream->transport.object, &stream_type.object);
+    tl_object_init(&stream->transport.object, &type->transport.object);
     stream->transport.loop = tl_loop_ref(loop);
     stream->transport.protocol = protocol;
     stream->owner = owner;
@@ -438,17 +456,18 @@ static struct tl_stream *stream_new(tl_loop *loop, int fd, tl_protocol *protocol
     return stream;
 }
 
-int tl_stream_open(tl_loop *loop, int fd, tl_protocol_factory factory, void *farg,
-                   const tl_addr *peer, struct tl_stream_owner *owner, struct tl_stream **ret)
+int tl_stream_open_as(const struct tl_stream_type *type, tl_loop *loop, int fd,
+                      tl_protocol_factory factory, void *farg, const tl_addr *peer,
+                      struct tl_stream_owner *owner, struct tl_stream **ret)
 {
     tl_protocol *protocol = factory(farg);
     if (protocol == NULL)
         return -ENOMEM;
     tl_protocol_hold(protocol);
     int r = -EINVAL;
-    if (!tl_protocol_reads_stream(protocol))
+    if (!type->transport.accepts(protocol))
         goto fail;
-    struct tl_stream *stream = stream_new(loop, fd, protocol, peer, owner);
+    struct tl_stream *stream = stream_new(type, loop, fd, protocol, peer, owner);
     r = -ENOMEM;
     if (stream == NULL)
         goto fail;
@@ -482,12 +501,18 @@ void tl_streams_latch(tl_loop *loop)
     }
 }
 
+/* The transport that a live object is, or NULL. */
+static tl_transport *transport_of(struct tl_live *live)
+{
+    if (live->abandon == abandon)
+        return &tl_container_of(live, struct tl_stream, live)->transport;
+    return tl_datagram_transport_living(live);
+}
+
 static void report_unclosed(tl_loop *loop, struct tl_live *live)
 {
-    if (live->abandon != abandon)
-        return;
-    tl_transport *transport = &tl_container_of(live, struct tl_stream, live)->transport;
-    if (transport->phase != TL_TRANSPORT_OPEN)
+    tl_transport *transport = transport_of(live);
+    if (transport == NULL || transport->phase != TL_TRANSPORT_OPEN)
         return;
     tl_transport_ref(transport);
     tl_loop_report(loop, "unclosed transport", 0, transport->protocol, transport);

@@ -90,7 +90,8 @@ static int check_open(const tl_transport *transport)
 
 bool tl_transport_is_reading(const tl_transport *transport)
 {
-    return !tl_transport_is_closing(transport) && !transport->reading_paused;
+    return !tl_transport_is_closing(transport) && !transport->reading_paused &&
+           tl_transport_type(transport)->pause_reading != NULL;
 }
 
 int tl_transport_pause_reading(tl_transport *transport)

@@ -91,15 +91,27 @@ int tl_real_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
     return accepted;
 }
 
+/* Where a connect goes: for a socket of datagrams, no address is the end of its connection. */
+static int encode_peer(const struct tl_real_fd *entry, const tl_addr *addr,
+                       struct sockaddr_storage *ret, unsigned *ret_len)
+{
+    if (addr->family != TL_FAMILY_NONE || entry->kind != TL_REAL_DATAGRAM)
+        return tl_real_addr_encode(addr, ret, ret_len);
+    *ret = (struct sockaddr_storage){.ss_family = AF_UNSPEC};
+    *ret_len = sizeof(struct sockaddr);
+    return 0;
+}
+
 int tl_real_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 {
+    const struct tl_real_fd *entry = tl_real_fd(tl_real_of(kernel), fd);
     struct sockaddr_storage storage;
     unsigned len;
     int r;
 
-    if (tl_real_fd(tl_real_of(kernel), fd) == NULL)
+    if (entry == NULL)
         return -EBADF;
-    r = tl_real_addr_encode(addr, &storage, &len);
+    r = encode_peer(entry, addr, &storage, &len);
     if (r < 0)
         return r;
     if (connect(fd, (struct sockaddr *)&storage, len) == 0)
@@ -117,6 +129,24 @@ int tl_real_shutdown(struct tl_kernel *kernel, int fd, enum tl_shutdown how)
     if ((unsigned)how > TL_SHUTDOWN_BOTH)
         return -EINVAL;
     return shutdown(fd, numbers[how]) < 0 ? -errno : 0;
+}
+
+/* O_NONBLOCK, which is no socket's option but a flag of the open file. */
+static int nonblock(int fd, const int *set, int *ret)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0)
+        return -errno;
+    if (set != NULL) {
+        int wanted = *set != 0 ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+        if (wanted != flags && fcntl(fd, F_SETFL, wanted) < 0)
+            return -errno;
+        flags = wanted;
+    }
+    if (ret != NULL)
+        *ret = (flags & O_NONBLOCK) != 0;
+    return 0;
 }
 
 int tl_real_option(struct tl_kernel *kernel, int fd, enum tl_option option, const int *set,
@@ -143,6 +173,8 @@ int tl_real_option(struct tl_kernel *kernel, int fd, enum tl_option option, cons
         return -EBADF;
     if ((unsigned)option >= TL_OPTION_COUNT)
         return -ENOPROTOOPT;
+    if (option == TL_OPTION_NONBLOCK)
+        return nonblock(fd, set, ret);
     int level = numbers[option].level;
     int name = numbers[option].name;
     if (set != NULL && setsockopt(fd, level, name, set, sizeof *set) < 0)

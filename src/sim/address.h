@@ -61,6 +61,15 @@ static inline bool tl_ip_overlap(const struct tl_ip *a, bool a_v6only, const str
     return a_v4 ? tl_ip_is_any(b) && !b_v6only : tl_ip_is_any(a) && !a_v6only;
 }
 
+/* Everybody's: 255.255.255.255, that of the hosts' network, and a host's own on its loopback. */
+static inline bool tl_ip_is_broadcast(const struct tl_ip *ip)
+{
+    static const uint8_t tail[3] = {255, 255, 255};
+    uint8_t first = ip->bytes[12];
+    return memcmp(ip->bytes + 13, tail, 3) == 0 && tl_ip_is_v4(ip) &&
+           (first == 255 || first == 10 || first == 127);
+}
+
 static inline struct tl_ip tl_ip_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
 {
     return (struct tl_ip){{[10] = 0xff, [11] = 0xff, [12] = a, b, c, d}};

@@ -186,7 +186,7 @@ static unsigned rank(const tl_host *host, const struct tl_ip *ip)
     bool v4 = tl_ip_is_v4(ip);
     bool loopback = tl_ip_is_loopback(ip);
     unsigned within = v4 ? 2 : loopback ? 0 : 1;
-    bool reachable = loopback || tl_host_source(host, v4) != NULL;
+    bool reachable = loopback || tl_host_own(host, v4) != NULL;
     return within + (reachable ? 0 : UNREACHABLE);
 }
 
@@ -217,8 +217,8 @@ static int find_name(tl_host *host, const tl_addrinfo_hints *hints, const char *
 {
     struct tl_name_entry entry;
     bool configured = (hints->flags & TL_AI_ADDRCONFIG) != 0;
-    bool v4 = wants_family(hints, true) && (!configured || tl_host_source(host, true) != NULL);
-    bool v6 = wants_family(hints, false) && (!configured || tl_host_source(host, false) != NULL);
+    bool v4 = wants_family(hints, true) && (!configured || tl_host_own(host, true) != NULL);
+    bool v6 = wants_family(hints, false) && (!configured || tl_host_own(host, false) != NULL);
     if ((!v4 && !v6) || !tl_names_find(host, name, &entry))
         return TL_EAI_NONAME;
     if (v6)

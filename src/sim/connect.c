@@ -28,35 +28,6 @@ static tl_time one_way(struct tl_endpoint *endpoint, tl_time sent)
 
 /* --- Starting --------------------------------------------------------------------------------- */
 
-/* Where a connect to this address goes: nowhere in particular means here. */
-static struct tl_ip destination(const tl_addr *addr)
-{
-    static const struct tl_ip loopback6 = {{[15] = 1}};
-    struct tl_ip ip = tl_ip_from(addr);
-    if (!tl_ip_is_any(&ip))
-        return ip;
-    return tl_ip_is_v4(&ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
-}
-
-/* The address that a connection to ip comes from. */
-static int choose_source(const struct tl_endpoint *endpoint, const struct tl_ip *ip,
-                         struct tl_ip *ret)
-{
-    static const struct tl_ip loopback6 = {{[15] = 1}};
-    const tl_host *host = endpoint->host;
-    if (tl_ip_is_many(ip))
-        return -ENETUNREACH;
-    if (!tl_ip_is_any(&endpoint->local_ip))
-        *ret = endpoint->local_ip;
-    else if (tl_ip_is_loopback(ip))
-        *ret = tl_ip_is_v4(ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
-    else if (tl_host_source(host, tl_ip_is_v4(ip)) != NULL)
-        *ret = *tl_host_source(host, tl_ip_is_v4(ip));
-    else
-        return -ENETUNREACH;
-    return tl_ip_is_v4(ret) == tl_ip_is_v4(ip) ? 0 : -ENETUNREACH;
-}
-
 static int check_address(const struct tl_endpoint *endpoint, const tl_addr *addr)
 {
     if (addr->family == endpoint->family)
@@ -80,11 +51,13 @@ static int start(struct tl_endpoint *endpoint, const tl_addr *addr)
     int r = check_address(endpoint, addr);
     if (r < 0)
         return r;
-    struct tl_ip ip = destination(addr);
+    struct tl_ip ip = tl_host_destination(addr);
     if (tl_ip_is_v4(&ip) && endpoint->family == TL_FAMILY_INET6 && endpoint->v6only)
         return -ENETUNREACH;
+    if (tl_ip_is_many(&ip))
+        return -ENETUNREACH;
     struct tl_ip source;
-    r = choose_source(endpoint, &ip, &source);
+    r = tl_host_source(endpoint->host, &endpoint->local_ip, &ip, &source);
     if (r < 0)
         return r;
     r = bind_for_connect(endpoint);

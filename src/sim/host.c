@@ -157,7 +157,7 @@ const char *tl_host_address(const tl_host *host)
     return host->text;
 }
 
-const struct tl_ip *tl_host_source(const tl_host *host, bool v4)
+const struct tl_ip *tl_host_own(const tl_host *host, bool v4)
 {
     if (tl_ip_is_v4(&host->ip) == v4)
         return &host->ip;
@@ -179,4 +179,30 @@ tl_host *tl_host_find(tl_host *host, const struct tl_ip *ip)
 bool tl_host_has(const tl_host *host, const struct tl_ip *ip)
 {
     return tl_ip_is_any(ip) || tl_ip_is_loopback(ip) || tl_host_owns(host, ip);
+}
+
+/* --- Routes ----------------------------------------------------------------------------------- */
+
+static const struct tl_ip loopback6 = {{[15] = 1}};
+
+struct tl_ip tl_host_destination(const tl_addr *addr)
+{
+    struct tl_ip ip = tl_ip_from(addr);
+    if (!tl_ip_is_any(&ip))
+        return ip;
+    return tl_ip_is_v4(&ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
+}
+
+int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct tl_ip *ip,
+                   struct tl_ip *ret)
+{
+    if (!tl_ip_is_any(local))
+        *ret = *local;
+    else if (tl_ip_is_loopback(ip))
+        *ret = tl_ip_is_v4(ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
+    else if (tl_host_own(host, tl_ip_is_v4(ip)) != NULL)
+        *ret = *tl_host_own(host, tl_ip_is_v4(ip));
+    else
+        return -ENETUNREACH;
+    return tl_ip_is_v4(ret) == tl_ip_is_v4(ip) ? 0 : -ENETUNREACH;
 }

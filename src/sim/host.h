@@ -42,6 +42,7 @@ struct tl_host {
     unsigned processes_count;       /* ever made */
     struct tl_ports ports;          /* TCP's */
     struct tl_ports datagram_ports; /* UDP's */
+    uint64_t datagram_changes;      /* counts what may change who gets a datagram */
     struct tl_list unix_names;      /* sockets with abstract names */
     uint32_t next_unix_name;        /* of those that the system makes up */
 };
@@ -63,13 +64,20 @@ void tl_hosts_finish(tl_world *world);
 tl_host *tl_host_find(tl_host *host, const struct tl_ip *ip);
 
 /* This host's own address of a family, or NULL. */
-const struct tl_ip *tl_host_source(const tl_host *host, bool v4);
+const struct tl_ip *tl_host_own(const tl_host *host, bool v4);
 
 /* Whether ip is one of this host's own, the loopback not counted. */
 bool tl_host_owns(const tl_host *host, const struct tl_ip *ip);
 
 /* Whether a socket of this host may be bound to ip. */
 bool tl_host_has(const tl_host *host, const struct tl_ip *ip);
+
+/* Where what is sent to an address goes: nowhere in particular means here. */
+struct tl_ip tl_host_destination(const tl_addr *addr);
+
+/* The address from which a socket of this host that is bound to local sends to ip. -ENETUNREACH. */
+int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct tl_ip *ip,
+                   struct tl_ip *ret);
 
 /* The link in force between two hosts, by value. */
 struct tl_link tl_link_between(const tl_world *world, const tl_host *a, const tl_host *b);

@@ -3,8 +3,8 @@
  * Every place where the simulator itself decides something.
  *
  * Names are for ever: scripts and reproducers refer to them. By default what any network does is
- * on (delay, cuts, order) and what a program must be written for is off (the four faults at the
- * end), until a scenario gives it odds.
+ * on (delay, cuts, order) and what a program must be written for is off (faults, and a send buffer
+ * that is full), until a scenario gives it odds.
  */
 #include <twinloop/world.h>
 
@@ -56,4 +56,17 @@ const tl_site *const tl_sim_sites[TL_SIM_SITES_COUNT + 1] = {
          "by how many places the addresses of a name are rotated; 0: none"),
     SITE(TL_AT_RESOLVE_FAILED, "resolve.failed", TL_SITE_FAULT, 0,
          "whether a name is not found; 0: it is, 1: EAI_AGAIN after 10 s, 2: EAI_NONAME"),
+    SITE(TL_AT_DATAGRAM_DELAY, "datagram.delay", TL_SITE_MAGNITUDE, 4096,
+         "how much longer than the link's latency a datagram between two hosts takes, which others "
+         "may overtake meanwhile; 0: no longer, 1023: 0.4 s"),
+    SITE(TL_AT_DATAGRAM_SHARE, "datagram.share", TL_SITE_ORDER, 32768,
+         "which of the sockets that share a port gets what a socket sends there; 0: the one that "
+         "was bound first"),
+    SITE(TL_AT_DATAGRAM_LOSS, "datagram.loss", TL_SITE_FAULT, 0,
+         "whether a datagram between two hosts is lost; 0: no"),
+    SITE(TL_AT_DATAGRAM_DUPLICATE, "datagram.duplicate", TL_SITE_FAULT, 0,
+         "whether a datagram between two hosts arrives twice; 0: no"),
+    SITE(TL_AT_DATAGRAM_BUSY, "datagram.busy", TL_SITE_MAGNITUDE, 0,
+         "for how long after a datagram was sent the send buffer is full: EAGAIN; 0: it is not, "
+         "1023: 0.4 s"),
 };

@@ -4,16 +4,11 @@
  */
 #include <errno.h>
 
+#include "sim/buffer.h"
 #include "sim/endpoint.h"
 #include "sim/world.h"
 
-enum {
-    BACKLOG_MAX = 4096,
-    BUFFER_DEFAULT =
-        212992, /* what an option that was never set reports, and the most to ask for */
-    SEND_BUFFER_MIN = 4608,
-    RECEIVE_BUFFER_MIN = 2304,
-};
+enum { BACKLOG_MAX = 4096 };
 
 /* --- Bound and listening ---------------------------------------------------------------------- */
 
@@ -265,18 +260,6 @@ void tl_endpoint_close(struct tl_endpoint *endpoint)
 
 /* --- Options and names ------------------------------------------------------------------------ */
 
-/* A buffer as set and reported: doubled. The bytes it has room for are what was asked. */
-static void set_buffer(uint32_t *room, int value, uint32_t least)
-{
-    uint32_t wanted = (uint32_t)value < BUFFER_DEFAULT ? (uint32_t)value : BUFFER_DEFAULT;
-    *room = wanted < least / 2 ? least / 2 : wanted;
-}
-
-static int get_buffer(uint32_t room)
-{
-    return room > 0 ? (int)(2 * room) : BUFFER_DEFAULT;
-}
-
 static bool *flag_of(struct tl_endpoint *endpoint, enum tl_option option)
 {
     switch (option) {
@@ -307,9 +290,9 @@ static int set_option(struct tl_endpoint *endpoint, enum tl_option option, int v
     if (flag != NULL)
         *flag = value != 0;
     else if (option == TL_OPTION_SNDBUF)
-        set_buffer(&endpoint->send_room, value, SEND_BUFFER_MIN);
+        tl_buffer_set(&endpoint->send_room, value, TL_SEND_BUFFER_MIN);
     else if (option == TL_OPTION_RCVBUF)
-        set_buffer(&endpoint->receive_room, value, RECEIVE_BUFFER_MIN);
+        tl_buffer_set(&endpoint->receive_room, value, TL_RECEIVE_BUFFER_MIN);
     else
         return -ENOPROTOOPT;
     return 0;
@@ -325,9 +308,9 @@ static int get_option(struct tl_endpoint *endpoint, enum tl_option option, int *
     else if (option == TL_OPTION_ERROR)
         *ret = -tl_endpoint_take_error(endpoint);
     else if (option == TL_OPTION_SNDBUF)
-        *ret = get_buffer(endpoint->send_room);
+        *ret = tl_buffer_get(endpoint->send_room);
     else if (option == TL_OPTION_RCVBUF)
-        *ret = get_buffer(endpoint->receive_room);
+        *ret = tl_buffer_get(endpoint->receive_room);
     else
         return -ENOPROTOOPT;
     return 0;

@@ -13,6 +13,7 @@
 #include <twinloop/guard.h>
 
 #include "core/alloc.h"
+#include "sim/datagram.h"
 #include "sim/endpoint.h"
 #include "sim/host.h"
 #include "sim/pipe.h"
@@ -71,6 +72,10 @@ tl_world *tl_world_new(const struct tl_world_options *options)
                  ENDPOINTS_IN_SLAB);
     tl_unix_pool_init(&world->unixes, &world->allocator);
     tl_pipe_pools_init(&world->pipes, &world->allocator);
+    tl_list_init(&world->datagrams);
+    tl_pool_init(&world->datagram_sockets, &world->allocator, sizeof(struct tl_datagram_socket),
+                 ENDPOINTS_IN_SLAB);
+    tl_datagram_pools_init(&world->datagram_pools, &world->allocator);
     tl_pool_init(&world->ports, &world->allocator, sizeof(struct tl_port), PORTS_IN_SLAB);
     world->hosts_end = &world->hosts;
     tl_list_init(&world->processes);
@@ -120,6 +125,8 @@ void tl_world_free(tl_world *world)
     tl_pool_finish(&world->ports);
     tl_pool_finish(&world->unixes);
     tl_pipe_pools_finish(&world->pipes);
+    tl_pool_finish(&world->datagram_sockets);
+    tl_datagram_pools_finish(&world->datagram_pools);
     tl_segments_finish(&world->segments);
     tl_choices_finish(&world->choices);
     tl_agenda_finish(&world->agenda);
@@ -136,6 +143,7 @@ int tl_world_reset(tl_world *world, const struct tl_world_options *options)
     free_processes(world);
     tl_errands_drop(world);
     tl_endpoints_drop(world);
+    tl_datagram_sockets_drop(world);
     tl_hosts_reset(world);
     if (options != NULL && options->forget_hosts)
         tl_hosts_finish(world);

@@ -20,6 +20,7 @@
 #include "sim/choice.h"
 #include "sim/hash.h"
 #include "sim/list.h"
+#include "sim/packet.h"
 #include "sim/pipe_pools.h"
 #include "sim/pool.h"
 #include "sim/process.h"
@@ -92,6 +93,9 @@ struct tl_world {
     struct tl_pool ports;
     struct tl_pool unixes;
     struct tl_pipe_pools pipes;
+    struct tl_list datagrams; /* every socket for them */
+    struct tl_pool datagram_sockets;
+    struct tl_datagram_pools datagram_pools;
     struct tl_stacks *stacks;
 
     tl_host *hosts; /* in the order in which they were added */

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Datagram transports: their life, and receiving. Their phases are those of a stream (stream.c),
+ * without the ends that a peer can bring about: only the program closes a datagram transport, or a
+ * kernel that says something that is no errno.
+ *
+ * A transport is one allocation, whose one initial reference is the loop's, given up after
+ * connection_lost has returned and the descriptor is closed, or when the loop is closed under it.
+ */
+#include "core/datagram.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "core/alloc.h"
+#include "core/inbox.h"
+#include "core/protocol.h"
+
+enum {
+    RECEIVED_MAX = 64, /* datagrams for one readiness, one callback each */
+    ERRNO_MAX = 4095,  /* codes beyond are the library's own */
+};
+
+/* --- The end --- */
+
+static void leave(struct tl_datagram_transport *datagram)
+{
+    tl_transport *transport = &datagram->transport;
+    tl_protocol *protocol = transport->protocol;
+    struct tl_datagram_owner *owner = datagram->owner;
+    transport->protocol = NULL;
+    datagram->owner = NULL;
+    tl_live_remove(&datagram->live);
+    tl_protocol_unhold(protocol);
+    if (owner != NULL)
+        owner->made(owner, true);
+    tl_transport_unref(transport);
+}
+
+static void drop_queued(struct tl_datagram_transport *datagram)
+{
+    tl_ready_remove(&datagram->batch);
+    tl_send_queue_clear(&datagram->queue);
+    datagram->flow.size = 0;
+}
+
+static void abandon(struct tl_live *live)
+{
+    struct tl_datagram_transport *datagram =
+        tl_container_of(live, struct tl_datagram_transport, live);
+    datagram->transport.phase = TL_TRANSPORT_ENDED;
+    tl_watch_close(&datagram->watch, datagram->transport.loop);
+    drop_queued(datagram);
+    leave(datagram);
+}
+
+tl_transport *tl_datagram_transport_living(struct tl_live *live)
+{
+    if (live->abandon != abandon)
+        return NULL;
+    return &tl_container_of(live, struct tl_datagram_transport, live)->transport;
+}
+
+void tl_datagram_transport_finish(struct tl_datagram_transport *datagram)
+{
+    tl_transport *transport = &datagram->transport;
+    tl_loop *loop = transport->loop;
+    const struct tl_protocol_ops *ops = transport->protocol->ops;
+    const tl_error error = {.code = transport->error, .message = tl_strerror(transport->error)};
+    assert(transport->made && transport->phase != TL_TRANSPORT_ENDED && datagram->flow.size == 0);
+
+    transport->phase = TL_TRANSPORT_ENDED;
+    drop_queued(datagram);
+    if (ops->connection_lost != NULL)
+        ops->connection_lost(transport->protocol, error.code < 0 ? &error : NULL);
+    /* asyncio: the descriptor is closed after connection_lost, and names are known afterwards. */
+    if (transport->object.refs > 1)
+        tl_extra_info_latch(&datagram->info, &transport->info, loop->kernel, datagram->watch.fd);
+    tl_watch_close(&datagram->watch, loop);
+    leave(datagram);
+}
+
+static void lost(void *arg)
+{
+    tl_datagram_transport_finish(arg);
+}
+
+static void queue_lost(struct tl_datagram_transport *datagram)
+{
+    struct tl_ready *place = &datagram->watch.place;
+    assert(datagram->watch.wanted == 0 && !tl_ready_queued(place) && "the watch's place is free");
+    place->callback = lost;
+    tl_loop_queue(datagram->transport.loop, place);
+}
+
+void tl_datagram_transport_end(struct tl_datagram_transport *datagram, int error)
+{
+    tl_transport *transport = &datagram->transport;
+    if (transport->phase >= TL_TRANSPORT_ENDING)
+        return;
+    transport->phase = TL_TRANSPORT_ENDING;
+    transport->error = error;
+    drop_queued(datagram);
+    if (!transport->made)
+        return; /* the place is still connection_made's, which goes on from here */
+    (void)tl_watch_want(&datagram->watch, transport->loop, 0);
+    queue_lost(datagram);
+}
+
+static void datagram_abort(tl_transport *transport)
+{
+    tl_datagram_transport_end(tl_datagram_transport_of(transport), 0);
+}
+
+static void datagram_close(tl_transport *transport)
+{
+    struct tl_datagram_transport *datagram = tl_datagram_transport_of(transport);
+    if (datagram->flow.size == 0) {
+        tl_datagram_transport_end(datagram, 0);
+        return;
+    }
+    transport->phase = TL_TRANSPORT_FLUSHING;
+    tl_watch_drop(&datagram->watch, transport->loop, TL_READABLE);
+}
+
+/* --- Receiving --- */
+
+void tl_datagram_transport_failed(struct tl_datagram_transport *datagram, int error)
+{
+    tl_transport *transport = &datagram->transport;
+    tl_protocol *protocol = transport->protocol;
+    const tl_error exc = {.code = error, .message = tl_strerror(error)};
+    if (error < -ERRNO_MAX) {
+        tl_datagram_transport_end(datagram, error);
+        return;
+    }
+    if (protocol->ops->error_received == NULL)
+        return;
+    tl_protocol_hold(protocol);
+    int r = protocol->ops->error_received(protocol, &exc);
+    if (r < 0)
+        tl_loop_report(transport->loop, "Exception in callback protocol.error_received()", r,
+                       protocol, transport);
+    tl_protocol_unhold(protocol);
+}
+
+/* The sender, as a protocol sees it: a unix socket without a name is nobody. */
+static const tl_addr *source_of(const struct tl_message *message)
+{
+    const tl_addr *addr = message->addr;
+    bool nobody =
+        addr->family == TL_FAMILY_NONE || (addr->family == TL_FAMILY_UNIX && addr->len == 0);
+    return nobody ? NULL : addr;
+}
+
+static inline void deliver(struct tl_datagram_transport *datagram, const struct tl_message *message)
+{
+    tl_protocol *protocol = datagram->transport.protocol;
+    if (__builtin_expect(message->truncated, 0)) {
+        tl_datagram_transport_failed(datagram, -EMSGSIZE);
+        return;
+    }
+    if (protocol->ops->datagram_received == NULL)
+        return;
+    tl_protocol_hold(protocol);
+    int r = protocol->ops->datagram_received(protocol, message->iov->iov_base, message->len,
+                                             source_of(message));
+    /* asyncio: nothing but a report; the transport stays open. */
+    if (r < 0)
+        tl_loop_report(datagram->transport.loop,
+                       "Exception in callback protocol.datagram_received()", r, protocol,
+                       &datagram->transport);
+    tl_protocol_unhold(protocol);
+}
+
+static inline bool reading(const struct tl_datagram_transport *datagram)
+{
+    return (datagram->watch.wanted & TL_READABLE) != 0;
+}
+
+/* Reads up to count datagrams and delivers them; whether there may well be more, and they are
+ * wanted. What was read and is not wanted any more, because of a close, is dropped. */
+static bool receive(struct tl_datagram_transport *datagram, struct tl_message *messages,
+                    size_t count)
+{
+    struct tl_kernel *kernel = datagram->transport.loop->kernel;
+    ssize_t n = kernel->ops->read(kernel, datagram->watch.fd, messages, count);
+    if (n < 0) {
+        if (n != -EAGAIN)
+            tl_datagram_transport_failed(datagram, (int)n);
+        return false;
+    }
+    size_t received = count == 1 ? 1 : (size_t)n;
+    for (size_t i = 0; i < received && reading(datagram); i++)
+        deliver(datagram, &messages[i]);
+    return received == count && reading(datagram);
+}
+
+static void read_rounds(struct tl_datagram_transport *datagram)
+{
+    struct tl_inbox *inbox =
+        tl_loop_inbox(datagram->transport.loop, (enum tl_family)datagram->plan.family);
+    if (inbox == NULL) {
+        tl_datagram_transport_end(datagram, -ENOMEM);
+        return;
+    }
+    size_t most;
+    struct tl_message *messages = tl_inbox_messages(inbox, &most);
+    if (most > datagram->plan.read_batch)
+        most = datagram->plan.read_batch;
+    for (size_t left = RECEIVED_MAX; left > 0;) {
+        size_t count = left < most ? left : most;
+        if (!receive(datagram, messages, count))
+            return;
+        left -= count;
+    }
+}
+
+static void ready(void *arg)
+{
+    struct tl_datagram_transport *datagram = arg;
+    if ((datagram->watch.ready & TL_READABLE) != 0)
+        read_rounds(datagram);
+    /* Unless reading has put an end to that. */
+    if ((datagram->watch.ready & TL_WRITABLE) != 0)
+        tl_datagram_transport_flush(datagram);
+}
+
+/* --- The beginning --- */
+
+static void start_reading(struct tl_datagram_transport *datagram)
+{
+    tl_transport *transport = &datagram->transport;
+    if (transport->phase != TL_TRANSPORT_OPEN)
+        return;
+    int r = tl_watch_add(&datagram->watch, transport->loop, TL_READABLE);
+    if (r < 0)
+        tl_datagram_transport_end(datagram, r);
+}
+
+/* asyncio: connection_made, then the reader, then the creator's waiter. */
+static void made(void *arg)
+{
+    struct tl_datagram_transport *datagram = arg;
+    tl_transport *transport = &datagram->transport;
+    tl_protocol *protocol = transport->protocol;
+    bool closed_before = transport->phase == TL_TRANSPORT_ENDING;
+    transport->made = true;
+    datagram->watch.place.callback = ready;
+    tl_protocol_hold(protocol);
+    int r = 0;
+    if (protocol->ops->connection_made != NULL)
+        r = protocol->ops->connection_made(protocol, transport);
+    if (r < 0)
+        tl_loop_report(transport->loop, "Exception in callback protocol.connection_made()", r,
+                       protocol, transport);
+    tl_protocol_unhold(protocol);
+    if (closed_before)
+        queue_lost(datagram);
+    else
+        start_reading(datagram);
+    struct tl_datagram_owner *owner = datagram->owner;
+    datagram->owner = NULL;
+    if (owner != NULL)
+        owner->made(owner, false);
+}
+
+static const tl_value *datagram_extra_info(tl_transport *transport, const char *name)
+{
+    struct tl_datagram_transport *datagram = tl_datagram_transport_of(transport);
+    struct tl_kernel *kernel = datagram->watch.fd >= 0 ? transport->loop->kernel : NULL;
+    return tl_extra_info_get(&datagram->info, &transport->info, name, kernel, datagram->watch.fd);
+}
+
+static struct tl_flow *datagram_flow(tl_transport *transport)
+{
+    return &tl_datagram_transport_of(transport)->flow;
+}
+
+static bool accepts(const tl_protocol *protocol)
+{
+    return protocol->ops != NULL && protocol->ops->kind == TL_PROTOCOL_DATAGRAM;
+}
+
+static int no_write(tl_transport *transport, const void *data, size_t len)
+{
+    (void)transport;
+    (void)data;
+    (void)len;
+    return -EOPNOTSUPP;
+}
+
+static void datagram_destroy(tl_object *object)
+{
+    tl_transport *transport = tl_container_of(object, tl_transport, object);
+    struct tl_datagram_transport *datagram = tl_datagram_transport_of(transport);
+    tl_loop *loop = transport->loop;
+    assert(transport->phase == TL_TRANSPORT_ENDED && "the loop holds it until then");
+    tl_extra_info_finish(&datagram->info, transport->info);
+    tl_free(datagram);
+    tl_loop_unref(loop);
+}
+
+const struct tl_transport_type tl_datagram_transport_type = {
+    .object = {.name = "datagram transport", .destroy = datagram_destroy},
+    .accepts = accepts,
+    .close = datagram_close,
+    .abort = datagram_abort,
+    .extra_info = datagram_extra_info,
+    .write = no_write,
+    .flow = datagram_flow,
+};
+
+static void send_batch(void *arg)
+{
+    tl_datagram_transport_flush(arg);
+}
+
+static struct tl_datagram_transport *transport_new(tl_loop *loop, int fd, tl_protocol *protocol,
+                                                   const struct tl_datagram_plan *plan,
+                                                   struct tl_datagram_owner *owner)
+{
+    struct tl_datagram_transport *datagram = tl_calloc(sizeof *datagram);
+    if (datagram == NULL)
+        return NULL;
+    tl_object_init(&datagram->transport.object, &tl_datagram_transport_type.object);
+    datagram->transport.loop = tl_loop_ref(loop);
+    datagram->transport.protocol = protocol;
+    datagram->owner = owner;
+    datagram->plan = *plan;
+    datagram->queue.keep = plan->batch_sends;
+    tl_watch_init(&datagram->watch, fd, made, datagram);
+    tl_ready_init(&datagram->batch, send_batch, datagram);
+    tl_flow_init(&datagram->flow);
+    datagram->transport.info =
+        tl_extra_info_init(&datagram->info, plan->connected ? &plan->remote : NULL);
+    tl_live_add(&datagram->live, loop, abandon);
+    tl_loop_queue(loop, &datagram->watch.place);
+    return datagram;
+}
+
+int tl_datagram_transport_open(tl_loop *loop, int fd, tl_protocol_factory factory, void *farg,
+                               const struct tl_datagram_plan *plan, struct tl_datagram_owner *owner,
+                               struct tl_datagram_transport **ret)
+{
+    tl_protocol *protocol = factory(farg);
+    if (protocol == NULL)
+        return -ENOMEM;
+    tl_protocol_hold(protocol);
+    int r = -EINVAL;
+    if (!accepts(protocol))
+        goto fail;
+    struct tl_datagram_transport *datagram = transport_new(loop, fd, protocol, plan, owner);
+    r = -ENOMEM;
+    if (datagram == NULL)
+        goto fail;
+    *ret = datagram;
+    return 0;
+
+fail:
+    tl_protocol_unhold(protocol);
+    return r;
+}

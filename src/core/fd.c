@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of the program's descriptors, and the system calls on them.
+ *
+ * An entry is made when a number is first used and stays at its place until the loop is closed, so
+ * that a callback may close its own descriptor, and another one may get the same number at once.
+ */
+#include "core/fd.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/sock.h"
+
+struct tl_fd_table {
+    size_t count;
+    struct tl_fd *fds[]; /* by number; NULL: never used */
+};
+
+/* --- The table -------------------------------------------------------------------------------- */
+
+static int grow(tl_loop *loop, int number)
+{
+    size_t count = loop->fds != NULL ? loop->fds->count : 0;
+    if ((size_t)number < count)
+        return 0;
+    size_t wanted = count > 0 ? count : 16;
+    while (wanted <= (size_t)number)
+        wanted *= 2;
+    struct tl_fd_table *grown =
+        tl_realloc(loop->fds, sizeof *grown + wanted * sizeof(struct tl_fd *));
+    if (grown == NULL)
+        return -ENOMEM;
+    memset(grown->fds + count, 0, (wanted - count) * sizeof(struct tl_fd *));
+    grown->count = wanted;
+    loop->fds = grown;
+    return 0;
+}
+
+/* A direction that is ready: the operation that waits there, or the callback. */
+static void run_side(struct tl_fd *fd, enum tl_direction direction)
+{
+    struct tl_fd_side *side = &fd->side[direction];
+    if (side->op != NULL)
+        tl_sock_op_ready(side->op);
+    else if (side->callback != NULL)
+        side->callback(side->arg);
+}
+
+/* asyncio: the reader's turn, then the writer's, unless the first has removed the second. */
+static void run(void *arg)
+{
+    struct tl_fd *fd = arg;
+    if ((fd->watch.ready & TL_READABLE) != 0) {
+        fd->watch.ready &= (uint8_t)~TL_READABLE;
+        run_side(fd, TL_READING);
+    }
+    if ((fd->watch.ready & TL_WRITABLE) != 0) {
+        fd->watch.ready &= (uint8_t)~TL_WRITABLE;
+        run_side(fd, TL_WRITING);
+    }
+}
+
+/* The entry of a number, which is unused. */
+static int reserve(tl_loop *loop, int number, struct tl_fd **ret)
+{
+    int r = grow(loop, number);
+    if (r < 0)
+        return r;
+    struct tl_fd **place = &loop->fds->fds[number];
+    if (*place == NULL) {
+        *place = tl_calloc(sizeof **place);
+        if (*place == NULL)
+            return -ENOMEM;
+        (*place)->loop = loop;
+        tl_watch_init(&(*place)->watch, -1, run, *place);
+    }
+    *ret = *place;
+    return 0;
+}
+
+static void use(struct tl_fd *fd, int number, enum tl_adopted_kind kind)
+{
+    fd->watch.fd = number;
+    fd->known = true;
+    fd->adopted = false;
+    fd->blocking = false;
+    fd->kind = (uint8_t)kind;
+}
+
+struct tl_fd *tl_fd_find(const tl_loop *loop, tl_socket socket)
+{
+    const struct tl_fd_table *table = loop->fds;
+    if (table == NULL || socket.fd < 0 || (size_t)socket.fd >= table->count)
+        return NULL;
+    struct tl_fd *fd = table->fds[socket.fd];
+    return fd != NULL && fd->known ? fd : NULL;
+}
+
+static int adopt(tl_loop *loop, int number, struct tl_fd **ret)
+{
+    struct tl_adopted found;
+    struct tl_fd *fd;
+    int r = loop->kernel->ops->adopt(loop->kernel, number, &found);
+    if (r < 0)
+        return r == -EEXIST ? -EBUSY : r;
+    r = reserve(loop, number, &fd);
+    if (r < 0) {
+        (void)loop->kernel->ops->release(loop->kernel, number);
+        return r;
+    }
+    use(fd, number, found.kind);
+    fd->adopted = true;
+    fd->blocking = !found.nonblocking;
+    *ret = fd;
+    return 0;
+}
+
+int tl_fd_get(tl_loop *loop, tl_socket socket, struct tl_fd **ret)
+{
+    if (!tl_loop_open(loop))
+        return TL_ECLOSED;
+    struct tl_fd *fd = tl_fd_find(loop, socket);
+    if (fd == NULL)
+        return socket.fd < 0 ? -EBADF : adopt(loop, socket.fd, ret);
+    *ret = fd;
+    return 0;
+}
+
+int tl_fd_add(tl_loop *loop, int number, enum tl_adopted_kind kind)
+{
+    struct tl_fd *fd;
+    int r = reserve(loop, number, &fd);
+    if (r < 0) {
+        (void)loop->kernel->ops->close(loop->kernel, number);
+        return r;
+    }
+    use(fd, number, kind);
+    return 0;
+}
+
+int tl_fd_update(struct tl_fd *fd)
+{
+    uint32_t events = 0;
+    for (int i = TL_READING; i <= TL_WRITING; i++)
+        if (fd->side[i].callback != NULL || fd->side[i].op != NULL)
+            events |= i == TL_READING ? TL_READABLE : TL_WRITABLE;
+    return tl_watch_want(&fd->watch, fd->loop, events);
+}
+
+/* Nobody is called any more. */
+static void quieten(struct tl_fd *fd)
+{
+    fd->side[TL_READING].callback = NULL;
+    fd->side[TL_WRITING].callback = NULL;
+    (void)tl_fd_update(fd);
+}
+
+void tl_fd_give_up(struct tl_fd *fd)
+{
+    quieten(fd);
+    fd->known = false;
+    fd->watch.fd = -1;
+}
+
+tl_future *tl_fd_failed(tl_loop *loop, int code, tl_socket socket)
+{
+    tl_future *future = tl_loop_create_future(loop);
+    if (tl_future_done(future))
+        return future;
+    if (code == -EBUSY)
+        (void)tl_future_fail(future, code,
+                             "File descriptor %d is used by a transport or by another operation",
+                             socket.fd);
+    else
+        (void)tl_future_set_exception(future, code, NULL);
+    return future;
+}
+
+void tl_fds_close(tl_loop *loop)
+{
+    struct tl_fd_table *table = loop->fds;
+    if (table == NULL)
+        return;
+    loop->fds = NULL;
+    for (size_t i = 0; i < table->count; i++) {
+        struct tl_fd *fd = table->fds[i];
+        if (fd == NULL)
+            continue;
+        for (int d = TL_READING; d <= TL_WRITING; d++)
+            if (fd->side[d].op != NULL)
+                tl_sock_op_abandon(fd->side[d].op);
+        tl_ready_remove(&fd->watch.place);
+        if (fd->known && fd->adopted)
+            (void)loop->kernel->ops->release(loop->kernel, fd->watch.fd);
+        tl_free(fd);
+    }
+    tl_free(table);
+}
+
+/* --- Making and ending ------------------------------------------------------------------------ */
+
+int tl_socket_open(tl_loop *loop, enum tl_family family, enum tl_socket_type type, tl_socket *ret)
+{
+    if (loop == NULL || ret == NULL)
+        return -EINVAL;
+    if (!tl_loop_open(loop))
+        return TL_ECLOSED;
+    int fd = loop->kernel->ops->socket(loop->kernel, family, type);
+    enum tl_adopted_kind kind = type == TL_DATAGRAM ? TL_ADOPTED_DATAGRAM : TL_ADOPTED_STREAM;
+    int r = fd < 0 ? fd : tl_fd_add(loop, fd, kind);
+    if (r == 0)
+        ret->fd = fd;
+    return r;
+}
+
+static int open_two(tl_loop *loop, enum tl_pipe_kind kind, tl_socket *ret_one, tl_socket *ret_other)
+{
+    enum tl_adopted_kind found = kind == TL_PIPE_ONE_WAY ? TL_ADOPTED_FIFO : TL_ADOPTED_STREAM;
+    int fds[2];
+    if (loop == NULL || ret_one == NULL || ret_other == NULL)
+        return -EINVAL;
+    if (!tl_loop_open(loop))
+        return TL_ECLOSED;
+    int r = loop->kernel->ops->pipe(loop->kernel, kind, fds);
+    if (r < 0)
+        return r;
+    r = tl_fd_add(loop, fds[0], found);
+    if (r < 0) {
+        (void)loop->kernel->ops->close(loop->kernel, fds[1]);
+        return r;
+    }
+    r = tl_fd_add(loop, fds[1], found);
+    if (r < 0) {
+        (void)tl_socket_close(loop, (tl_socket){fds[0]});
+        return r;
+    }
+    ret_one->fd = fds[0];
+    ret_other->fd = fds[1];
+    return 0;
+}
+
+int tl_socket_pair(tl_loop *loop, tl_socket *ret_one, tl_socket *ret_other)
+{
+    return open_two(loop, TL_PIPE_STREAM_PAIR, ret_one, ret_other);
+}
+
+int tl_pipe_open(tl_loop *loop, tl_socket *ret_reader, tl_socket *ret_writer)
+{
+    return open_two(loop, TL_PIPE_ONE_WAY, ret_reader, ret_writer);
+}
+
+int tl_socket_close(tl_loop *loop, tl_socket socket)
+{
+    struct tl_fd *fd;
+    if (loop == NULL)
+        return -EINVAL;
+    int r = tl_fd_get(loop, socket, &fd);
+    if (r < 0)
+        return r;
+    for (int d = TL_READING; d <= TL_WRITING; d++)
+        if (fd->side[d].op != NULL)
+            tl_sock_op_fail(fd->side[d].op, -EBADF);
+    tl_fd_give_up(fd);
+    return loop->kernel->ops->close(loop->kernel, socket.fd);
+}
+
+int tl_socket_release(tl_loop *loop, tl_socket socket)
+{
+    struct tl_fd *fd;
+    if (loop == NULL)
+        return -EINVAL;
+    int r = tl_fd_get(loop, socket, &fd);
+    if (r < 0)
+        return r;
+    if (fd->side[TL_READING].op != NULL || fd->side[TL_WRITING].op != NULL)
+        return -EBUSY;
+    tl_fd_give_up(fd);
+    return loop->kernel->ops->release(loop->kernel, socket.fd);
+}
+
+/* --- Asking and setting ----------------------------------------------------------------------- */
+
+/* The kernel, if the socket is the program's. */
+static int kernel_for(tl_loop *loop, tl_socket socket, struct tl_kernel **ret)
+{
+    struct tl_fd *fd;
+    if (loop == NULL)
+        return -EINVAL;
+    int r = tl_fd_get(loop, socket, &fd);
+    if (r == 0)
+        *ret = loop->kernel;
+    return r;
+}
+
+int tl_socket_bind(tl_loop *loop, tl_socket socket, const tl_addr *addr)
+{
+    struct tl_kernel *kernel = NULL;
+    int r = addr == NULL ? -EINVAL : kernel_for(loop, socket, &kernel);
+    return r < 0 ? r : kernel->ops->bind(kernel, socket.fd, addr);
+}
+
+int tl_socket_listen(tl_loop *loop, tl_socket socket, int backlog)
+{
+    struct tl_kernel *kernel = NULL;
+    int r = kernel_for(loop, socket, &kernel);
+    return r < 0 ? r : kernel->ops->listen(kernel, socket.fd, backlog);
+}
+
+int tl_socket_shutdown(tl_loop *loop, tl_socket socket, enum tl_shutdown how)
+{
+    struct tl_kernel *kernel = NULL;
+    int r = kernel_for(loop, socket, &kernel);
+    return r < 0 ? r : kernel->ops->shutdown(kernel, socket.fd, how);
+}
+
+int tl_socket_address(tl_loop *loop, tl_socket socket, enum tl_address_side side, tl_addr *ret)
+{
+    struct tl_kernel *kernel = NULL;
+    int r = ret == NULL ? -EINVAL : kernel_for(loop, socket, &kernel);
+    return r < 0 ? r : kernel->ops->address(kernel, socket.fd, side, ret);
+}
+
+int tl_socket_set_option(tl_loop *loop, tl_socket socket, enum tl_option option, int value)
+{
+    struct tl_kernel *kernel = NULL;
+    int r = kernel_for(loop, socket, &kernel);
+    return r < 0 ? r : kernel->ops->option(kernel, socket.fd, option, &value, NULL);
+}
+
+int tl_socket_get_option(tl_loop *loop, tl_socket socket, enum tl_option option, int *ret)
+{
+    struct tl_kernel *kernel = NULL;
+    int r = ret == NULL ? -EINVAL : kernel_for(loop, socket, &kernel);
+    return r < 0 ? r : kernel->ops->option(kernel, socket.fd, option, NULL, ret);
+}
+
+ssize_t tl_socket_read(tl_loop *loop, tl_socket socket, void *buf, size_t len)
+{
+    struct tl_kernel *kernel = NULL;
+    struct iovec iov = {.iov_base = buf, .iov_len = len};
+    struct tl_message message = {.iov = &iov, .iov_count = 1};
+    int r = buf == NULL && len > 0 ? -EINVAL : kernel_for(loop, socket, &kernel);
+    return r < 0 ? r : kernel->ops->read(kernel, socket.fd, &message, 1);
+}
+
+ssize_t tl_socket_write(tl_loop *loop, tl_socket socket, const void *data, size_t len)
+{
+    struct tl_kernel *kernel = NULL;
+    struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
+    struct tl_message message = {.iov = &iov, .iov_count = 1};
+    int r = data == NULL && len > 0 ? -EINVAL : kernel_for(loop, socket, &kernel);
+    return r < 0 ? r : kernel->ops->write(kernel, socket.fd, &message, 1);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a sock_ operation. One that succeeds or fails at once lives on its caller's stack; one
+ * that waits is copied, hangs on its side of the descriptor, and is the canceller of its future. It
+ * ends by an outcome, by its future's end, by the descriptor's, or by the loop's.
+ */
+#include "core/sock.h"
+
+#include <errno.h>
+
+#include "core/alloc.h"
+
+/* The descriptor forgets it; what is left is memory and a reference. */
+static void detach(struct tl_sock_op *op)
+{
+    op->fd->side[op->direction].op = NULL;
+    (void)tl_fd_update(op->fd);
+    tl_future_set_canceller(op->future, NULL, NULL);
+}
+
+static void free_op(struct tl_sock_op *op)
+{
+    tl_future *future = op->future;
+    tl_free(op);
+    tl_future_unref(future);
+}
+
+/* Tells the future how it ended. */
+static void settle(struct tl_sock_op *op, int code, tl_value *value)
+{
+    if (code == 0) {
+        if (tl_future_set_result(op->future, *value) < 0) /* the program has finished it itself */
+            tl_value_finish(value);
+    } else if (op->explain != NULL) {
+        op->explain(op, code);
+    } else {
+        (void)tl_future_set_exception(op->future, code, NULL);
+    }
+}
+
+void tl_sock_op_ready(struct tl_sock_op *op)
+{
+    tl_value value = tl_value_none();
+    int r = op->attempt(op, &value);
+    if (r == TL_SOCK_WAIT)
+        return;
+    detach(op);
+    settle(op, r, &value);
+    free_op(op);
+}
+
+void tl_sock_op_fail(struct tl_sock_op *op, int code)
+{
+    detach(op);
+    settle(op, code, NULL);
+    free_op(op);
+}
+
+void tl_sock_op_abandon(struct tl_sock_op *op)
+{
+    tl_future_set_canceller(op->future, NULL, NULL);
+    free_op(op);
+}
+
+/* The future is not pending any more. */
+static void call_off(void *arg)
+{
+    struct tl_sock_op *op = arg;
+    detach(op);
+    free_op(op);
+}
+
+/* 0, or an error with nothing left behind. */
+static int wait_for_ready(const struct tl_sock_op *op)
+{
+    struct tl_sock_op *waiting = tl_alloc(sizeof *waiting);
+    if (waiting == NULL)
+        return -ENOMEM;
+    *waiting = *op;
+    waiting->fd->side[op->direction].op = waiting;
+    int r = tl_fd_update(waiting->fd);
+    if (r < 0) {
+        waiting->fd->side[op->direction].op = NULL;
+        (void)tl_fd_update(waiting->fd);
+        tl_free(waiting);
+        return r;
+    }
+    tl_future_ref(waiting->future);
+    tl_future_set_canceller(waiting->future, call_off, waiting);
+    return 0;
+}
+
+static void try_first(struct tl_sock_op *op)
+{
+    tl_value value = tl_value_none();
+    int r = op->attempt(op, &value);
+    if (r == TL_SOCK_WAIT)
+        r = wait_for_ready(op);
+    else if (r == 0) {
+        settle(op, 0, &value);
+        return;
+    }
+    if (r < 0)
+        settle(op, r, NULL);
+}
+
+tl_future *tl_sock_op_start(tl_loop *loop, tl_socket socket, struct tl_sock_op *op)
+{
+    int r = tl_fd_get(loop, socket, &op->fd);
+    if (r < 0)
+        return tl_fd_failed(loop, r, socket);
+    if (loop->debug && op->fd->blocking)
+        return tl_loop_failed_future(loop, -EINVAL, "the socket must be non-blocking");
+    const struct tl_fd_side *side = &op->fd->side[op->direction];
+    if (side->op != NULL || side->callback != NULL)
+        return tl_fd_failed(loop, -EBUSY, socket);
+    tl_future *future = tl_loop_create_future(loop);
+    if (tl_future_done(future)) /* memory is out */
+        return future;
+    op->future = future;
+    try_first(op);
+    return future;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The memory of datagrams, and queues of them.
+ *
+ * What a datagram counts in a receive buffer is what Linux counts on its loopback: the memory that
+ * a packet takes, far more than its bytes when they are few.
+ */
+#include "sim/packet.h"
+
+#include <string.h>
+
+/* --- Memory ----------------------------------------------------------------------------------- */
+
+static const struct {
+    uint32_t room;
+    uint32_t slab_count;
+} classes[TL_DATAGRAM_CLASSES] = {
+    {168, 32},
+    {1520, 8},
+    {9216, 2},
+    {65536, 1},
+};
+
+void tl_datagram_pools_init(struct tl_datagram_pools *pools, const tl_allocator *allocator)
+{
+    for (unsigned i = 0; i < TL_DATAGRAM_CLASSES; i++)
+        tl_pool_init(&pools->pools[i], allocator, sizeof(struct tl_datagram) + classes[i].room,
+                     classes[i].slab_count);
+}
+
+void tl_datagram_pools_finish(struct tl_datagram_pools *pools)
+{
+    for (unsigned i = 0; i < TL_DATAGRAM_CLASSES; i++)
+        tl_pool_finish(&pools->pools[i]);
+}
+
+struct tl_datagram *tl_datagram_new(struct tl_datagram_pools *pools, uint32_t len)
+{
+    uint8_t pool = 0;
+    while (pool < TL_DATAGRAM_CLASSES - 1 && classes[pool].room < len)
+        pool++;
+    struct tl_datagram *datagram = tl_pool_get(&pools->pools[pool]);
+    if (datagram == NULL)
+        return NULL;
+    datagram->next = NULL;
+    datagram->target = NULL;
+    datagram->len = len;
+    datagram->pool = pool;
+    datagram->refusal = false;
+    datagram->to_many = false;
+    return datagram;
+}
+
+struct tl_datagram *tl_datagram_copy(struct tl_datagram_pools *pools,
+                                     const struct tl_datagram *datagram)
+{
+    struct tl_datagram *other = tl_datagram_new(pools, datagram->len);
+    if (other != NULL)
+        memcpy(other, datagram, sizeof *datagram + datagram->len);
+    return other;
+}
+
+/* --- Queues ----------------------------------------------------------------------------------- */
+
+uint32_t tl_datagram_cost(const struct tl_datagram *datagram)
+{
+    static const struct {
+        uint32_t len;
+        uint32_t cost;
+    } steps[] = {
+        {208, 832}, {656, 1280}, {1680, 2304}, {3728, 4352}, {7824, 8448}, {16016, 16640},
+    };
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        if (datagram->len <= steps[i].len)
+            return steps[i].cost;
+    return datagram->len + 1024;
+}
+
+void tl_datagram_push(struct tl_datagram_queue *queue, struct tl_datagram *datagram)
+{
+    datagram->next = NULL;
+    if (queue->tail != NULL)
+        queue->tail->next = datagram;
+    else
+        queue->head = datagram;
+    queue->tail = datagram;
+    queue->count++;
+    queue->used += tl_datagram_cost(datagram);
+}
+
+void tl_datagram_insert(struct tl_datagram_queue *queue, struct tl_datagram *datagram)
+{
+    struct tl_datagram **at = &queue->head;
+    if (queue->tail == NULL || queue->tail->arrival <= datagram->arrival) {
+        tl_datagram_push(queue, datagram);
+        return;
+    }
+    while ((*at)->arrival <= datagram->arrival)
+        at = &(*at)->next;
+    datagram->next = *at;
+    *at = datagram;
+    queue->count++;
+    queue->used += tl_datagram_cost(datagram);
+}
+
+struct tl_datagram *tl_datagram_pop(struct tl_datagram_queue *queue)
+{
+    struct tl_datagram *datagram = queue->head;
+    queue->head = datagram->next;
+    if (queue->head == NULL)
+        queue->tail = NULL;
+    queue->count--;
+    queue->used -= tl_datagram_cost(datagram);
+    return datagram;
+}
+
+void tl_datagrams_drop(struct tl_datagram_pools *pools, struct tl_datagram_queue *queue)
+{
+    while (queue->head != NULL)
+        tl_datagram_free(pools, tl_datagram_pop(queue));
+}

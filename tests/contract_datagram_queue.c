@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Datagram endpoints, sending: what waits because the kernel takes nothing, or to be sent together.
+ *
+ * A loopback takes every datagram, so a patched kernel is asked that says no for a while.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "support/party.h"
+#include "support/patch.h"
+
+/* --- A kernel that takes nothing for a while --- */
+
+struct full {
+    struct kernel_patch patch;
+    int room;   /* datagrams that are still taken; negative: any number */
+    int error;  /* what the next write says, once; 0: nothing */
+    int writes; /* calls that took something */
+};
+
+static ssize_t full_write(struct tl_kernel *kernel, int fd, struct tl_message *messages,
+                          size_t count)
+{
+    struct full *full = tl_container_of(kernel_patch(kernel), struct full, patch);
+    int error = full->error;
+    size_t asked = count;
+    if (error != 0) {
+        full->error = 0;
+        return error;
+    }
+    if (full->room == 0)
+        return -EAGAIN;
+    if (full->room > 0 && count > (size_t)full->room)
+        count = (size_t)full->room;
+    if (full->room > 0)
+        full->room -= (int)count;
+    full->writes++;
+    ssize_t n = full->patch.inner->write(kernel, fd, messages, count);
+    assert_true(n >= 0);
+    /* Of several the number is wanted, also when only one is taken. */
+    return asked > 1 && count == 1 ? 1 : n;
+}
+
+static void fill(struct full *full, struct parties *parties, int room)
+{
+    memset(full, 0, sizeof *full);
+    kernel_patch_apply(&full->patch, tl_loop_kernel(parties->loop));
+    full->patch.ops.write = full_write;
+    full->room = room;
+}
+
+static void what_is_not_taken_waits_its_turn(struct contract *contract)
+{
+    struct parties parties;
+    struct full full;
+    parties_open(&parties, contract, NULL);
+    fill(&full, &parties, 1);
+    assert_int_equal(party_send(&parties.one, "one", &parties.two.addr), 0);
+    assert_int_equal(party_send(&parties.one, "two", &parties.two.addr), 0);
+    assert_int_equal(party_send(&parties.one, "", &parties.two.addr), 0);
+    assert_int_equal(party_send(&parties.one, "four", &parties.two.addr), 0);
+    assert_int_equal(tl_transport_get_write_buffer_size(parties.one.transport), 7 + 3 * 8);
+    loop_turn(parties.loop);
+    loop_turn(parties.loop);
+    assert_int_equal(tl_transport_get_write_buffer_size(parties.one.transport), 7 + 3 * 8);
+    full.room = 2;
+    full.writes = 0;
+    loop_turn(parties.loop);
+    assert_int_equal(full.writes, 1);
+    assert_int_equal(tl_transport_get_write_buffer_size(parties.one.transport), 4 + 8);
+    full.room = -1;
+    party_await(&parties.two, 4);
+    assert_string_equal(parties.two.log, "made (one) (two) () (four)");
+    assert_int_equal(tl_transport_get_write_buffer_size(parties.one.transport), 0);
+    assert_string_equal(parties.one.log, "made");
+    parties_close(&parties);
+}
+
+static void writing_pauses_and_resumes(struct contract *contract)
+{
+    struct parties parties;
+    struct full full;
+    parties_open(&parties, contract, NULL);
+    fill(&full, &parties, 0);
+    assert_int_equal(tl_transport_set_write_buffer_limits(parties.one.transport, 25, 12), 0);
+    assert_int_equal(party_send(&parties.one, "0123", &parties.two.addr), 0);
+    assert_int_equal(party_send(&parties.one, "01234", &parties.two.addr), 0);
+    assert_string_equal(parties.one.log, "made");
+    assert_int_equal(party_send(&parties.one, "x", &parties.two.addr), 0);
+    assert_string_equal(parties.one.log, "made pause");
+    full.room = 1;
+    loop_turn(parties.loop);
+    assert_string_equal(parties.one.log, "made pause");
+    full.room = 1;
+    loop_turn(parties.loop);
+    assert_string_equal(parties.one.log, "made pause resume");
+    full.room = -1;
+    party_await(&parties.two, 3);
+    parties_close(&parties);
+}
+
+static void closing_sends_what_is_queued(struct contract *contract)
+{
+    struct parties parties;
+    struct full full;
+    parties_open(&parties, contract, NULL);
+    fill(&full, &parties, 0);
+    assert_int_equal(party_send(&parties.one, "one", &parties.two.addr), 0);
+    assert_int_equal(party_send(&parties.one, "two", &parties.two.addr), 0);
+    tl_transport_close(parties.one.transport);
+    assert_true(tl_transport_is_closing(parties.one.transport));
+    assert_int_equal(party_send(&parties.one, "three", &parties.two.addr), TL_ECLOSED);
+    loop_turn(parties.loop);
+    assert_string_equal(parties.one.log, "made");
+    full.room = -1;
+    party_await(&parties.two, 2);
+    assert_string_equal(parties.one.log, "made lost released");
+    assert_string_equal(parties.two.log, "made (one) (two)");
+    parties_close(&parties);
+}
+
+static void aborting_drops_what_is_queued(struct contract *contract)
+{
+    struct parties parties;
+    struct full full;
+    parties_open(&parties, contract, NULL);
+    fill(&full, &parties, 0);
+    assert_int_equal(party_send(&parties.one, "one", &parties.two.addr), 0);
+    tl_transport_close(parties.one.transport);
+    tl_datagram_transport_abort(parties.one.transport);
+    tl_datagram_transport_abort(parties.one.transport);
+    assert_int_equal(tl_transport_get_write_buffer_size(parties.one.transport), 0);
+    assert_string_equal(parties.one.log, "made");
+    full.room = -1;
+    party_await_end(&parties.one);
+    assert_string_equal(parties.one.log, "made lost released");
+    assert_int_equal(full.writes, 0);
+    parties_close(&parties);
+}
+
+static void an_error_ends_a_round_of_sending(struct contract *contract)
+{
+    struct parties parties;
+    struct full full;
+    parties_open(&parties, contract, NULL);
+    fill(&full, &parties, 0);
+    assert_int_equal(party_send(&parties.one, "one", &parties.two.addr), 0);
+    assert_int_equal(party_send(&parties.one, "two", &parties.two.addr), 0);
+    full.room = -1;
+    full.error = -ENOBUFS;
+    loop_turn(parties.loop);
+    assert_string_equal(parties.one.log, "made error:ENOBUFS");
+    assert_int_equal(tl_transport_get_write_buffer_size(parties.one.transport), 3 + 8);
+    party_await(&parties.two, 1);
+    assert_string_equal(parties.two.log, "made (two)");
+    parties_close(&parties);
+}
+
+static int abort_on_error(struct party *party, int code)
+{
+    (void)code;
+    tl_transport_abort(party->transport);
+    return 0;
+}
+
+static int close_on_error(struct party *party, int code)
+{
+    (void)code;
+    tl_transport_close(party->transport);
+    return 0;
+}
+
+static void a_callback_may_close_and_abort(struct contract *contract)
+{
+    int (*deeds[])(struct party *, int) = {abort_on_error, close_on_error};
+    for (int i = 0; i < 2; i++) {
+        struct parties parties;
+        struct full full;
+        parties_open(&parties, contract, NULL);
+        parties.one.deeds.error = deeds[i];
+        fill(&full, &parties, 0);
+        assert_int_equal(party_send(&parties.one, "one", &parties.two.addr), 0);
+        assert_int_equal(party_send(&parties.one, "two", &parties.two.addr), 0);
+        full.room = -1;
+        full.error = -ENOBUFS;
+        party_await_end(&parties.one);
+        assert_string_equal(parties.one.log, "made error:ENOBUFS lost released");
+        assert_int_equal(full.writes, i);
+        parties_close(&parties);
+    }
+}
+
+static void what_is_no_errno_ends_the_endpoint(struct contract *contract)
+{
+    struct parties parties;
+    struct full full;
+    parties_open(&parties, contract, NULL);
+    fill(&full, &parties, -1);
+    full.error = TL_EOUTOFREACH;
+    assert_int_equal(party_send(&parties.one, "one", &parties.two.addr), 0);
+    assert_true(tl_transport_is_closing(parties.one.transport));
+    party_await_end(&parties.one);
+    assert_string_equal(parties.one.log, "made lost:TL_EOUTOFREACH released");
+    parties_close(&parties);
+}
+
+/* --- Together at the end of the iteration --- */
+
+struct burst {
+    struct parties *parties;
+    int count;
+};
+
+static void send_burst(void *arg)
+{
+    struct burst *burst = arg;
+    char text[12];
+    for (int i = 0; i < burst->count; i++) {
+        (void)snprintf(text, sizeof text, "%d", i);
+        assert_int_equal(party_send(&burst->parties->one, text, &burst->parties->two.addr), 0);
+    }
+}
+
+static void a_batch_leaves_at_the_end_of_the_iteration(struct contract *contract)
+{
+    static const tl_datagram_opts opts = {.batch_sends = true};
+    struct parties parties;
+    struct full full;
+    struct burst burst = {&parties, 20};
+    parties_open(&parties, contract, &opts);
+    fill(&full, &parties, -1);
+    assert_int_equal(tl_loop_call_soon(parties.loop, send_burst, &burst, NULL), 0);
+    loop_turn(parties.loop);
+    assert_int_equal(full.writes, 2);
+    assert_int_equal(tl_transport_get_write_buffer_size(parties.one.transport), 0);
+    party_await(&parties.two, 20);
+    assert_string_equal(parties.two.log, "made (0) (1) (2) (3) (4) (5) (6) (7) (8) (9) (10) (11) "
+                                         "(12) (13) (14) (15) (16) (17) (18) (19)");
+    /* Outside of a batch, and closed at once. */
+    burst.count = 3;
+    send_burst(&burst);
+    tl_transport_close(parties.one.transport);
+    party_await(&parties.two, 23);
+    assert_string_equal(parties.one.log, "made lost released");
+    parties_close(&parties);
+}
+
+static void a_batch_that_is_not_taken_waits(struct contract *contract)
+{
+    static const tl_datagram_opts opts = {.batch_sends = true};
+    struct parties parties;
+    struct full full;
+    struct burst burst = {&parties, 3};
+    parties_open(&parties, contract, &opts);
+    fill(&full, &parties, 1);
+    send_burst(&burst);
+    loop_turn(parties.loop);
+    assert_int_equal(tl_transport_get_write_buffer_size(parties.one.transport), 2 * (1 + 8));
+    full.room = -1;
+    party_await(&parties.two, 3);
+    burst.count = 2;
+    send_burst(&burst);
+    tl_transport_abort(parties.one.transport);
+    party_await_end(&parties.one);
+    assert_string_equal(parties.one.log, "made lost released");
+    parties_close(&parties);
+}
+
+static const struct contract_case cases[] = {
+    CONTRACT(what_is_not_taken_waits_its_turn),
+    CONTRACT(writing_pauses_and_resumes),
+    CONTRACT(closing_sends_what_is_queued),
+    CONTRACT(aborting_drops_what_is_queued),
+    CONTRACT(an_error_ends_a_round_of_sending),
+    CONTRACT(a_callback_may_close_and_abort),
+    CONTRACT(what_is_no_errno_ends_the_endpoint),
+    CONTRACT(a_batch_leaves_at_the_end_of_the_iteration),
+    CONTRACT(a_batch_that_is_not_taken_waits),
+};
+
+int main(int argc, char **argv)
+{
+    return contract_main(argc, argv, "datagram_queue", cases, sizeof cases / sizeof *cases);
+}
