@@ -45,8 +45,13 @@ int tl_play_diverge(struct tl_stream_replay *replay, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(report, sizeof report, format, args);
+    int len = vsnprintf(report, sizeof report, format, args);
     va_end(args);
+    if (len > 0 && (size_t)len < sizeof report)
+        (void)snprintf(report + len, sizeof report - (size_t)len,
+                       "  after %llu inputs, of which %llu were early\n",
+                       (unsigned long long)replay->counts.inputs,
+                       (unsigned long long)replay->counts.early);
     replay->fate = TL_EDIVERGED;
     tell(replay, TL_REPLAY_DIVERGED, report);
     return TL_EDIVERGED;
@@ -70,12 +75,6 @@ void tl_play_passed(struct tl_stream_replay *replay)
         tl_trace_reader_count(replay->reader, replay->index, &replay->counts);
 }
 
-void tl_play_early(struct tl_stream_replay *replay, const struct tl_play_step *step)
-{
-    (void)step;
-    replay->counts.early++;
-}
-
 /* Whether somebody would have missed this input: one that is not the end of something, for what the
  * program had and has not closed. */
 static bool is_missed(const struct tl_play_step *step)
@@ -85,6 +84,7 @@ static bool is_missed(const struct tl_play_step *step)
     case TL_STEP_END:
     case TL_STEP_ERROR:
     case TL_STEP_ROOM:
+    case TL_STEP_STIR:
         return false;
     case TL_STEP_ANSWER:
         return step->request->asker != NULL;
@@ -108,9 +108,12 @@ static void end(struct tl_stream_replay *replay)
                                 peer->taken ? "the program ends" : "the program has none") < 0)
             return;
     }
+    /* What the last poll had beside the input that made the program end is no loss. */
+    bool begun = false;
     for (; replay->step < script->steps_count; replay->step++) {
         const struct tl_play_step *step = &script->steps[replay->step];
-        if (is_missed(step)) {
+        begun = begun || step->kind == TL_STEP_INSTANT;
+        if (begun && is_missed(step)) {
             (void)tl_play_diverge(replay,
                                   "diverged: the program ends before the input of event %llu\n",
                                   (unsigned long long)step->number);

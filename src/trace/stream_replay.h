@@ -87,9 +87,8 @@ int tl_play_diverge(struct tl_stream_replay *replay, const char *format, ...)
 /* Ends the replay where a trace that was cut off does. Returns TL_EOUTOFREACH. */
 int tl_play_run_out(struct tl_stream_replay *replay);
 
-/* Notes that a step has passed, and that the next one is given too early. */
+/* Notes that a step has passed. */
 void tl_play_passed(struct tl_stream_replay *replay);
-void tl_play_early(struct tl_stream_replay *replay, const struct tl_play_step *step);
 
 /* --- Waiting (stream_replay_poll.c) --- */
 
@@ -158,8 +157,9 @@ ssize_t tl_play_write(struct tl_kernel *kernel, int fd, struct tl_message *messa
 int tl_play_answer(struct tl_stream_replay *replay, struct tl_play_request *request,
                    struct tl_event *ret);
 
-/* The same for the oldest of those that the program made and the script had not, or has passed. */
-int tl_play_answer_added(struct tl_stream_replay *replay, struct tl_event *ret);
+/* The same for the oldest in a list of requests, which need not be in the script: 1, or an error. */
+int tl_play_answer_added(struct tl_stream_replay *replay, struct tl_request **requests,
+                         struct tl_event *ret);
 
 int tl_play_signal(struct tl_kernel *kernel, int signum, bool enable);
 int tl_play_resolve(struct tl_kernel *kernel, struct tl_query *query);

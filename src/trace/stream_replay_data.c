@@ -46,13 +46,14 @@ static ssize_t read_stream(struct tl_stream_replay *replay, struct tl_play_handl
     if (peer == NULL || (!peer->established && !peer->broken))
         return -ENOTCONN;
     message->truncated = 0;
+    peer->stirred = 0;
     if (peer->queue != NULL) {
         result = (ssize_t)read_queue(peer, message);
     } else if (peer->error != 0) {
         result = peer->error;
         peer->error = 0;
     } else if (!peer->ended && !peer->broken && !handle->shut_read) {
-        return -EAGAIN;
+        result = -EAGAIN;
     }
     if (result >= 0)
         message->len = (size_t)result;
@@ -78,6 +79,8 @@ static ssize_t read_datagrams(struct tl_stream_replay *replay, struct tl_play_ha
     struct tl_play_peer *peer = handle->peer;
     size_t n = 0;
 
+    if (peer != NULL)
+        peer->stirred = 0;
     if (peer != NULL && peer->error != 0) {
         int error = peer->error;
         peer->error = 0;

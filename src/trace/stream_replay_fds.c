@@ -230,8 +230,12 @@ int tl_play_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
         return replay->fate != 0 ? replay->fate : -EBADF;
     if (!listener->listening)
         return -EINVAL;
-    if (listener->peer == NULL || listener->peer->queue == NULL)
+    if (listener->peer != NULL && listener->peer->queue == NULL)
+        listener->peer->stirred = 0;
+    if (listener->peer == NULL || listener->peer->queue == NULL) {
+        tl_play_update(replay, listener);
         return -EAGAIN;
+    }
     struct tl_play_peer *peer = listener->peer->queue->other;
     struct tl_play_handle *handle = NULL;
     if (peer != NULL && (handle = new_handle(replay, listener->family, TL_STREAM)) == NULL)
@@ -304,6 +308,8 @@ int tl_play_shutdown(struct tl_kernel *kernel, int fd, enum tl_shutdown how)
         return replay->fate != 0 ? replay->fate : -EBADF;
     if (handle->type == TL_STREAM && (handle->peer == NULL || !handle->peer->established))
         return -ENOTCONN;
+    if (handle->peer != NULL && handle->peer->shutdown_result < 0)
+        return handle->peer->shutdown_result;
     if (how != TL_SHUTDOWN_WRITE)
         handle->shut_read = true;
     if (how != TL_SHUTDOWN_READ && !handle->shut_write && handle->type == TL_STREAM) {

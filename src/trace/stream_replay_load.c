@@ -137,6 +137,7 @@ static int take_accept(struct tl_play_script *script, const struct tl_trace_even
 {
     int r;
 
+    listener->unread = 0;
     if (event->result == -EAGAIN)
         return 0;
     if (event->result < 0)
@@ -219,7 +220,10 @@ static int take_ready(struct tl_play_script *script, const struct tl_trace_event
     struct tl_play_peer *peer = peer_of(script, event->object);
     bool writable = event->arg[0] & (TL_WRITABLE | TL_FAULT | TL_HANGUP);
 
-    if (peer == NULL || !writable)
+    if (peer == NULL)
+        return 0;
+    peer->unread |= (unsigned)event->arg[0] & (TL_READABLE | TL_FAULT | TL_HANGUP);
+    if (!writable)
         return 0;
     if (peer->role == TL_PEER_OUTGOING && peer->connect_result == -EINPROGRESS &&
         peer->connected == 0) {
@@ -262,6 +266,7 @@ static int take_read(struct tl_play_script *script, const struct tl_trace_event 
 {
     bool packed = event->arg[2] != 0;
 
+    peer->unread = 0;
     if (event->result == -EAGAIN)
         return 0;
     if (event->result < 0)
@@ -414,6 +419,14 @@ static int take_poll(struct tl_play_script *script, const struct tl_trace_event 
     return add_value(script, event, TL_STEP_INSTANT, NULL, until);
 }
 
+/* What the program was told and never looked at may be why it has closed a connection. */
+static int take_close(struct tl_play_script *script, const struct tl_trace_event *event,
+                      struct tl_play_peer *peer)
+{
+    peer->closed = true;
+    return peer->unread != 0 ? add_value(script, event, TL_STEP_STIR, peer, peer->unread) : 0;
+}
+
 /* --- Every event --- */
 
 static int take_socket_event(struct tl_play_script *script, const struct tl_trace_event *event)
@@ -435,10 +448,12 @@ static int take_socket_event(struct tl_play_script *script, const struct tl_trac
         return take_connect(script, event, peer);
     case TL_TRACE_SHUTDOWN:
         peer->closed |= event->result == 0 && event->arg[0] != TL_SHUTDOWN_READ;
+        peer->reset |= event->result < 0 && peer->type == TL_STREAM;
+        if (event->result < 0)
+            peer->shutdown_result = (int)event->result;
         return 0;
     case TL_TRACE_CLOSE:
-        peer->closed = true;
-        return 0;
+        return take_close(script, event, peer);
     case TL_TRACE_OPTION:
         return take_option(script, event, peer);
     case TL_TRACE_ADDRESS:

@@ -22,13 +22,15 @@ static unsigned readiness(const struct tl_play_handle *handle)
 {
     const struct tl_play_peer *peer = handle->peer;
 
+    if (handle->type == TL_DATAGRAM && peer == NULL)
+        return TL_WRITABLE;
     if (handle->type == TL_DATAGRAM)
-        return TL_WRITABLE |
-               (peer != NULL && (peer->queue != NULL || peer->error != 0) ? TL_READABLE : 0);
+        return TL_WRITABLE | peer->stirred |
+               (peer->queue != NULL || peer->error != 0 ? TL_READABLE : 0);
     if (peer == NULL || handle->connecting)
         return 0;
     if (handle->listening)
-        return peer->queue != NULL ? TL_READABLE : 0;
+        return peer->stirred | (peer->queue != NULL ? TL_READABLE : 0);
     if (peer->broken)
         return TL_READABLE | TL_WRITABLE | TL_HANGUP | (peer->error != 0 ? TL_FAULT : 0);
     if (!peer->established)
@@ -36,7 +38,7 @@ static unsigned readiness(const struct tl_play_handle *handle)
     bool room = peer->block >= peer->blocks_count || peer->produced < peer->blocks[peer->block];
     bool end = peer->ended || handle->shut_read;
     return (peer->queue != NULL || end ? TL_READABLE : 0) | (room ? TL_WRITABLE : 0) |
-           (peer->ended && handle->shut_write ? TL_HANGUP : 0);
+           peer->stirred | (peer->ended && handle->shut_write ? TL_HANGUP : 0);
 }
 
 static unsigned news_of(const struct tl_play_handle *handle)
@@ -147,6 +149,9 @@ static int give_to_peer(struct tl_stream_replay *replay, struct tl_play_step *st
     case TL_STEP_ROOM:
         peer->block++;
         break;
+    case TL_STEP_STIR:
+        peer->stirred = (unsigned)step->value;
+        break;
     default:
         if (peer->taken && peer->handle == NULL)
             replay->counts.unused++; /* the program has closed it */
@@ -221,7 +226,7 @@ static int give_answer(struct tl_stream_replay *replay, const struct tl_play_ste
 /* Gives an input: how many events that is by itself, or an error. */
 static int give(struct tl_stream_replay *replay, struct tl_play_step *step, struct tl_event *ret)
 {
-    replay->counts.inputs++;
+    replay->counts.inputs += step->kind != TL_STEP_STIR;
     switch (step->kind) {
     case TL_STEP_SIGNAL:
         return give_signal(replay, step, ret);
@@ -234,6 +239,14 @@ static int give(struct tl_stream_replay *replay, struct tl_play_step *step, stru
     default:
         return give_to_peer(replay, step);
     }
+}
+
+/* Nobody will see these events. */
+static void take_back(const struct tl_event *events, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (events[i].kind == TL_EVENT_POSTED)
+            tl_post_release(events[i].token);
 }
 
 /* --- When --- */
@@ -299,11 +312,14 @@ static void move_clock(struct tl_stream_replay *replay, tl_time now)
         replay->now = now;
 }
 
-/* The script is at its end, and the program waits: 0 when it is for a time, which then has come. */
-static int wait_on(struct tl_stream_replay *replay, tl_time deadline)
+/* The script is at its end, and the program waits: 0 when it is for a time, which then has come, or
+ * a job that the recorded program had called off, which then is run. */
+static int wait_on(struct tl_stream_replay *replay, tl_time deadline, struct tl_event *ret)
 {
     if (!replay->script.closed)
         return tl_play_run_out(replay);
+    if (replay->jobs != NULL)
+        return tl_play_answer_added(replay, &replay->jobs, ret);
     if (deadline == INT64_MAX || replay->overtime++ >= OVERTIME_MAX)
         return tl_play_diverge(
             replay, "diverged: the program waits for more, where the recorded one had ended\n");
@@ -336,6 +352,27 @@ static bool let_time_pass(struct tl_stream_replay *replay, tl_time deadline)
     return false;
 }
 
+/* What came with an input that was given, which is n events by itself: what the recorded program
+ * has read from the same connection right behind it, or what else the same poll had told that is
+ * about no connection. How many events that makes, or an error. */
+static int give_more(struct tl_stream_replay *replay, int n, struct tl_event *events, int count)
+{
+    const struct tl_play_script *script = &replay->script;
+
+    while (n >= 0 && n < count && replay->step < script->steps_count) {
+        struct tl_play_step *step = &script->steps[replay->step];
+        bool bytes = step->kind == TL_STEP_BYTES || step->kind == TL_STEP_END;
+        if (step->kind == TL_STEP_INSTANT || (!bytes && step->peer != NULL) ||
+            step[-1].peer != step->peer || !is_time(replay, step))
+            break;
+        int r = give(replay, pass(replay), &events[n]);
+        if (r < 0)
+            take_back(events, n);
+        n = r < 0 ? r : n + r;
+    }
+    return n;
+}
+
 /* The program would wait until deadline: goes on with the script until there is something to tell
  * it. How many events, or an error. */
 static int play(struct tl_stream_replay *replay, tl_time deadline, struct tl_event *events,
@@ -343,21 +380,22 @@ static int play(struct tl_stream_replay *replay, tl_time deadline, struct tl_eve
 {
     for (;;) {
         if (replay->added != NULL) {
-            int r = tl_play_answer_added(replay, events);
-            return r < 0 ? r : 1 + collect(replay, events + 1, count - 1);
+            int n = tl_play_answer_added(replay, &replay->added, events);
+            return n < 0 ? n : n + collect(replay, events + n, count - n);
         }
         if (let_time_pass(replay, deadline))
             return 0;
         if (replay->step == replay->script.steps_count)
-            return wait_on(replay, deadline);
+            return wait_on(replay, deadline, events);
         if (!is_time(replay, &replay->script.steps[replay->step])) {
             if (deadline <= last_reading(replay)) {
                 move_clock(replay, last_reading(replay));
                 return 0;
             }
-            tl_play_early(replay, &replay->script.steps[replay->step]);
+            replay->counts.early++;
         }
         int n = give(replay, pass(replay), events);
+        n = give_more(replay, n, events, count);
         if (n >= 0)
             n += collect(replay, events + n, count - n);
         if (n != 0)

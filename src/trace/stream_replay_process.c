@@ -111,13 +111,14 @@ int tl_play_work(struct tl_kernel *kernel, struct tl_work *work)
         return replay->fate;
     struct tl_play_request *request = find_request(replay, &asked);
     work->request.owner = NULL;
-    if (request != NULL && request->answer_kind != 0)
+    if (request != NULL)
         take_request(request, &work->request);
-    bool now = work->request.owner == NULL || request->due;
-    tl_replay_job_add(now ? &replay->added : &replay->jobs, &work->request);
+    tl_replay_job_add(request == NULL || request->due ? &replay->added : &replay->jobs,
+                      &work->request);
     return 0;
 }
 
+/* A job that ran then has begun, whenever it is called off now: which is faster is chance. */
 int tl_play_cancel(struct tl_kernel *kernel, struct tl_request *request)
 {
     struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
@@ -125,6 +126,8 @@ int tl_play_cancel(struct tl_kernel *kernel, struct tl_request *request)
 
     if (replay->fate != 0)
         return replay->fate;
+    if (recorded != NULL && recorded->event.kind == TL_TRACE_WORK && recorded->answer_kind != 0)
+        return -EALREADY;
     (void)tl_replay_job_take(request);
     if (recorded != NULL)
         recorded->asker = NULL;
@@ -136,6 +139,8 @@ static int answer_work(struct tl_stream_replay *replay, const struct tl_play_req
 {
     size_t len = work->out != NULL ? work->out_len : 0;
 
+    if (request != NULL && request->answer_kind == 0)
+        request = NULL; /* called off then, and not now: it runs in earnest */
     if (request != NULL && request->answer_len != len)
         return tl_play_diverge(replay, "diverged: a job's result has room for %zu bytes\n", len);
     if (request == NULL || work->out == NULL)
@@ -177,20 +182,24 @@ int tl_play_answer(struct tl_stream_replay *replay, struct tl_play_request *requ
     return 0;
 }
 
-int tl_play_answer_added(struct tl_stream_replay *replay, struct tl_event *ret)
+int tl_play_answer_added(struct tl_stream_replay *replay, struct tl_request **requests,
+                         struct tl_event *ret)
 {
-    struct tl_request *asker = replay->added;
+    struct tl_request *asker = *requests;
+    int r;
 
     while (asker->next != NULL) /* the oldest: there are few */
         asker = asker->next;
-    if (asker->owner != NULL) {
-        struct tl_play_request *request = asker->owner;
+    struct tl_play_request *request = asker->owner;
+    if (request == NULL) {
+        *ret = (struct tl_event){.token = asker, .kind = TL_EVENT_WORK};
+        r = answer_work(replay, NULL, (struct tl_work *)asker);
+    } else {
         if (request->event.kind != TL_TRACE_WORK)
             (void)tl_replay_job_take(asker);
-        return tl_play_answer(replay, request, ret);
+        r = tl_play_answer(replay, request, ret);
     }
-    *ret = (struct tl_event){.token = asker, .kind = TL_EVENT_WORK};
-    return answer_work(replay, NULL, (struct tl_work *)asker);
+    return r < 0 ? r : 1;
 }
 
 /* --- Facts --- */

@@ -33,6 +33,7 @@ enum tl_play_kind {
     TL_STEP_END,       /* no more bytes come */
     TL_STEP_ERROR,     /* value: an errno */
     TL_STEP_ROOM,      /* what is sent is taken again */
+    TL_STEP_STIR,      /* there was something to read, and nobody has; value: the readiness */
     TL_STEP_DATAGRAM,  /* data; addr: from where; value: whether it was longer */
     TL_STEP_SIGNAL,    /* value: the number */
     TL_STEP_POSTED,    /* data: the producer's name */
@@ -89,6 +90,7 @@ struct tl_play_peer {
     int bind_result;
     int listen_result;
     int connect_result;
+    int shutdown_result; /* an error that it met, the last one */
     struct {
         bool known;
         int result;
@@ -109,6 +111,7 @@ struct tl_play_peer {
     bool blocked;     /* while the script is made */
     size_t connected; /* likewise: 1 + the index of its TL_STEP_CONNECTED */
     bool asked;       /* likewise: how that went is known */
+    unsigned unread;  /* likewise: the readiness that was told since the last read */
 
     /* The replay's state. */
     struct tl_play_handle *handle; /* the program's socket; NULL: none, or not any more */
@@ -118,6 +121,7 @@ struct tl_play_peer {
     bool ended;
     bool broken;                /* an error was given */
     int error;                  /* and not told yet */
+    unsigned stirred;           /* readiness of which nothing is known, until the program reads */
     struct tl_play_step *queue; /* given, and not taken by the program */
     struct tl_play_step **queue_tail;
     size_t queue_used; /* bytes of the first that were read */
