@@ -213,8 +213,7 @@ int tl_socket_open(tl_loop *loop, enum tl_family family, enum tl_socket_type typ
     return r;
 }
 
-static int open_two(tl_loop *loop, enum tl_pipe_kind kind, tl_socket *ret_one,
-                    tl_socket *ret_other)
+static int open_two(tl_loop *loop, enum tl_pipe_kind kind, tl_socket *ret_one, tl_socket *ret_other)
 {
     int fds[2];
     if (loop == NULL || ret_one == NULL || ret_other == NULL)

@@ -70,8 +70,7 @@ tl_future *tl_loop_sock_recv(tl_loop *loop, tl_socket socket, size_t count)
 
 tl_future *tl_loop_sock_recv_into(tl_loop *loop, tl_socket socket, void *buf, size_t len)
 {
-    struct tl_sock_op op = {
-        .attempt = recv_into, .direction = TL_READING, .buf = buf, .len = len};
+    struct tl_sock_op op = {.attempt = recv_into, .direction = TL_READING, .buf = buf, .len = len};
     if (loop == NULL)
         return NULL;
     if (buf == NULL && len > 0)
@@ -129,8 +128,7 @@ tl_future *tl_loop_sock_recvfrom(tl_loop *loop, tl_socket socket, size_t count)
 
 tl_future *tl_loop_sock_recvfrom_into(tl_loop *loop, tl_socket socket, void *buf, size_t len)
 {
-    struct tl_sock_op op = {
-        .attempt = recv_from, .direction = TL_READING, .buf = buf, .len = len};
+    struct tl_sock_op op = {.attempt = recv_from, .direction = TL_READING, .buf = buf, .len = len};
     if (loop == NULL)
         return NULL;
     if (buf == NULL)

@@ -6,9 +6,9 @@
 #include <errno.h>
 
 #include "sim/kernel.h"
+#include "sim/mix.h"
 #include "sim/pipe.h"
 #include "sim/unix.h"
-#include "sim/mix.h"
 
 void tl_sim_give(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor *descriptor)
 {
