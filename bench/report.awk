@@ -15,6 +15,7 @@ BEGIN {
     TITLE["counts"] = "Counts per echoed message: what repeats exactly"
     TITLE["memory"] = "Memory of the server per connection"
     TITLE["overload"] = "Overload: 64 connections, each with 16 x 16 KiB on their way, kernel buffers of 16 KiB"
+    TITLE["datagram"] = "Datagrams: server CPU, 32 of 64 B under way"
     TITLE["loop"] = "The loop"
     TITLE["sim"] = "The simulator"
     TITLE["fuzz"] = "Fuzzing"

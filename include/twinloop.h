@@ -22,13 +22,16 @@
 #include <twinloop/log.h>
 #include <twinloop/loop.h>
 #include <twinloop/net.h>
+#include <twinloop/pipe.h>
 #include <twinloop/policy.h>
 #include <twinloop/protocol.h>
 #include <twinloop/resolve.h>
 #include <twinloop/sock.h>
 #include <twinloop/task.h>
 #include <twinloop/timer.h>
+#include <twinloop/tls.h>
 #include <twinloop/transport.h>
+#include <twinloop/unix.h>
 #include <twinloop/value.h>
 #include <twinloop/version.h>
 

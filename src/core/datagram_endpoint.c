@@ -9,6 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/datagram.h"
+#include "core/fd.h"
 #include "core/pair.h"
 
 struct making {
@@ -69,26 +70,25 @@ static struct making *making_new(tl_loop *loop, tl_future *future)
     return making;
 }
 
-/* Makes the transport of a socket, which is closed if that cannot be. */
-static void open_transport(tl_loop *loop, int fd, tl_protocol_factory factory, void *farg,
+/* Makes the transport of a socket; whether it did, else the future has been failed. */
+static bool open_transport(tl_loop *loop, int fd, tl_protocol_factory factory, void *farg,
                            const struct tl_datagram_plan *plan, tl_future *future)
 {
-    struct tl_kernel *kernel = loop->kernel;
     struct making *making = making_new(loop, future);
     int r = -ENOMEM;
     if (making != NULL)
         r = tl_datagram_transport_open(loop, fd, factory, farg, plan, &making->owner,
                                        &making->datagram);
     if (r < 0) {
-        (void)kernel->ops->close(kernel, fd);
         (void)tl_future_set_exception(future, r, NULL);
         if (making != NULL)
             making_free(making);
-        return;
+        return false;
     }
     tl_transport *transport = &making->datagram->transport;
     tl_pair_fill(making->pair, transport);
     tl_future_set_canceller(future, cancel, making);
+    return true;
 }
 
 /* --- The socket --- */
@@ -144,7 +144,7 @@ static int make_socket(tl_loop *loop, enum tl_family family, const tl_addr *loca
     return r;
 }
 
-/* --- The call --- */
+/* --- A new socket --- */
 
 /* Why these arguments do not fit together; NULL when they do. */
 static const char *check(const tl_addr *local, const tl_addr *remote, const tl_datagram_opts *opts,
@@ -168,6 +168,14 @@ static const char *check(const tl_addr *local, const tl_addr *remote, const tl_d
     return NULL;
 }
 
+static struct tl_datagram_plan plan_for(const tl_datagram_opts *opts)
+{
+    return (struct tl_datagram_plan){
+        .batch_sends = opts->batch_sends,
+        .read_batch = opts->read_batch > 0 ? (uint8_t)opts->read_batch : TL_DATAGRAM_READ_BATCH_MAX,
+    };
+}
+
 static void create(tl_loop *loop, tl_protocol_factory factory, void *farg, const tl_addr *local,
                    const tl_addr *remote, const tl_datagram_opts *opts, tl_future *future)
 {
@@ -180,22 +188,74 @@ static void create(tl_loop *loop, tl_protocol_factory factory, void *farg, const
     int fd = make_socket(loop, family, local, remote, opts, future);
     if (fd < 0)
         return;
-    struct tl_datagram_plan plan = {
-        .connected = remote != NULL && !opts->allow_broadcast,
-        .batch_sends = opts->batch_sends,
-        .family = (uint8_t)family,
-        .read_batch = opts->read_batch > 0 ? (uint8_t)opts->read_batch : TL_DATAGRAM_READ_BATCH_MAX,
-    };
+    struct tl_kernel *kernel = loop->kernel;
+    struct tl_datagram_plan plan = plan_for(opts);
+    plan.family = (uint8_t)family;
+    plan.connected = remote != NULL && !opts->allow_broadcast;
     if (remote != NULL)
         plan.remote = *remote;
-    open_transport(loop, fd, factory, farg, &plan, future);
+    if (!open_transport(loop, fd, factory, farg, &plan, future))
+        (void)kernel->ops->close(kernel, fd);
 }
+
+/* --- A given socket --- */
+
+/* Why these options cannot go with a socket; NULL: they can. */
+static const char *check_given(const tl_addr *local, const tl_addr *remote,
+                               const tl_datagram_opts *opts)
+{
+    if (local != NULL || remote != NULL || opts->family != TL_FAMILY_NONE || opts->reuse_port ||
+        opts->allow_broadcast)
+        return "socket modifier arguments can not be used when sock is specified";
+    return opts->read_batch > TL_DATAGRAM_READ_BATCH_MAX ? "read_batch is too large" : NULL;
+}
+
+/* The program's socket, which must be one of datagrams that nobody waits for. */
+static int find_given(tl_loop *loop, tl_socket socket, struct tl_fd **ret, tl_future *future)
+{
+    int r = tl_fd_get(loop, socket, ret);
+    if (r == 0 && (*ret)->kind != TL_ADOPTED_DATAGRAM) {
+        (void)tl_future_set_exception(future, -EINVAL, "A socket of datagrams was expected");
+        return -EINVAL;
+    }
+    for (int i = TL_READING; r == 0 && i <= TL_WRITING; i++)
+        if ((*ret)->side[i].callback != NULL || (*ret)->side[i].op != NULL)
+            r = -EBUSY;
+    if (r < 0)
+        (void)tl_future_set_exception(future, r, NULL);
+    return r;
+}
+
+/* asyncio: the remote address is fixed only if the socket is connected. It stays the program's
+ * until there is a transport. */
+static void create_given(tl_loop *loop, tl_protocol_factory factory, void *farg,
+                         const tl_datagram_opts *opts, tl_future *future)
+{
+    struct tl_kernel *kernel = loop->kernel;
+    tl_socket socket = *opts->sock;
+    tl_addr local;
+    struct tl_datagram_plan plan = plan_for(opts);
+    struct tl_fd *fd;
+    if (find_given(loop, socket, &fd, future) < 0)
+        return;
+    if (kernel->ops->address(kernel, socket.fd, TL_ADDRESS_LOCAL, &local) == 0)
+        plan.family = local.family;
+    plan.connected = kernel->ops->address(kernel, socket.fd, TL_ADDRESS_PEER, &plan.remote) == 0;
+    if (!plan.connected)
+        plan.remote = (tl_addr){.family = TL_FAMILY_NONE};
+    if (open_transport(loop, socket.fd, factory, farg, &plan, future))
+        tl_fd_give_up(fd);
+}
+
+/* --- The call --- */
 
 tl_future *tl_loop_create_datagram_endpoint(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                             const tl_addr *local, const tl_addr *remote,
                                             const tl_datagram_opts *opts)
 {
     static const tl_datagram_opts defaults;
+    if (opts == NULL)
+        opts = &defaults;
     if (loop == NULL)
         return NULL;
     tl_future *future = tl_loop_create_future(loop);
@@ -203,7 +263,11 @@ tl_future *tl_loop_create_datagram_endpoint(tl_loop *loop, tl_protocol_factory f
         return future;
     if (!tl_loop_open(loop) || factory == NULL)
         (void)tl_future_set_exception(future, factory == NULL ? -EINVAL : TL_ECLOSED, NULL);
+    else if (opts->sock == NULL)
+        create(loop, factory, farg, local, remote, opts, future);
+    else if (check_given(local, remote, opts) != NULL)
+        (void)tl_future_set_exception(future, -EINVAL, check_given(local, remote, opts));
     else
-        create(loop, factory, farg, local, remote, opts != NULL ? opts : &defaults, future);
+        create_given(loop, factory, farg, opts, future);
     return future;
 }

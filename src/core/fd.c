@@ -80,12 +80,13 @@ static int reserve(tl_loop *loop, int number, struct tl_fd **ret)
     return 0;
 }
 
-static void use(struct tl_fd *fd, int number)
+static void use(struct tl_fd *fd, int number, enum tl_adopted_kind kind)
 {
     fd->watch.fd = number;
     fd->known = true;
     fd->adopted = false;
     fd->blocking = false;
+    fd->kind = (uint8_t)kind;
 }
 
 struct tl_fd *tl_fd_find(const tl_loop *loop, tl_socket socket)
@@ -109,7 +110,7 @@ static int adopt(tl_loop *loop, int number, struct tl_fd **ret)
         (void)loop->kernel->ops->release(loop->kernel, number);
         return r;
     }
-    use(fd, number);
+    use(fd, number, found.kind);
     fd->adopted = true;
     fd->blocking = !found.nonblocking;
     *ret = fd;
@@ -127,7 +128,7 @@ int tl_fd_get(tl_loop *loop, tl_socket socket, struct tl_fd **ret)
     return 0;
 }
 
-int tl_fd_add(tl_loop *loop, int number)
+int tl_fd_add(tl_loop *loop, int number, enum tl_adopted_kind kind)
 {
     struct tl_fd *fd;
     int r = reserve(loop, number, &fd);
@@ -135,7 +136,7 @@ int tl_fd_add(tl_loop *loop, int number)
         (void)loop->kernel->ops->close(loop->kernel, number);
         return r;
     }
-    use(fd, number);
+    use(fd, number, kind);
     return 0;
 }
 
@@ -207,7 +208,8 @@ int tl_socket_open(tl_loop *loop, enum tl_family family, enum tl_socket_type typ
     if (!tl_loop_open(loop))
         return TL_ECLOSED;
     int fd = loop->kernel->ops->socket(loop->kernel, family, type);
-    int r = fd < 0 ? fd : tl_fd_add(loop, fd);
+    enum tl_adopted_kind kind = type == TL_DATAGRAM ? TL_ADOPTED_DATAGRAM : TL_ADOPTED_STREAM;
+    int r = fd < 0 ? fd : tl_fd_add(loop, fd, kind);
     if (r == 0)
         ret->fd = fd;
     return r;
@@ -215,6 +217,7 @@ int tl_socket_open(tl_loop *loop, enum tl_family family, enum tl_socket_type typ
 
 static int open_two(tl_loop *loop, enum tl_pipe_kind kind, tl_socket *ret_one, tl_socket *ret_other)
 {
+    enum tl_adopted_kind found = kind == TL_PIPE_ONE_WAY ? TL_ADOPTED_FIFO : TL_ADOPTED_STREAM;
     int fds[2];
     if (loop == NULL || ret_one == NULL || ret_other == NULL)
         return -EINVAL;
@@ -223,12 +226,12 @@ static int open_two(tl_loop *loop, enum tl_pipe_kind kind, tl_socket *ret_one, t
     int r = loop->kernel->ops->pipe(loop->kernel, kind, fds);
     if (r < 0)
         return r;
-    r = tl_fd_add(loop, fds[0]);
+    r = tl_fd_add(loop, fds[0], found);
     if (r < 0) {
         (void)loop->kernel->ops->close(loop->kernel, fds[1]);
         return r;
     }
-    r = tl_fd_add(loop, fds[1]);
+    r = tl_fd_add(loop, fds[1], found);
     if (r < 0) {
         (void)tl_socket_close(loop, (tl_socket){fds[0]});
         return r;

@@ -34,6 +34,7 @@ struct tl_fd {
     bool known;                /* the program has it; else the number is unused */
     bool adopted;              /* made elsewhere: stays open when the loop is closed */
     bool blocking;             /* as it was found */
+    uint8_t kind;              /* enum tl_adopted_kind: when it was made or found */
 };
 
 /* The program's descriptor with this number; one that is not known yet is adopted. 0; -EBADF;
@@ -44,7 +45,7 @@ int tl_fd_get(tl_loop *loop, tl_socket socket, struct tl_fd **ret);
 struct tl_fd *tl_fd_find(const tl_loop *loop, tl_socket socket);
 
 /* Makes a new descriptor of the kernel's the program's. Closes it when memory is out: -ENOMEM. */
-int tl_fd_add(tl_loop *loop, int fd);
+int tl_fd_add(tl_loop *loop, int fd, enum tl_adopted_kind kind);
 
 /* The table forgets it, and the kernel does not: for whoever takes it over. Nothing may be pending.
  */

@@ -23,8 +23,11 @@
 
 static void finish_waiters(tl_server *server)
 {
-    if (server->closed && server->connections == 0)
-        tl_waiters_finish(&server->waiters);
+    if (!server->closed || server->connections > 0)
+        return;
+    tl_waiters_finish(&server->waiters);
+    if (server->forever != NULL)
+        tl_serving_end(server->forever);
 }
 
 tl_future *tl_server_wait_closed(tl_server *server)
@@ -300,6 +303,11 @@ void tl_server_abort_clients(tl_server *server)
 {
     if (server != NULL && tl_loop_open(server->loop))
         tl_stream_each(server->loop, &server->owner, tl_transport_abort);
+}
+
+tl_loop *tl_server_get_loop(const tl_server *server)
+{
+    return server != NULL ? server->loop : NULL;
 }
 
 bool tl_server_is_serving(const tl_server *server)

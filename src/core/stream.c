@@ -35,6 +35,12 @@
 /* One readiness is read this often at most, and only while the buffer comes back full. */
 enum { READS_MAX = 4 };
 
+static inline const struct tl_stream_type *type_of(const struct tl_stream *stream)
+{
+    return tl_container_of(tl_transport_type(&stream->transport), const struct tl_stream_type,
+                           transport);
+}
+
 static bool reading(const struct tl_stream *stream)
 {
     return (stream->watch.wanted & TL_READABLE) != 0;
@@ -67,6 +73,15 @@ static void abandon(struct tl_live *live)
     leave(stream, true);
 }
 
+/* Before the descriptor is closed: the names become known to whoever will still ask. */
+static void latch(struct tl_stream *stream)
+{
+    tl_transport *transport = &stream->transport;
+    if (transport->object.refs > 1 && type_of(stream)->has_names)
+        tl_extra_info_latch(&stream->info, &transport->info, transport->loop->kernel,
+                            stream->watch.fd);
+}
+
 void tl_stream_finish(struct tl_stream *stream)
 {
     tl_transport *transport = &stream->transport;
@@ -79,8 +94,7 @@ void tl_stream_finish(struct tl_stream *stream)
     if (ops->connection_lost != NULL)
         ops->connection_lost(transport->protocol, error.code < 0 ? &error : NULL);
     /* asyncio: the descriptor is closed after connection_lost, and names are known afterwards. */
-    if (transport->object.refs > 1)
-        tl_extra_info_latch(&stream->info, &transport->info, loop->kernel, stream->watch.fd);
+    latch(stream);
     tl_watch_close(&stream->watch, loop);
     leave(stream, false);
 }
@@ -113,12 +127,12 @@ void tl_stream_end(struct tl_stream *stream, int error)
     queue_lost(stream);
 }
 
-static void stream_abort(tl_transport *transport)
+void tl_stream_abort(tl_transport *transport)
 {
     tl_stream_end(tl_stream_of(transport), 0);
 }
 
-static void stream_close(tl_transport *transport)
+void tl_stream_close(tl_transport *transport)
 {
     struct tl_stream *stream = tl_stream_of(transport);
     if (stream->flow.size == 0) {
@@ -139,6 +153,21 @@ static __attribute__((noinline)) void failed(struct tl_stream *stream, tl_protoc
     tl_stream_end(stream, error);
 }
 
+static const char get_buffer_failed[] = "Fatal error: protocol.get_buffer() call failed.";
+
+/* It has succeeded, and has no room for a single byte. */
+static void empty_buffer(struct tl_stream *stream, tl_protocol *protocol)
+{
+    const tl_error error = {.code = TL_EPROTOCOL,
+                            .message = "get_buffer() returned an empty buffer"};
+    const tl_exc_context context = {.message = get_buffer_failed,
+                                    .exception = &error,
+                                    .protocol = protocol,
+                                    .transport = &stream->transport};
+    tl_loop_call_exception_handler(stream->transport.loop, &context);
+    tl_stream_end(stream, error.code);
+}
+
 static void receive_eof(struct tl_stream *stream)
 {
     tl_transport *transport = &stream->transport;
@@ -156,13 +185,19 @@ static void receive_eof(struct tl_stream *stream)
     tl_protocol_unhold(protocol);
 }
 
-/* What read said when it gave no bytes. */
-static __attribute__((noinline)) void receive_nothing(struct tl_stream *stream, int result)
+static void read_nothing(struct tl_stream *stream, int result)
 {
     if (result == 0)
         receive_eof(stream);
-    else if (result != -EAGAIN)
+    else
         tl_stream_end(stream, result);
+}
+
+/* What read said when it gave no bytes. */
+static __attribute__((noinline)) void receive_nothing(struct tl_stream *stream, int result)
+{
+    if (result != -EAGAIN)
+        type_of(stream)->read_nothing(stream, result);
 }
 
 static inline ssize_t read_to(struct tl_stream *stream, struct tl_message *message)
@@ -216,11 +251,11 @@ static bool get_buffer(struct tl_stream *stream, tl_protocol *protocol, struct i
     struct iovec room = {NULL, 0};
     int r = protocol->ops->get_buffer(protocol, -1, &room.iov_base, &room.iov_len);
     if (r < 0) {
-        failed(stream, protocol, "Fatal error: protocol.get_buffer() call failed.", r);
+        failed(stream, protocol, get_buffer_failed, r);
         return false;
     }
     if (room.iov_base == NULL || room.iov_len == 0) {
-        failed(stream, protocol, "get_buffer() returned an empty buffer", TL_EPROTOCOL);
+        empty_buffer(stream, protocol);
         return false;
     }
     *ret = room;
@@ -281,8 +316,8 @@ static __attribute__((noinline)) void ready_to_write(struct tl_stream *stream)
         tl_stream_writable(stream);
 }
 
-/* The watch's callback. The hot path: a peer that keeps up, and a short message. */
-static void ready(void *arg)
+/* The hot path: a peer that keeps up, and a short message. */
+void tl_stream_ready(void *arg)
 {
     struct tl_stream *stream = arg;
     if (stream->watch.ready != TL_READABLE)
@@ -291,7 +326,7 @@ static void ready(void *arg)
         read_rounds(stream, READS_MAX - 1);
 }
 
-static int stream_pause_reading(tl_transport *transport)
+int tl_stream_pause_reading(tl_transport *transport)
 {
     struct tl_stream *stream = tl_stream_of(transport);
     transport->reading_paused = true;
@@ -299,7 +334,7 @@ static int stream_pause_reading(tl_transport *transport)
     return 0;
 }
 
-static int stream_resume_reading(tl_transport *transport)
+int tl_stream_resume_reading(tl_transport *transport)
 {
     struct tl_stream *stream = tl_stream_of(transport);
     if (!transport->reading_paused)
@@ -319,7 +354,8 @@ static int stream_resume_reading(tl_transport *transport)
 static void start_reading(struct tl_stream *stream)
 {
     tl_transport *transport = &stream->transport;
-    if (transport->phase != TL_TRANSPORT_OPEN || transport->reading_paused)
+    if (transport->phase != TL_TRANSPORT_OPEN || transport->reading_paused ||
+        !type_of(stream)->watches)
         return;
     int r = tl_watch_add(&stream->watch, transport->loop, TL_READABLE);
     if (r < 0)
@@ -335,7 +371,7 @@ static void made(void *arg)
     tl_protocol *protocol = transport->protocol;
     bool closed_before = transport->phase == TL_TRANSPORT_ENDING;
     transport->made = true;
-    stream->watch.place.callback = ready;
+    stream->watch.place.callback = type_of(stream)->ready;
     tl_protocol_hold(protocol);
     int r = 0;
     if (protocol->ops->connection_made != NULL)
@@ -359,12 +395,12 @@ static const tl_value *stream_extra_info(tl_transport *transport, const char *na
     return tl_extra_info_get(&stream->info, &transport->info, name, kernel, stream->watch.fd);
 }
 
-static struct tl_flow *stream_flow(tl_transport *transport)
+struct tl_flow *tl_stream_flow(tl_transport *transport)
 {
     return &tl_stream_of(transport)->flow;
 }
 
-static void stream_destroy(tl_object *object)
+void tl_stream_destroy(tl_object *object)
 {
     tl_transport *transport = tl_container_of(object, tl_transport, object);
     struct tl_stream *stream = tl_stream_of(transport);
@@ -375,27 +411,36 @@ static void stream_destroy(tl_object *object)
     tl_loop_unref(loop);
 }
 
-static const struct tl_transport_type stream_type = {
-    .object = {.name = "transport", .destroy = stream_destroy},
-    .accepts = tl_protocol_reads_stream,
-    .close = stream_close,
-    .abort = stream_abort,
-    .extra_info = stream_extra_info,
-    .pause_reading = stream_pause_reading,
-    .resume_reading = stream_resume_reading,
-    .write = tl_stream_write,
-    .writelines = tl_stream_writelines,
-    .write_eof = tl_stream_write_eof,
-    .flow = stream_flow,
+const struct tl_stream_type tl_stream_socket_type = {
+    .transport =
+        {
+            .object = {.name = "transport", .destroy = tl_stream_destroy},
+            .accepts = tl_protocol_reads_stream,
+            .close = tl_stream_close,
+            .abort = tl_stream_abort,
+            .extra_info = stream_extra_info,
+            .pause_reading = tl_stream_pause_reading,
+            .resume_reading = tl_stream_resume_reading,
+            .write = tl_stream_write,
+            .writelines = tl_stream_writelines,
+            .write_eof = tl_stream_write_eof,
+            .flow = tl_stream_flow,
+        },
+    .size = sizeof(struct tl_stream),
+    .has_names = true,
+    .watches = true,
+    .ready = tl_stream_ready,
+    .read_nothing = read_nothing,
 };
 
-static struct tl_stream *stream_new(tl_loop *loop, int fd, tl_protocol *protocol,
-                                    const tl_addr *peer, struct tl_stream_owner *owner)
+static struct tl_stream *stream_new(const struct tl_stream_type *type, tl_loop *loop, int fd,
+                                    tl_protocol *protocol, const tl_addr *peer,
+                                    struct tl_stream_owner *owner)
 {
-    struct tl_stream *stream = tl_calloc(sizeof *stream);
+    struct tl_stream *stream = tl_calloc(type->size);
     if (stream == NULL)
         return NULL;
-    tl_object_init(&stream->transport.object, &stream_type.object);
+    tl_object_init(&stream->transport.object, &type->transport.object);
     stream->transport.loop = tl_loop_ref(loop);
     stream->transport.protocol = protocol;
     stream->owner = owner;
@@ -407,17 +452,18 @@ static struct tl_stream *stream_new(tl_loop *loop, int fd, tl_protocol *protocol
     return stream;
 }
 
-int tl_stream_open(tl_loop *loop, int fd, tl_protocol_factory factory, void *farg,
-                   const tl_addr *peer, struct tl_stream_owner *owner, struct tl_stream **ret)
+int tl_stream_open_as(const struct tl_stream_type *type, tl_loop *loop, int fd,
+                      tl_protocol_factory factory, void *farg, const tl_addr *peer,
+                      struct tl_stream_owner *owner, struct tl_stream **ret)
 {
     tl_protocol *protocol = factory(farg);
     if (protocol == NULL)
         return -ENOMEM;
     tl_protocol_hold(protocol);
     int r = -EINVAL;
-    if (!tl_protocol_reads_stream(protocol))
+    if (!type->transport.accepts(protocol))
         goto fail;
-    struct tl_stream *stream = stream_new(loop, fd, protocol, peer, owner);
+    struct tl_stream *stream = stream_new(type, loop, fd, protocol, peer, owner);
     r = -ENOMEM;
     if (stream == NULL)
         goto fail;
@@ -438,6 +484,16 @@ void tl_stream_each(tl_loop *loop, const struct tl_stream_owner *owner,
         struct tl_stream *stream = tl_container_of(live, struct tl_stream, live);
         if (stream->owner == owner)
             act(&stream->transport);
+    }
+}
+
+void tl_streams_latch(tl_loop *loop)
+{
+    for (struct tl_live *live = loop->live.next; live != &loop->live; live = live->next) {
+        if (live->abandon != abandon)
+            continue;
+        struct tl_stream *stream = tl_container_of(live, struct tl_stream, live);
+        latch(stream);
     }
 }
 

@@ -116,7 +116,7 @@ void tl_real_fds_finish(struct tl_real *real);
 
 struct sockaddr_storage;
 
-/* 0 and the length through ret_len, or -EAFNOSUPPORT. */
+/* 0 and the length through ret_len, -EAFNOSUPPORT, or -EINVAL for a name that is too long. */
 int tl_real_addr_encode(const tl_addr *addr, struct sockaddr_storage *ret, unsigned *ret_len);
 
 /* What the system said, in our form; family TL_FAMILY_NONE for what we have no form for. */

@@ -103,13 +103,13 @@ static ssize_t receive_many(int fd, struct tl_message *messages, size_t count)
 
     if (count > DATAGRAMS_MAX)
         count = DATAGRAMS_MAX;
-    memset(headers, 0, sizeof headers);
-    for (size_t i = 0; i < count; i++) {
-        headers[i].msg_hdr.msg_iov = messages[i].iov;
-        headers[i].msg_hdr.msg_iovlen = messages[i].iov_count;
-        headers[i].msg_hdr.msg_name = &storage[i];
-        headers[i].msg_hdr.msg_namelen = sizeof storage[i];
-    }
+    for (size_t i = 0; i < count; i++)
+        headers[i].msg_hdr = (struct msghdr){
+            .msg_iov = messages[i].iov,
+            .msg_iovlen = messages[i].iov_count,
+            .msg_name = &storage[i],
+            .msg_namelen = sizeof storage[i],
+        };
     n = recvmmsg(fd, headers, (unsigned)count, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
     if (n < 0)
         return -errno;
@@ -126,10 +126,9 @@ static ssize_t send_many(int fd, struct tl_message *messages, size_t count)
 
     if (count > DATAGRAMS_MAX)
         count = DATAGRAMS_MAX;
-    memset(headers, 0, sizeof headers);
     for (size_t i = 0; i < count; i++) {
-        headers[i].msg_hdr.msg_iov = messages[i].iov;
-        headers[i].msg_hdr.msg_iovlen = messages[i].iov_count;
+        headers[i].msg_hdr = (struct msghdr){
+            .msg_iov = messages[i].iov, .msg_iovlen = messages[i].iov_count};
         r = address_in(&headers[i].msg_hdr, messages[i].addr, &storage[i]);
         if (r < 0)
             return r;

@@ -107,6 +107,7 @@ static void disconnect(struct tl_datagram_socket *socket)
         return;
     socket->connected = false;
     socket->peer_port = 0;
+    tl_datagram_changed(socket);
     if (!socket->address_locked)
         socket->local_ip = nowhere(socket->family);
     if (!socket->port_locked)
@@ -133,6 +134,7 @@ static int datagram_connect(struct tl_descriptor *descriptor, const tl_addr *add
     if (!socket->address_locked && tl_ip_is_any(&socket->local_ip))
         socket->local_ip = source;
     socket->connected = true;
+    tl_datagram_changed(socket);
     socket->peer_ip = dest;
     socket->peer_port = addr->port;
     return 0;
@@ -222,6 +224,7 @@ static int set_option(struct tl_datagram_socket *socket, enum tl_option option, 
         return -ENOPROTOOPT;
     if (option == TL_OPTION_V6ONLY && socket->port != NULL)
         return -EINVAL;
+    tl_datagram_changed(socket);
     if (flag != NULL)
         *flag = value != 0;
     else if (option == TL_OPTION_SNDBUF)
@@ -310,8 +313,15 @@ static const struct tl_socket_ops socket_ops = {
     .address = datagram_address,
 };
 
+static enum tl_adopted_kind kind(const struct tl_descriptor *descriptor)
+{
+    (void)descriptor;
+    return TL_ADOPTED_DATAGRAM;
+}
+
 const struct tl_descriptor_ops tl_datagram_ops = {
     .socket = &socket_ops,
+    .kind = kind,
     .readiness = readiness,
     .read = tl_datagram_read,
     .write = tl_datagram_write,

@@ -145,7 +145,7 @@ static inline void tl_endpoint_touch(struct tl_endpoint *endpoint)
 /* Whether nobody has or can get a descriptor for it. */
 static inline bool tl_endpoint_orphaned(const struct tl_endpoint *endpoint)
 {
-    return endpoint->descriptor.kernel == NULL && endpoint->listener == NULL;
+    return endpoint->descriptor.fd < 0 && endpoint->listener == NULL;
 }
 
 static inline uint32_t tl_endpoint_ask(struct tl_endpoint *endpoint, enum tl_sim_site at,

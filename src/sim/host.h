@@ -42,6 +42,7 @@ struct tl_host {
     unsigned processes_count;       /* ever made */
     struct tl_ports ports;          /* TCP's */
     struct tl_ports datagram_ports; /* UDP's */
+    uint64_t datagram_changes;      /* counts what may change who gets a datagram */
     struct tl_list unix_names;      /* sockets with abstract names */
     uint32_t next_unix_name;        /* of those that the system makes up */
 };

@@ -279,8 +279,15 @@ static void describe(const struct tl_descriptor *descriptor, char *text, size_t 
              peer != NULL ? peer->unread.bytes : 0);
 }
 
+static enum tl_adopted_kind kind(const struct tl_descriptor *descriptor)
+{
+    const struct tl_unix *socket = tl_listed(descriptor, const struct tl_unix, descriptor);
+    return socket->state == TL_UNIX_LISTENING ? TL_ADOPTED_LISTENER : TL_ADOPTED_STREAM;
+}
+
 static const struct tl_descriptor_ops unix_ops = {
     .socket = &tl_unix_socket_ops,
+    .kind = kind,
     .readiness = readiness,
     .read = unix_read,
     .write = unix_write,

@@ -29,8 +29,6 @@
  * timeout may be off. */
 #define TIMEOUT_SLACK TL_MILLISECOND
 
-#define PATIENCE (10 * TL_SECOND)
-
 /* --- How it ends --- */
 
 static int end(struct tl_replay *replay, int fate, enum tl_replay_end how, const char *report)
@@ -245,29 +243,17 @@ static tl_time replay_wall(struct tl_kernel *kernel)
 
 /* --- Making and destroying --- */
 
-/* What the program's threads posted and the trace did not ask for. */
-static void release_posts(struct tl_replay *replay)
-{
-    while (replay->posts != NULL) {
-        struct tl_post *post = replay->posts;
-        replay->posts = post->next;
-        tl_post_release(post);
-    }
-}
-
 static void free_replay(struct tl_replay *replay)
 {
     tl_allocator allocator = replay->allocator;
 
-    release_posts(replay);
+    tl_replay_posts_finish(&replay->posts);
     tl_trace_cursor_finish(&replay->cursor);
     tl_trace_objects_finish(&replay->fds);
     tl_trace_objects_finish(&replay->children);
     tl_trace_objects_finish(&replay->requests);
     tl_trace_pack_finish(&replay->pack);
     tl_allocator_free(&allocator, replay->slots);
-    pthread_cond_destroy(&replay->posted);
-    pthread_mutex_destroy(&replay->mutex);
     tl_allocator_free(&allocator, replay);
 }
 
@@ -345,21 +331,12 @@ int tl_replay_kernel_new(tl_trace_reader *reader, unsigned index, struct tl_kern
     replay->wall = reader->streams[index].wall;
     replay->process = tl_trace_file_process();
     replay->pid = -1;
-    replay->patience = PATIENCE;
-    replay->posts_tail = &replay->posts;
+    tl_replay_posts_init(&replay->posts);
     tl_trace_cursor_init(&replay->cursor, reader, index);
     tl_trace_objects_init(&replay->fds, &replay->allocator, true);
     tl_trace_objects_init(&replay->children, &replay->allocator, true);
     tl_trace_objects_init(&replay->requests, &replay->allocator, true);
     tl_trace_pack_init(&replay->pack, &replay->allocator);
-    pthread_mutex_init(&replay->mutex, NULL);
-
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&replay->posted, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-
     tl_trace_reader_note(reader, index, TL_REPLAY_RUNNING, NULL);
     *ret = &replay->kernel;
     return 0;
@@ -367,5 +344,5 @@ int tl_replay_kernel_new(tl_trace_reader *reader, unsigned index, struct tl_kern
 
 void tl_replay_kernel_set_patience(struct tl_kernel *kernel, tl_time patience)
 {
-    tl_replay_of(kernel)->patience = patience;
+    tl_replay_of(kernel)->posts.patience = patience;
 }

@@ -6,11 +6,11 @@
 #ifndef TL_TRACE_REPLAY_H
 #define TL_TRACE_REPLAY_H
 
-#include <pthread.h>
 #include <twinloop/kernel.h>
 #include "trace/objects.h"
 #include "trace/pack.h"
 #include "trace/reader.h"
+#include "trace/replay_threads.h"
 
 /* Descriptors are invented from here up, where the program has none of its own. */
 #define TL_REPLAY_FD_BASE (1 << 20)
@@ -48,11 +48,7 @@ struct tl_replay {
 
     struct tl_trace_pack pack; /* what the program asks, to compare it */
 
-    tl_time patience;      /* how long a post is waited for */
-    pthread_mutex_t mutex; /* any thread: guards what follows */
-    pthread_cond_t posted;
-    struct tl_post *posts; /* not handed out yet, the oldest first */
-    struct tl_post **posts_tail;
+    struct tl_replay_posts posts;
 };
 
 static inline struct tl_replay *tl_replay_of(struct tl_kernel *kernel)
@@ -142,9 +138,6 @@ int tl_replay_release_child(struct tl_kernel *kernel, int64_t pid);
 int tl_replay_signal(struct tl_kernel *kernel, int signum, bool enable);
 int tl_replay_resolve(struct tl_kernel *kernel, struct tl_query *query);
 int tl_replay_work(struct tl_kernel *kernel, struct tl_work *work);
-
-/* Takes a request out of the jobs that have not been run; false when it was in none. */
-bool tl_replay_job_take(struct tl_request *request);
 
 int tl_replay_cancel(struct tl_kernel *kernel, struct tl_request *request);
 int tl_replay_retire(struct tl_kernel *kernel, struct tl_workers *workers);

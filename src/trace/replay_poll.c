@@ -6,13 +6,11 @@
  * events. A descriptor's readiness, a signal, a child's end are simply told. A job without a
  * declared result is run when its end is due, on this thread and outside the loop; any job already
  * when something that it posted is due. Where the trace has a callback's post by a thread, the
- * program's own has to make it again, and is waited for: how long threads take is the one thing
- * that a replay cannot know. A message is made from the trace.
+ * program's own has to make it again, and is waited for. A message is made from the trace.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "core/alloc.h"
 #include "core/post.h"
 #include "trace/replay.h"
@@ -33,65 +31,10 @@ int tl_replay_watch(struct tl_kernel *kernel, int fd, unsigned events, void *tok
     return r;
 }
 
-/* --- Posts --- */
-
 int tl_replay_post(struct tl_kernel *kernel, struct tl_post *post)
 {
-    struct tl_replay *replay = tl_replay_of(kernel);
-
-    if (post->data != NULL) { /* the trace has it */
-        tl_post_release(post);
-        return 0;
-    }
-    pthread_mutex_lock(&replay->mutex);
-    post->next = NULL;
-    *replay->posts_tail = post;
-    replay->posts_tail = &post->next;
-    pthread_cond_signal(&replay->posted);
-    pthread_mutex_unlock(&replay->mutex);
+    tl_replay_posts_add(&tl_replay_of(kernel)->posts, post);
     return 0;
-}
-
-static bool is_post(const struct tl_post *post, const struct tl_trace_event *event)
-{
-    return post->ordinal == (uint64_t)event->arg[0] &&
-           strnlen(post->producer, sizeof post->producer) == event->blob_len &&
-           memcmp(post->producer, event->blob, event->blob_len) == 0;
-}
-
-/* The post that the event tells of, if it has been made. With the mutex held. */
-static struct tl_post *take_post(struct tl_replay *replay, const struct tl_trace_event *event)
-{
-    for (struct tl_post **link = &replay->posts; *link != NULL; link = &(*link)->next) {
-        struct tl_post *post = *link;
-        if (is_post(post, event)) {
-            *link = post->next;
-            if (replay->posts_tail == &post->next)
-                replay->posts_tail = link;
-            return post;
-        }
-    }
-    return NULL;
-}
-
-/* The same, waiting for it. NULL when it does not come. */
-static struct tl_post *await_post(struct tl_replay *replay, const struct tl_trace_event *event)
-{
-    struct timespec until;
-    struct tl_post *post;
-
-    /* check: allowed, the program's threads run in real time whatever the trace's clock says */
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    tl_time nanoseconds = until.tv_nsec + replay->patience % TL_SECOND;
-    until.tv_sec += (time_t)(replay->patience / TL_SECOND + nanoseconds / TL_SECOND);
-    until.tv_nsec = (long)(nanoseconds % TL_SECOND);
-
-    pthread_mutex_lock(&replay->mutex);
-    int r = 0;
-    while ((post = take_post(replay, event)) == NULL && r == 0)
-        r = pthread_cond_timedwait(&replay->posted, &replay->mutex, &until);
-    pthread_mutex_unlock(&replay->mutex);
-    return post;
 }
 
 /* --- Events --- */
@@ -118,31 +61,18 @@ static int give_fd(struct tl_replay *replay, struct tl_event *ret)
     return 0;
 }
 
-static void run_job(struct tl_request *request)
+static bool is_due(const struct tl_post *post, void *arg)
 {
-    if (tl_replay_job_take(request))
-        tl_work_run((struct tl_work *)request);
-}
+    const struct tl_trace_event *event = arg;
 
-/* Runs the job that has made the post at hand, if it was one. */
-static void run_poster(struct tl_replay *replay)
-{
-    const struct tl_trace_event *event = &replay->item;
-
-    for (struct tl_request *request = replay->jobs; request != NULL; request = request->next) {
-        const struct tl_work *work = (struct tl_work *)request;
-        size_t len = strnlen(work->name, sizeof work->name);
-        if (len > 0 && len == event->blob_len && memcmp(work->name, event->blob, len) == 0) {
-            run_job(request);
-            return;
-        }
-    }
+    return post->ordinal == (uint64_t)event->arg[0] &&
+           tl_replay_is_producer(post->producer, event->blob, event->blob_len);
 }
 
 static int give_post(struct tl_replay *replay, struct tl_event *ret)
 {
-    run_poster(replay);
-    struct tl_post *post = await_post(replay, &replay->item);
+    tl_replay_jobs_run_poster(replay->jobs, replay->item.blob, replay->item.blob_len);
+    struct tl_post *post = tl_replay_posts_await(&replay->posts, is_due, &replay->item);
 
     if (post == NULL)
         return tl_replay_diverge(replay, NULL, "no thread of the program has posted this");
@@ -174,7 +104,7 @@ static int give_work(struct tl_replay *replay, struct tl_event *ret)
         return tl_replay_diverge(replay, NULL, "a job's result has room for %zu bytes", len);
     tl_trace_objects_remove(&replay->requests, object);
     if (work->out == NULL)
-        run_job(&work->request);
+        tl_replay_job_run(&work->request);
     (void)tl_replay_job_take(&work->request);
     if (len > 0)
         memcpy(work->out, replay->item.blob, len);

@@ -96,27 +96,6 @@ static void made(struct tl_replay *replay, struct tl_request *request)
         request;
 }
 
-static void job_add(struct tl_replay *replay, struct tl_request *request)
-{
-    request->next = replay->jobs;
-    request->link = &replay->jobs;
-    if (request->next != NULL)
-        request->next->link = &request->next;
-    replay->jobs = request;
-}
-
-bool tl_replay_job_take(struct tl_request *request)
-{
-    if (request->link == NULL)
-        return false;
-    *request->link = request->next;
-    if (request->next != NULL)
-        request->next->link = request->link;
-    request->next = NULL;
-    request->link = NULL;
-    return true;
-}
-
 int tl_replay_resolve(struct tl_kernel *kernel, struct tl_query *query)
 {
     struct tl_replay *replay = tl_replay_of(kernel);
@@ -148,7 +127,7 @@ int tl_replay_work(struct tl_kernel *kernel, struct tl_work *work)
         r = (int)tl_replay_result_of(replay, &asked);
     if (r >= 0) {
         made(replay, &work->request);
-        job_add(replay, &work->request);
+        tl_replay_job_add(&replay->jobs, &work->request);
     }
     return r;
 }
