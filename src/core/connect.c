@@ -79,8 +79,8 @@ void tl_connecting_won(struct tl_connecting *connecting, struct tl_attempt *atte
     connecting->opening = NULL;
     let_go(connecting);
     (void)kernel->ops->option(kernel, fd, TL_OPTION_NODELAY, &on, NULL);
-    if (tl_opening_start(opening, &tl_stream_socket_type, fd, connecting->factory,
-                         connecting->farg, &peer) < 0)
+    if (tl_opening_start(opening, &tl_stream_socket_type, fd, connecting->factory, connecting->farg,
+                         &peer) < 0)
         (void)kernel->ops->close(kernel, fd);
     connecting_free(connecting);
 }

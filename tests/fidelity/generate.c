@@ -80,7 +80,8 @@ static int32_t draw_size(struct generator *generator)
 static void set_option(struct generator *generator, struct op *op)
 {
     static const int32_t buffers[] = {32768, 65536, 131072, 200000};
-    op->what = (uint8_t)(1 + draw(generator, TL_OPTION_COUNT - 1));
+    /* Not ERROR, which is only read, and not what decides whether calls wait. */
+    op->what = (uint8_t)(1 + draw(generator, TL_OPTION_RCVBUF));
     op->value = (int32_t)draw(generator, 3);
     if (op->what == TL_OPTION_SNDBUF || op->what == TL_OPTION_RCVBUF)
         op->value = buffers[draw(generator, sizeof buffers / sizeof *buffers)];

@@ -40,7 +40,7 @@ static const char *const options[TL_OPTION_COUNT] = {
     [TL_OPTION_REUSEPORT] = "reuseport", [TL_OPTION_V6ONLY] = "v6only",
     [TL_OPTION_NODELAY] = "nodelay",     [TL_OPTION_KEEPALIVE] = "keepalive",
     [TL_OPTION_BROADCAST] = "broadcast", [TL_OPTION_SNDBUF] = "sndbuf",
-    [TL_OPTION_RCVBUF] = "rcvbuf",
+    [TL_OPTION_RCVBUF] = "rcvbuf",       [TL_OPTION_NONBLOCK] = "nonblock",
 };
 
 /* The words for what, by the letter of an argument. */
