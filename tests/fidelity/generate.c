@@ -28,6 +28,8 @@ struct generator {
     uint8_t guesses[PLACES]; /* enum guess */
     uint8_t sorts[PLACES];   /* enum sort */
     uint8_t waiting[PLACES]; /* connections to be accepted there */
+    uint8_t peers[PLACES];   /* who reads what it writes; a client: its listener, until accepted */
+    bool unread[PLACES];     /* somebody has written to it */
     uint8_t family;          /* what most of its sockets are: enum sort */
     bool large;              /* it moves large amounts */
 };
@@ -65,6 +67,14 @@ static uint8_t find_open(struct generator *generator)
     return place;
 }
 
+static uint8_t find_unread(struct generator *generator)
+{
+    uint8_t place = find_open(generator);
+    for (uint8_t i = 0; i < PLACES && !generator->unread[place]; i++)
+        place = (uint8_t)((place + 1) % PLACES);
+    return generator->unread[place] ? place : find_open(generator);
+}
+
 static int32_t draw_size(struct generator *generator)
 {
     static const int32_t sizes[] = {0, 1, 2, 100, 1000, 4095, 4096, 4097, 10000};
@@ -79,7 +89,7 @@ static int32_t draw_size(struct generator *generator)
 
 static void set_option(struct generator *generator, struct op *op)
 {
-    static const int32_t buffers[] = {32768, 65536, 131072, 200000};
+    static const int32_t buffers[] = {65536, 100000, 131072, 200000};
     /* Not ERROR, which is only read, and not what decides whether calls wait. */
     op->what = (uint8_t)(1 + draw(generator, TL_OPTION_RCVBUF));
     op->value = (int32_t)draw(generator, 3);
@@ -138,8 +148,9 @@ static uint8_t place_for(struct generator *generator, uint8_t kind)
     case OP_SEND_TO:
         return find(generator, GUESS_DATAGRAM);
     case OP_WRITE:
-    case OP_READ:
         return draw(generator, 3) > 0 ? find(generator, GUESS_CONNECTED) : find_open(generator);
+    case OP_READ:
+        return find_unread(generator);
     default:
         return find_open(generator);
     }
@@ -183,7 +194,7 @@ static bool is_sensible(const struct generator *generator, const struct op *op)
     case OP_WRITE:
         return guess == GUESS_CONNECTED || guess == GUESS_DATAGRAM || guess == GUESS_WRITES;
     case OP_READ:
-        return guess == GUESS_CONNECTED || guess == GUESS_DATAGRAM || guess == GUESS_READS;
+        return generator->unread[op->place];
     default:
         return guess != GUESS_EMPTY;
     }
@@ -195,6 +206,23 @@ static void guess_pair(struct generator *generator, const struct op *op, enum gu
     generator->guesses[op->place] = (uint8_t)one;
     generator->guesses[op->other] = (uint8_t)two;
     generator->sorts[op->place] = generator->sorts[op->other] = SORT_UNIX;
+    generator->peers[op->place] = op->other;
+    generator->peers[op->other] = op->place;
+}
+
+/* The client of the connection that is accepted: one that has connected there, or nobody. */
+static void guess_peer(struct generator *generator, const struct op *op)
+{
+    generator->peers[op->place] = op->place;
+    for (uint8_t i = 0; i < PLACES; i++) {
+        if (i == op->place || generator->guesses[i] != GUESS_CONNECTED ||
+            generator->peers[i] != op->other)
+            continue;
+        generator->peers[op->place] = i;
+        generator->peers[i] = op->place;
+        generator->unread[op->place] = generator->unread[op->other];
+        return;
+    }
 }
 
 /* What the places hold after an operation, if it does what it should. */
@@ -209,18 +237,27 @@ static void guess_on(struct generator *generator, const struct op *op)
     } else if (op->kind == OP_CONNECT) {
         *guess = *guess == GUESS_FRESH ? GUESS_CONNECTED : *guess;
         generator->waiting[op->other]++;
+        generator->peers[op->place] = op->other;
     } else if (op->kind == OP_ACCEPT) {
         *guess = GUESS_CONNECTED;
         if (generator->waiting[op->other] > 0)
             generator->waiting[op->other]--;
+        guess_peer(generator, op);
         generator->sorts[op->place] = generator->sorts[op->other];
     } else if (op->kind == OP_CLOSE) {
         *guess = GUESS_EMPTY;
         generator->waiting[op->place] = 0;
+        generator->unread[op->place] = false;
     } else if (op->kind == OP_PIPE) {
         guess_pair(generator, op, GUESS_READS, GUESS_WRITES);
     } else if (op->kind == OP_PAIR) {
         guess_pair(generator, op, GUESS_CONNECTED, GUESS_CONNECTED);
+    } else if (op->kind == OP_WRITE) {
+        generator->unread[generator->peers[op->place]] = true;
+    } else if (op->kind == OP_SEND_TO) {
+        generator->unread[op->other] = true;
+    } else if (op->kind == OP_READ) {
+        generator->unread[op->place] = draw(generator, 2) != 0;
     }
 }
 

@@ -255,7 +255,7 @@ static void do_accept(struct run *run, const struct op *op, struct answer *answe
 
 /* Notes that a place writes or reads no more. True when what that does depends on how much of a
  * crowded flow has arrived: bytes are refused or lost, or both ends are over but for what comes. */
-static bool end(struct place *place, bool writing, bool reading, bool unread_too)
+static bool end(struct place *place, bool writing, bool reading, bool closing)
 {
     struct flow *in = place->in;
     struct flow *out = place->out;
@@ -263,10 +263,10 @@ static bool end(struct place *place, bool writing, bool reading, bool unread_too
         return false;
     out->ended = out->ended || writing;
     out->closed = out->closed || reading;
-    if (unread_too && flow_under_way(in) > 0 && out->crowded)
+    bool unread = flow_under_way(in) > 0;
+    if (closing ? unread && (in->crowded || out->crowded) : reading && in->crowded)
         return true;
-    return (in->crowded && reading && !unread_too) ||
-           (in->ended && out->ended && (in->crowded || out->crowded));
+    return in->ended && out->ended && (in->crowded || out->crowded);
 }
 
 static void do_shutdown(struct run *run, const struct op *op, struct answer *answer)
@@ -396,21 +396,33 @@ void places_look(struct run *run, uint8_t ready[PLACES])
         ready[i] = run->places[i].ready;
 }
 
+/* Whether none of what is under way is where it can be read. */
+static bool has_nothing(const struct run *run, const struct flow *flow)
+{
+    for (int i = 0; i < PLACES; i++) {
+        const struct place *place = &run->places[i];
+        int unread = 0;
+        if (place->fd >= 0 && place->in == flow)
+            return ioctl(place->fd, SIOCINQ, &unread) == 0 && unread == 0;
+    }
+    return false;
+}
+
 struct stillness places_stillness(struct run *run)
 {
     struct stillness ret;
     memset(&ret, 0, sizeof ret);
+    places_look(run, ret.ready);
     for (int i = 0; i < PLACES; i++) {
         const struct place *place = &run->places[i];
         int unsent = 0;
-        if (place->fd < 0)
-            continue;
+        if (place->fd < 0 || place->ready & (TL_HANGUP | TL_FAULT))
+            continue; /* of a connection that is over, the numbers mean nothing */
         (void)ioctl(place->fd, SIOCOUTQ, &ret.out[i]);
         (void)ioctl(place->fd, SIOCINQ, &ret.in[i]);
-        bool exact = place->out != NULL && place->out->network && !place->out->crowded;
-        if (exact && ioctl(place->fd, SIOCOUTQNSD, &unsent) == 0 && unsent > 0)
-            ret.moving = true;
+        bool network = place->out != NULL && place->out->network;
+        if (network && ioctl(place->fd, SIOCOUTQNSD, &unsent) == 0 && unsent > 0)
+            ret.moving = ret.moving || !place->out->crowded || has_nothing(run, place->out);
     }
-    places_look(run, ret.ready);
     return ret;
 }

@@ -107,7 +107,7 @@ static void look(struct run *run, struct answer *answer)
     for (int i = 0; i < PLACES; i++) {
         const struct flow *out = run->places[i].out;
         const struct flow *in = run->places[i].in;
-        if (out != NULL && out->bounded && flow_under_way(out) > out->room / 3)
+        if (out != NULL && out->bounded && (out->flooded || flow_under_way(out) > out->room / 3))
             answer->ready_loose[i] |= TL_WRITABLE;
         if (in != NULL && in->crowded)
             answer->ready_loose[i] |= TL_READABLE;

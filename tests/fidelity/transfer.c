@@ -91,7 +91,8 @@ void place_write(struct run *run, const struct op *op, struct answer *answer)
         return;
     }
     bool flooded = place->out != NULL && place->out->flooded;
-    answer->beyond = place->in != NULL && place->in->crowded && place->in->closed;
+    bool refused = place->in != NULL && place->in->closed;
+    answer->beyond = refused && (place->in->crowded || place->out->crowded);
     size_t done = 0;
     int64_t r;
     do {
@@ -100,6 +101,8 @@ void place_write(struct run *run, const struct op *op, struct answer *answer)
     } while (run->manner->whole && r > 0 && done < (size_t)op->value);
     answer->result = done > 0 ? (int64_t)done : r;
     answer->room_loose = flooded || (place->out != NULL && place->out->flooded);
+    if (refused && answer->room_loose && run->manner->whole)
+        answer->beyond = true; /* the first call may have had the reset for an answer */
     if (answer->result > 0 && place->out == NULL)
         answer->broken = "nobody could get these bytes";
 }
