@@ -126,8 +126,8 @@ int tl_world_reset(tl_world *world, const struct tl_world_options *options);
  * is taken, or address cannot be parsed. */
 tl_host *tl_world_add_host(tl_world *world, const char *name, const char *address);
 
-/* Gives a host an address of the other family too. 0; -EINVAL, -EADDRINUSE as above; -EEXIST when it
- * has one. */
+/* Gives a host an address of the other family too. 0; -EINVAL, -EADDRINUSE as above; -EEXIST when
+ * it has one. */
 int tl_host_add_address(tl_host *host, const char *address);
 
 tl_host *tl_world_find_host(tl_world *world, const char *name);

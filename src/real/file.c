@@ -91,6 +91,8 @@ static uint32_t kind_of(mode_t mode)
         return TL_ADOPTED_FILE;
     if (S_ISFIFO(mode))
         return TL_ADOPTED_FIFO;
+    if (S_ISSOCK(mode))
+        return TL_ADOPTED_SOCKET;
     return S_ISCHR(mode) ? TL_ADOPTED_CHARDEV : TL_ADOPTED_OTHER;
 }
 

@@ -337,12 +337,25 @@ void tl_file_truncate(struct tl_file *file)
     touch(file);
 }
 
+static enum tl_adopted_kind kind_of(const struct tl_file *file)
+{
+    switch ((enum tl_file_kind)file->kind) {
+    case TL_FILE_REGULAR:
+        return TL_ADOPTED_FILE;
+    case TL_FILE_SOCKET:
+        return TL_ADOPTED_SOCKET;
+    case TL_FILE_DIRECTORY:
+        break;
+    }
+    return TL_ADOPTED_OTHER;
+}
+
 void tl_file_stat(const struct tl_file *file, struct tl_stat *ret)
 {
     *ret = (struct tl_stat){
         .size = (int64_t)file->size,
         .modified = file->modified,
-        .kind = file->kind == TL_FILE_REGULAR ? TL_ADOPTED_FILE : TL_ADOPTED_OTHER,
+        .kind = kind_of(file),
         .identity = file->identity,
     };
 }

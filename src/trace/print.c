@@ -76,7 +76,7 @@ static const char *kind_name(uint32_t row, int64_t value)
 {
     static const char *const pipes[] = {"one-way", "stream-pair"};
     static const char *const adopted[] = {"stream",  "listener", "datagram", "fifo",
-                                          "chardev", "file",     "other"};
+                                          "chardev", "file",     "other",    "socket"};
 
     if (row == TL_TRACE_PIPE)
         return value == 0 || value == 1 ? pipes[value] : NULL;
@@ -154,6 +154,15 @@ static void add_bytes(struct line *line, const uint8_t *data, size_t len, size_t
             add(line, "\\x%02x", c);
     }
     add(line, shown < len ? "\"..." : "\"");
+}
+
+const char *tl_trace_format_bytes(const void *data, size_t len, size_t max, char *text, size_t size)
+{
+    struct line line = {.text = text, .size = size};
+
+    *text = '\0';
+    add_bytes(&line, data, len, max);
+    return text;
 }
 
 /* Strings, each but the last with its NUL. */
