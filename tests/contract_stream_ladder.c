@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The allocation ladder over the paths of streams that the plain life in contract_ladder.c does not
- * take: names of IPv6, changing protocols, many short writes behind a full kernel, a connection that
- * is cancelled, a server that ends its clients. Whichever request for memory fails, every protocol
- * is told of its end if it was told of its beginning, is released once, and nothing is left.
+ * take: names of IPv6, changing protocols, many short writes behind a full kernel, a connection
+ * that is cancelled, a server that ends its clients. Whichever request for memory fails, every
+ * protocol is told of its end if it was told of its beginning, is released once, and nothing is
+ * left.
  */
 #include <errno.h>
 #include <setjmp.h>
