@@ -19,6 +19,7 @@
 #include "core/handle.h"
 #include "core/log.h"
 #include "core/post.h"
+#include "core/resolve.h"
 #include "core/self.h"
 #include "core/signal.h"
 #include "core/stream.h"
@@ -191,6 +192,7 @@ int tl_loop_close(tl_loop *loop)
     discard_timers(&loop->timers);
     kernel->ops->destroy(kernel);
     tl_executor_close_loop(loop);
+    tl_lookups_drop(loop);
     tl_handle_pool_finish(&loop->handles);
     tl_free(loop->inbox);
     loop->inbox = NULL;

@@ -51,6 +51,7 @@ struct tl_loop {
     struct tl_executor_job *jobs; /* that are not over, the oldest first */
     struct tl_executor_job **jobs_end;
     uint32_t jobs_made;
+    struct tl_lookup *lookups; /* that are not over */
     bool default_executor_shut;
     bool asyncgens_shut;                  /* shutdown_asyncgens was called */
     struct tl_executor *default_executor; /* a reference; NULL: none yet */
