@@ -127,8 +127,8 @@ static ssize_t send_many(int fd, struct tl_message *messages, size_t count)
     if (count > DATAGRAMS_MAX)
         count = DATAGRAMS_MAX;
     for (size_t i = 0; i < count; i++) {
-        headers[i].msg_hdr = (struct msghdr){
-            .msg_iov = messages[i].iov, .msg_iovlen = messages[i].iov_count};
+        headers[i].msg_hdr =
+            (struct msghdr){.msg_iov = messages[i].iov, .msg_iovlen = messages[i].iov_count};
         r = address_in(&headers[i].msg_hdr, messages[i].addr, &storage[i]);
         if (r < 0)
             return r;
