@@ -255,11 +255,11 @@ tl_future *tl_loop_create_server(tl_loop *loop, tl_protocol_factory factory, voi
         request.opts = *opts;
     if (check(&request, hosts, hosts_count, port, future) < 0)
         return future;
-    int r = 0;
-    if (request.opts.sock != NULL)
+    if (request.opts.sock != NULL) {
         tl_given_serve(&request, *request.opts.sock, &tl_given_stream, future);
-    else
-        r = create(&request, hosts, hosts_count, port, future, &message);
+        return future;
+    }
+    int r = create(&request, hosts, hosts_count, port, future, &message);
     if (r < 0)
         (void)tl_future_set_exception(future, r, message);
     return future;
