@@ -95,7 +95,7 @@ static int fail(struct client *client, const struct question *question, const ch
     const struct expected *expected = question != NULL ? question->expected : NULL;
     fprintf(stderr, "dns: %s, type %u: %s\n",
             expected != NULL && expected->name != NULL ? expected->name : "(no name)",
-            expected != NULL ? expected->type : 0, why);
+            expected != NULL ? (unsigned)expected->type : 0U, why);
     if (client->error == 0)
         client->error = TL_EPROTOCOL;
     tl_transport_abort(client->transport);

@@ -2,9 +2,9 @@
 /*
  * Addresses, servers and connections (Python's loop.create_server, loop.create_connection).
  *
- * Both calls return a future. A connection's result is a tl_pair; a server's is a tl_server. What is
- * not numeric of hosts and ports is looked up as tl_loop_getaddrinfo does, so that a lookup's error
- * (TL_EAI_*) may be the future's.
+ * Both calls return a future. A connection's result is a tl_pair; a server's is a tl_server. What
+ * is not numeric of hosts and ports is looked up as tl_loop_getaddrinfo does, so that a lookup's
+ * error (TL_EAI_*) may be the future's.
  */
 #ifndef TWINLOOP_NET_H
 #define TWINLOOP_NET_H
@@ -127,8 +127,8 @@ typedef struct tl_connection_opts {
     const char *local_host;
     uint16_t local_port;
 
-    /* "Happy eyeballs", RFC 8305: the next address is tried when the last one has failed, or when it
-     * has been tried for this long; 250 ms is recommended. 0: only when it has failed. */
+    /* "Happy eyeballs", RFC 8305: the next address is tried when the last one has failed, or when
+     * it has been tried for this long; 250 ms is recommended. 0: only when it has failed. */
     tl_time happy_eyeballs_delay;
 
     /* "First address family count": how many addresses of the first family come first, before the
@@ -138,8 +138,8 @@ typedef struct tl_connection_opts {
 
     /* When no address could be connected to, the future's error is "create_connection failed" with
      * the first one's code, and has every attempt's error behind it in a chain of causes. Otherwise
-     * a single error, or the first when all say the same, is the future's; of others one that quotes
-     * them all, with the first one's code. */
+     * a single error, or the first when all say the same, is the future's; of others one that
+     * quotes them all, with the first one's code. */
     bool all_errors;
 
     tl_tls_opts tls; /* see tls.h */
@@ -157,8 +157,8 @@ typedef struct tl_pair {
 } tl_pair;
 
 /* Row loop.create_connection. Looks up host (NULL is the loopback) and port (a decimal number or a
- * service's name; NULL or "" is 0), one of which is needed, unless both are numeric; connects to the
- * first of the addresses that can be connected to; sets TCP_NODELAY, then calls factory(farg) and
+ * service's name; NULL or "" is 0), one of which is needed, unless both are numeric; connects to
+ * the first of the addresses that can be connected to; sets TCP_NODELAY, then calls factory(farg) and
  * the protocol's connection_made; the future is done after that. Cancelling the future closes every
  * socket. A factory that returns NULL fails it with -ENOMEM. Host or port together with opts->sock
  * is -EINVAL. opts may be NULL. */

@@ -11,6 +11,7 @@
 #include "core/datagram.h"
 #include "core/given.h"
 #include "core/pair.h"
+#include "core/unix.h"
 
 struct making {
     struct tl_datagram_owner owner;
@@ -127,6 +128,8 @@ static int make_socket(tl_loop *loop, enum tl_family family, const tl_addr *loca
         return fd;
     }
     int r = set_options(kernel, fd, opts, future);
+    if (r == 0 && local != NULL && family == TL_FAMILY_UNIX)
+        tl_unix_remove_socket(kernel, local);
     if (r == 0 && local != NULL) {
         r = kernel->ops->bind(kernel, fd, local);
         if (r < 0)

@@ -118,3 +118,29 @@ tl_future *tl_loop_create_unix_connection(tl_loop *loop, tl_protocol_factory fac
         tl_opening_free(opening);
     return future;
 }
+
+/* --- Sockets that were left --- */
+
+/* A path of an address, as a string. */
+struct path {
+    char text[sizeof((tl_addr *)NULL)->data + 1];
+};
+
+static struct path path_of(const tl_addr *addr)
+{
+    struct path path = {{0}};
+    memcpy(path.text, addr->data, addr->len);
+    return path;
+}
+
+/* Whatever goes wrong here, bind will say what matters. */
+void tl_unix_remove_socket(struct tl_kernel *kernel, const tl_addr *addr)
+{
+    struct path path;
+    struct tl_stat status;
+    if (addr->len == 0 || tl_unix_is_abstract(addr))
+        return;
+    path = path_of(addr);
+    if (kernel->ops->stat(kernel, path.text, &status) == 0 && status.kind == TL_ADOPTED_SOCKET)
+        (void)kernel->ops->unlink(kernel, path.text);
+}

@@ -13,28 +13,6 @@
 #include "core/tls.h"
 #include "core/unix.h"
 
-/* A path of an address, as a string. */
-struct path {
-    char text[sizeof((tl_addr *)NULL)->data + 1];
-};
-
-static struct path path_of(const tl_addr *addr)
-{
-    struct path path = {{0}};
-    memcpy(path.text, addr->data, addr->len);
-    return path;
-}
-
-/* asyncio: a socket that is there already is taken away; whatever goes wrong with that, bind will
- * say what matters. */
-static void remove_socket(struct tl_kernel *kernel, const tl_addr *addr)
-{
-    struct path path = path_of(addr);
-    struct tl_stat status;
-    if (kernel->ops->stat(kernel, path.text, &status) == 0 && status.kind == TL_ADOPTED_STREAM)
-        (void)kernel->ops->unlink(kernel, path.text);
-}
-
 static int fail(tl_future *future, int code, const tl_addr *addr)
 {
     char text[TL_ADDR_TEXT_MAX];
@@ -55,8 +33,7 @@ static int add_listener(tl_server *server, const tl_addr *addr, tl_future *futur
         (void)tl_future_set_exception(future, fd, NULL);
         return fd;
     }
-    if (!tl_unix_is_abstract(addr))
-        remove_socket(kernel, addr);
+    tl_unix_remove_socket(kernel, addr);
     int r = kernel->ops->bind(kernel, fd, addr);
     if (r < 0) {
         (void)fail(future, r, addr);

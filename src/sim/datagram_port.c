@@ -147,7 +147,7 @@ static struct tl_datagram_socket *find_receiver(struct tl_datagram_socket *sende
     return window[share_of(sender, held)];
 }
 
-/* Nearly everything goes where the last went: to the address that last_ip and last_target are of. */
+/* Nearly everything goes where the last did: to the address that last_ip and last_target are of. */
 struct tl_datagram_socket *tl_datagram_receiver(struct tl_datagram_socket *sender,
                                                 const struct tl_datagram *datagram)
 {

@@ -69,7 +69,9 @@ int tl_sim_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token)
     struct tl_sim_kernel *self = (struct tl_sim_kernel *)kernel;
     struct tl_descriptor *descriptor = tl_fds_get(&self->process->fds, fd);
     int r = -EBADF;
-    if (descriptor != NULL && descriptor->kernel == self) {
+    if (descriptor != NULL && descriptor->kernel == self && descriptor->ops->always_ready)
+        r = events == 0 ? 0 : -EPERM;
+    else if (descriptor != NULL && descriptor->kernel == self) {
         descriptor->wanted = events & (TL_READABLE | TL_WRITABLE);
         descriptor->token = token;
         if (descriptor->wanted == 0)

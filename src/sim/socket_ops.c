@@ -35,7 +35,8 @@ static struct tl_descriptor *new_socket(tl_host *host, enum tl_family family,
                                         enum tl_socket_type type, uint64_t entity)
 {
     if (family == TL_FAMILY_UNIX) {
-        struct tl_unix *socket = tl_unix_new(host, entity);
+        struct tl_unix *socket =
+            type == TL_DATAGRAM ? tl_unix_datagram_new(host, entity) : tl_unix_new(host, entity);
         return socket != NULL ? &socket->descriptor : NULL;
     }
     if (type == TL_DATAGRAM) {
@@ -52,7 +53,7 @@ static int make_socket(struct tl_sim_kernel *kernel, enum tl_family family,
     tl_process *process = kernel->process;
     if (family != TL_FAMILY_INET && family != TL_FAMILY_INET6 && family != TL_FAMILY_UNIX)
         return -EAFNOSUPPORT;
-    if (type != TL_STREAM && (type != TL_DATAGRAM || family == TL_FAMILY_UNIX))
+    if (type != TL_STREAM && type != TL_DATAGRAM)
         return -EPROTONOSUPPORT;
     if (tl_sim_refuses_descriptor(process))
         return -EMFILE;
