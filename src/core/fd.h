@@ -34,13 +34,19 @@ struct tl_fd {
     bool known;                /* the program has it; else the number is unused */
     bool claimed;              /* it is about to be a transport's or a server's (core/given.h) */
     bool adopted;              /* made elsewhere: stays open when the loop is closed */
+    bool kept;                 /* adopted for longer than it is used */
     bool blocking;             /* as it was found */
     uint8_t kind;              /* enum tl_adopted_kind: when it was made or found */
 };
 
-/* The program's descriptor with this number; one that is not known yet is adopted. 0; -EBADF;
- * -EBUSY when it is a transport's, or about to be; TL_ECLOSED; -ENOMEM. */
+/* The program's descriptor with this number; one that is not known yet is adopted. 0, and after the
+ * call tl_fd_done is due; -EBADF; -EBUSY when it is a transport's, or about to be; TL_ECLOSED;
+ * -ENOMEM. */
 int tl_fd_get(tl_loop *loop, tl_socket socket, struct tl_fd **ret);
+
+/* Whoever used it is done. What is only known for its use is given back when nobody uses it any
+ * more: its number may mean something else at any time. */
+void tl_fd_done(struct tl_fd *fd);
 
 /* The same without adopting: NULL when it is not known. */
 struct tl_fd *tl_fd_find(const tl_loop *loop, tl_socket socket);
