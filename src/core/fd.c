@@ -169,7 +169,8 @@ void tl_fd_give_up(struct tl_fd *fd)
 
 void tl_fd_done(struct tl_fd *fd)
 {
-    if (!fd->known || !fd->adopted || fd->kept || fd->claimed || fd->watch.wanted != 0)
+    if (!fd->known || !fd->adopted || fd->kept || fd->claimed || fd->holders > 0 ||
+        fd->watch.wanted != 0)
         return;
     int number = fd->watch.fd;
     tl_fd_give_up(fd);
@@ -280,6 +281,8 @@ int tl_socket_close(tl_loop *loop, tl_socket socket)
     int r = tl_fd_get(loop, socket, &fd);
     if (r < 0)
         return r;
+    if (fd->holders > 0)
+        return -EBUSY;
     fd->kept = true; /* while its operations are ended */
     for (int d = TL_READING; d <= TL_WRITING; d++)
         if (fd->side[d].op != NULL)
@@ -296,7 +299,7 @@ int tl_socket_release(tl_loop *loop, tl_socket socket)
     int r = tl_fd_get(loop, socket, &fd);
     if (r < 0)
         return r;
-    if (fd->side[TL_READING].op != NULL || fd->side[TL_WRITING].op != NULL)
+    if (fd->side[TL_READING].op != NULL || fd->side[TL_WRITING].op != NULL || fd->holders > 0)
         return -EBUSY;
     tl_fd_give_up(fd);
     return loop->kernel->ops->release(loop->kernel, socket.fd);

@@ -22,6 +22,7 @@ static void detach(struct tl_sock_op *op)
 static void free_op(struct tl_sock_op *op)
 {
     tl_future *future = op->future;
+    tl_file_sender_finish(&op->file);
     tl_free(op);
     tl_future_unref(future);
 }
@@ -60,6 +61,7 @@ void tl_sock_op_fail(struct tl_sock_op *op, int code)
 void tl_sock_op_abandon(struct tl_sock_op *op)
 {
     tl_future_set_canceller(op->future, NULL, NULL);
+    tl_file_sender_abandon(&op->file);
     free_op(op);
 }
 
@@ -102,6 +104,7 @@ static void try_first(struct tl_sock_op *op)
     }
     tl_fd_done(op->fd);
     settle(op, r, &value);
+    tl_file_sender_finish(&op->file);
 }
 
 /* An operation that cannot begin. */
