@@ -290,6 +290,7 @@ static void local_address_in_use(struct contract *contract)
 static void arguments(struct contract *contract)
 {
     static const tl_connection_opts six = {.local_host = "::1"};
+    static const tl_connection_opts named = {.tls = {.server_hostname = "x"}};
     static const tl_connection_opts hasty = {.happy_eyeballs_delay = -1};
     struct scene scene;
     struct counted counted;
@@ -298,6 +299,8 @@ static void arguments(struct contract *contract)
     assert_null(tl_loop_create_connection(NULL, scene_client_factory, NULL, NULL, "1", NULL));
     fails(&scene, &counted,
           tl_loop_create_connection(scene.loop, NULL, NULL, "127.0.0.1", "1", NULL), -EINVAL, NULL);
+    fails(&scene, &counted, connect_to(&scene, NULL, NULL, &named), -EINVAL,
+          "server_hostname needs TLS");
     fails(&scene, &counted, connect_to(&scene, NULL, NULL, NULL), -EINVAL,
           "host and port was not specified and no sock specified");
     fails(&scene, &counted, connect_to(&scene, "127.0.0.1", "65536", NULL), -EINVAL,

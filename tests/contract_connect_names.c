@@ -269,7 +269,7 @@ static void numbers_are_not_looked_up(struct contract *contract)
     close_names(&names);
 }
 
-/* The loopback as every kernel has it: what listens on IPv4 alone is reached through a name, too. */
+/* The loopback as every kernel has it: what listens on IPv4 alone is reached, too. */
 static void nobody_is_the_loopback(struct contract *contract)
 {
     struct scene scene;

@@ -479,11 +479,12 @@ static void closing_before_the_factory_is_called(struct contract *contract)
 {
     static struct ends ends;
     open_ends(&ends, contract, TL_PIPE_ONE_WAY);
-    tl_future *future =
-        tl_loop_connect_read_pipe(ends.scene.loop, scene_peer_factory, &ends.scene, ends.fds[0]);
-    assert_int_equal(tl_socket_close(ends.scene.loop, (tl_socket){ends.fds[0]}), 0);
-    assert_int_equal(result_of(&ends, future), -EBADF);
-    assert_log(ends.reader, "");
+    connect_reader(&ends);
+    assert_int_equal(tl_socket_close(ends.scene.loop, (tl_socket){ends.fds[0]}), -EBUSY);
+    ends.writer->hooks.made = hook_close;
+    connect_writer(&ends);
+    scene_await(&ends.scene, 2);
+    assert_log(ends.reader, "made eof lost released");
     scene_close(&ends.scene);
 }
 

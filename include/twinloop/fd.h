@@ -72,6 +72,7 @@ enum tl_adopted_kind {
     TL_ADOPTED_CHARDEV,
     TL_ADOPTED_FILE,
     TL_ADOPTED_OTHER,
+    TL_ADOPTED_SOCKET, /* of a path: a Unix-domain socket's, of whatever type */
 };
 
 /* --- Making and ending

@@ -2,9 +2,9 @@
 /*
  * Addresses, servers and connections (Python's loop.create_server, loop.create_connection).
  *
- * Both calls return a future. A connection's result is a tl_pair; a server's is a tl_server. What is
- * not numeric of hosts and ports is looked up as tl_loop_getaddrinfo does, so that a lookup's error
- * (TL_EAI_*) may be the future's.
+ * Both calls return a future. A connection's result is a tl_pair; a server's is a tl_server. What
+ * is not numeric of hosts and ports is looked up as tl_loop_getaddrinfo does, so that a lookup's
+ * error (TL_EAI_*) may be the future's.
  */
 #ifndef TWINLOOP_NET_H
 #define TWINLOOP_NET_H
@@ -51,6 +51,7 @@ bool tl_addr_equal(const tl_addr *a, const tl_addr *b);
  * --------------------------------------------------------------------------------------- */
 
 typedef struct tl_server tl_server;
+struct tl_socket;
 
 /* Zero is the default of every member. */
 typedef struct tl_server_opts {
@@ -61,6 +62,10 @@ typedef struct tl_server_opts {
     bool reuse_port;       /* SO_REUSEPORT, off by default */
     bool defer_serving;    /* do not listen until tl_server_start_serving */
     tl_tls_opts tls;       /* of every connection; see tls.h */
+
+    /* A bound stream socket of the program's own (fd.h) to serve on, instead of hosts and port. It
+     * is the server's from the call on, closed with it, unless the future fails. */
+    const struct tl_socket *sock;
 } tl_server_opts;
 
 /* Row loop.create_server. Looks the hosts up, unless they are numeric (NULL or "" is every
@@ -69,7 +74,8 @@ typedef struct tl_server_opts {
  * one of its own), listens, and calls factory(farg) for every connection accepted. Sockets of IPv6
  * are for IPv6 alone; a family that this host does not have is left out. The result is a tl_server
  * object. What fails, a lookup or a bind, closes what was made; bind's message names the address.
- * Neither host nor port is -EINVAL. opts may be NULL. */
+ * Neither host nor port nor opts->sock is -EINVAL, and so is that with either of
+ * these. opts may be NULL. */
 tl_future *tl_loop_create_server(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                  const char *const *hosts, size_t hosts_count, const char *port,
                                  const tl_server_opts *opts);
@@ -121,8 +127,8 @@ typedef struct tl_connection_opts {
     const char *local_host;
     uint16_t local_port;
 
-    /* "Happy eyeballs", RFC 8305: the next address is tried when the last one has failed, or when it
-     * has been tried for this long; 250 ms is recommended. 0: only when it has failed. */
+    /* "Happy eyeballs", RFC 8305: the next address is tried when the last one has failed, or when
+     * it has been tried for this long; 250 ms is recommended. 0: only when it has failed. */
     tl_time happy_eyeballs_delay;
 
     /* "First address family count": how many addresses of the first family come first, before the
@@ -132,11 +138,15 @@ typedef struct tl_connection_opts {
 
     /* When no address could be connected to, the future's error is "create_connection failed" with
      * the first one's code, and has every attempt's error behind it in a chain of causes. Otherwise
-     * a single error, or the first when all say the same, is the future's; of others one that quotes
-     * them all, with the first one's code. */
+     * a single error, or the first when all say the same, is the future's; of others one that
+     * quotes them all, with the first one's code. */
     bool all_errors;
 
     tl_tls_opts tls; /* see tls.h */
+
+    /* A connected stream socket of the program's own (fd.h), instead of host and port: what comes
+     * then, and whose it is, is as for tl_loop_connect_accepted_socket (sock.h). */
+    const struct tl_socket *sock;
 } tl_connection_opts;
 
 /* What a connection's future results in. Holds a reference of the transport and keeps the protocol
@@ -147,10 +157,11 @@ typedef struct tl_pair {
 } tl_pair;
 
 /* Row loop.create_connection. Looks up host (NULL is the loopback) and port (a decimal number or a
- * service's name; NULL or "" is 0), one of which is needed, unless both are numeric; connects to the
- * first of the addresses that can be connected to; sets TCP_NODELAY, then calls factory(farg) and
+ * service's name; NULL or "" is 0), one of which is needed, unless both are numeric; connects to
+ * the first of the addresses that can be connected to; sets TCP_NODELAY, then calls factory(farg) and
  * the protocol's connection_made; the future is done after that. Cancelling the future closes every
- * socket. A factory that returns NULL fails it with -ENOMEM. opts may be NULL. */
+ * socket. A factory that returns NULL fails it with -ENOMEM. Host or port together with opts->sock
+ * is -EINVAL. opts may be NULL. */
 tl_future *tl_loop_create_connection(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                      const char *host, const char *port,
                                      const tl_connection_opts *opts);

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/given.h"
 #include "core/tls.h"
 
 /* What was needed to get a connected socket. */
@@ -79,8 +80,8 @@ void tl_connecting_won(struct tl_connecting *connecting, struct tl_attempt *atte
     connecting->opening = NULL;
     let_go(connecting);
     (void)kernel->ops->option(kernel, fd, TL_OPTION_NODELAY, &on, NULL);
-    if (tl_opening_start(opening, &tl_stream_socket_type, fd, connecting->factory,
-                         connecting->farg, &peer) < 0)
+    if (tl_opening_start(opening, &tl_stream_socket_type, fd, connecting->factory, connecting->farg,
+                         &peer) < 0)
         (void)kernel->ops->close(kernel, fd);
     connecting_free(connecting);
 }
@@ -197,24 +198,28 @@ static struct tl_connecting *connecting_new(tl_loop *loop, tl_future *future,
     return connecting;
 }
 
-/* What is wrong with the arguments: an error with its message, or 0. In asyncio's order. */
+/* What is wrong with the arguments, in asyncio's order: an error that the future has been failed
+ * with, or 0. */
 static int check(const tl_loop *loop, tl_protocol_factory factory, const char *host,
-                 const char *port, const tl_connection_opts *opts, const char **ret_message)
+                 const char *port, const tl_connection_opts *opts, tl_future *future)
 {
-    *ret_message = NULL;
+    const char *message = NULL;
+    int r = 0;
     if (!tl_loop_open(loop))
-        return TL_ECLOSED;
-    if (factory == NULL)
+        r = TL_ECLOSED;
+    else if (factory == NULL)
+        r = -EINVAL;
+    else if (tl_tls_refuse(&opts->tls, TL_TLS_CLIENT, host, future) < 0)
         return -EINVAL;
-    if (host == NULL && port == NULL) {
-        *ret_message = "host and port was not specified and no sock specified";
-        return -EINVAL;
-    }
-    if (opts->happy_eyeballs_delay < 0) {
-        *ret_message = "the happy eyeballs delay is negative";
-        return -EINVAL;
-    }
-    return 0;
+    else if ((host != NULL || port != NULL) && opts->sock != NULL)
+        r = -EINVAL, message = "host/port and sock can not be specified at the same time";
+    else if (host == NULL && port == NULL && opts->sock == NULL)
+        r = -EINVAL, message = "host and port was not specified and no sock specified";
+    else if (opts->happy_eyeballs_delay < 0)
+        r = -EINVAL, message = "the happy eyeballs delay is negative";
+    if (r < 0)
+        (void)tl_future_set_exception(future, r, message);
+    return r;
 }
 
 static void start(struct tl_connecting *connecting, const char *host, const char *port)
@@ -234,7 +239,6 @@ tl_future *tl_loop_create_connection(tl_loop *loop, tl_protocol_factory factory,
                                      const tl_connection_opts *opts)
 {
     static const tl_connection_opts defaults;
-    const char *message;
     if (loop == NULL)
         return NULL;
     tl_future *future = tl_loop_create_future(loop);
@@ -242,13 +246,12 @@ tl_future *tl_loop_create_connection(tl_loop *loop, tl_protocol_factory factory,
         return future;
     if (opts == NULL)
         opts = &defaults;
-    int r = check(loop, factory, host, port, opts, &message);
-    if (r < 0)
-        (void)tl_future_set_exception(future, r, message);
-    else
-        r = tl_tls_refuse(&opts->tls, TL_TLS_CLIENT, host, future);
-    if (r < 0)
+    if (check(loop, factory, host, port, opts, future) < 0)
         return future;
+    if (opts->sock != NULL) {
+        tl_given_connect(loop, factory, farg, *opts->sock, &tl_given_stream, future);
+        return future;
+    }
     struct tl_connecting *connecting = connecting_new(loop, future, opts);
     if (connecting == NULL) {
         (void)tl_future_set_exception(future, -ENOMEM, NULL);

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "core/alloc.h"
+#include "core/given.h"
 #include "core/listen.h"
 #include "core/resolve.h"
 #include "core/tls.h"
@@ -186,28 +187,36 @@ static int start(struct creating *creating, const char *const *hosts, const char
     return r;
 }
 
-/* What is wrong with the arguments: an error with its message, or 0. */
+static bool is_family(int family)
+{
+    return family == TL_FAMILY_NONE || family == TL_FAMILY_INET || family == TL_FAMILY_INET6;
+}
+
+/* What is wrong with the arguments, in asyncio's order: an error that the future has been failed
+ * with, or 0. */
 static int check(const struct tl_listen_request *request, const char *const *hosts,
-                 size_t hosts_count, const char *port, const char **ret_message)
+                 size_t hosts_count, const char *port, tl_future *future)
 {
     const tl_server_opts *opts = &request->opts;
+    const char *message = NULL;
+    int r = 0;
     if (!tl_loop_open(request->loop))
-        return TL_ECLOSED;
-    if (request->factory == NULL || (hosts == NULL && hosts_count > 0))
+        r = TL_ECLOSED;
+    else if (request->factory == NULL || (hosts == NULL && hosts_count > 0))
+        r = -EINVAL;
+    else if (tl_tls_refuse(&opts->tls, TL_TLS_SERVER, NULL, future) < 0)
         return -EINVAL;
-    if (hosts_count == 0 && port == NULL) {
-        *ret_message = "Neither host/port nor sock were specified";
-        return -EINVAL;
-    }
-    if (opts->backlog < 0) {
-        *ret_message = "the backlog is negative";
-        return -EINVAL;
-    }
-    if (opts->family == TL_FAMILY_NONE || opts->family == TL_FAMILY_INET ||
-        opts->family == TL_FAMILY_INET6)
-        return 0;
-    *ret_message = "the family is neither IPv4 nor IPv6";
-    return -EINVAL;
+    else if ((hosts_count > 0 || port != NULL) && opts->sock != NULL)
+        r = -EINVAL, message = "host/port and sock can not be specified at the same time";
+    else if (hosts_count == 0 && port == NULL && opts->sock == NULL)
+        r = -EINVAL, message = "Neither host/port nor sock were specified";
+    else if (opts->backlog < 0)
+        r = -EINVAL, message = "the backlog is negative";
+    else if (!is_family(opts->family))
+        r = -EINVAL, message = "the family is neither IPv4 nor IPv6";
+    if (r < 0)
+        (void)tl_future_set_exception(future, r, message);
+    return r;
 }
 
 static int create(const struct tl_listen_request *request, const char *const *hosts,
@@ -244,11 +253,13 @@ tl_future *tl_loop_create_server(tl_loop *loop, tl_protocol_factory factory, voi
         return future;
     if (opts != NULL)
         request.opts = *opts;
-    int r = check(&request, hosts, hosts_count, port, &message);
-    if (r == 0 && tl_tls_refuse(&request.opts.tls, TL_TLS_SERVER, NULL, future) < 0)
+    if (check(&request, hosts, hosts_count, port, future) < 0)
         return future;
-    if (r == 0)
-        r = create(&request, hosts, hosts_count, port, future, &message);
+    if (request.opts.sock != NULL) {
+        tl_given_serve(&request, *request.opts.sock, &tl_given_stream, future);
+        return future;
+    }
+    int r = create(&request, hosts, hosts_count, port, future, &message);
     if (r < 0)
         (void)tl_future_set_exception(future, r, message);
     return future;

@@ -9,7 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/datagram.h"
-#include "core/fd.h"
+#include "core/given.h"
 #include "core/pair.h"
 #include "core/unix.h"
 
@@ -213,21 +213,8 @@ static const char *check_given(const tl_addr *local, const tl_addr *remote,
     return opts->read_batch > TL_DATAGRAM_READ_BATCH_MAX ? "read_batch is too large" : NULL;
 }
 
-/* The program's socket, which must be one of datagrams that nobody waits for. */
-static int find_given(tl_loop *loop, tl_socket socket, struct tl_fd **ret, tl_future *future)
-{
-    int r = tl_fd_get(loop, socket, ret);
-    if (r == 0 && (*ret)->kind != TL_ADOPTED_DATAGRAM) {
-        (void)tl_future_set_exception(future, -EINVAL, "A socket of datagrams was expected");
-        return -EINVAL;
-    }
-    for (int i = TL_READING; r == 0 && i <= TL_WRITING; i++)
-        if ((*ret)->side[i].callback != NULL || (*ret)->side[i].op != NULL)
-            r = -EBUSY;
-    if (r < 0)
-        (void)tl_future_set_exception(future, r, NULL);
-    return r;
-}
+static const struct tl_given_rule datagrams = {1u << TL_ADOPTED_DATAGRAM, TL_FAMILY_NONE,
+                                               "A socket of datagrams was expected"};
 
 /* asyncio: the remote address is fixed only if the socket is connected. It stays the program's
  * until there is a transport. */
@@ -238,8 +225,8 @@ static void create_given(tl_loop *loop, tl_protocol_factory factory, void *farg,
     tl_socket socket = *opts->sock;
     tl_addr local;
     struct tl_datagram_plan plan = plan_for(opts);
-    struct tl_fd *fd;
-    if (find_given(loop, socket, &fd, future) < 0)
+    struct tl_fd *given;
+    if (tl_given_claim(loop, socket, &datagrams, future, &given) < 0)
         return;
     if (kernel->ops->address(kernel, socket.fd, TL_ADDRESS_LOCAL, &local) == 0)
         plan.family = local.family;
@@ -247,7 +234,9 @@ static void create_given(tl_loop *loop, tl_protocol_factory factory, void *farg,
     if (!plan.connected)
         plan.remote = (tl_addr){.family = TL_FAMILY_NONE};
     if (open_transport(loop, socket.fd, factory, farg, &plan, future))
-        tl_fd_give_up(fd);
+        tl_fd_give_up(given);
+    else
+        tl_given_unclaim(given);
 }
 
 /* --- The call --- */

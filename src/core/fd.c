@@ -124,6 +124,8 @@ int tl_fd_get(tl_loop *loop, tl_socket socket, struct tl_fd **ret)
     struct tl_fd *fd = tl_fd_find(loop, socket);
     if (fd == NULL)
         return socket.fd < 0 ? -EBADF : adopt(loop, socket.fd, ret);
+    if (fd->claimed)
+        return -EBUSY;
     *ret = fd;
     return 0;
 }
@@ -149,8 +151,7 @@ int tl_fd_update(struct tl_fd *fd)
     return tl_watch_want(&fd->watch, fd->loop, events);
 }
 
-/* Nobody is called any more. */
-static void quieten(struct tl_fd *fd)
+void tl_fd_quieten(struct tl_fd *fd)
 {
     fd->side[TL_READING].callback = NULL;
     fd->side[TL_WRITING].callback = NULL;
@@ -159,23 +160,20 @@ static void quieten(struct tl_fd *fd)
 
 void tl_fd_give_up(struct tl_fd *fd)
 {
-    quieten(fd);
+    tl_fd_quieten(fd);
     fd->known = false;
+    fd->claimed = false;
     fd->watch.fd = -1;
 }
 
-tl_future *tl_fd_failed(tl_loop *loop, int code, tl_socket socket)
+void tl_fd_fail(tl_future *future, int code, tl_socket socket)
 {
-    tl_future *future = tl_loop_create_future(loop);
-    if (tl_future_done(future))
-        return future;
     if (code == -EBUSY)
         (void)tl_future_fail(future, code,
                              "File descriptor %d is used by a transport or by another operation",
                              socket.fd);
     else
         (void)tl_future_set_exception(future, code, NULL);
-    return future;
 }
 
 void tl_fds_close(tl_loop *loop)

@@ -9,7 +9,6 @@
 #include <errno.h>
 
 #include "core/alloc.h"
-#include "core/fd.h"
 
 struct tl_opening *tl_opening_new(tl_loop *loop, tl_future *future)
 {
@@ -99,37 +98,26 @@ int tl_opening_start(struct tl_opening *opening, const struct tl_stream_type *ty
 
 /* --- Queued --- */
 
-/* What comes to nothing leaves a given descriptor to the program. */
-static void drop_fd(tl_loop *loop, int fd, bool given)
+/* It has come to nothing. */
+static void drop_fd(tl_loop *loop, int fd, struct tl_fd *given)
 {
-    if (!given)
+    if (given != NULL)
+        tl_given_unclaim(given);
+    else
         (void)loop->kernel->ops->close(loop->kernel, fd);
-}
-
-/* The program's descriptor is the transport's from now on. */
-static void take_over(tl_loop *loop, int fd)
-{
-    struct tl_fd *known = tl_fd_find(loop, (tl_socket){fd});
-    if (known != NULL)
-        tl_fd_give_up(known);
 }
 
 static void begin(void *arg)
 {
     struct tl_opening *opening = arg;
     tl_loop *loop = opening->loop;
+    struct tl_fd *given = opening->given;
     int fd = opening->fd;
-    bool given = opening->given;
     tl_live_remove(&opening->live);
-    if (given && tl_fd_find(loop, (tl_socket){fd}) == NULL) {
-        (void)tl_future_set_exception(opening->future, -EBADF, NULL); /* closed meanwhile */
-        leave(opening);
-        return;
-    }
     if (tl_opening_start(opening, opening->type, fd, opening->factory, opening->farg, NULL) < 0)
         drop_fd(loop, fd, given);
-    else if (given)
-        take_over(loop, fd);
+    else if (given != NULL)
+        tl_fd_give_up(given);
 }
 
 static void cancel_queued(void *arg)
@@ -150,7 +138,7 @@ static void abandon(struct tl_live *live)
 }
 
 void tl_opening_later(struct tl_opening *opening, const struct tl_stream_type *type, int fd,
-                      bool given, tl_protocol_factory factory, void *farg)
+                      struct tl_fd *given, tl_protocol_factory factory, void *farg)
 {
     opening->type = type;
     opening->fd = fd;

@@ -6,7 +6,7 @@
  *     made --later--> queued --> started --> connection_made is queued --> it has returned: the
  *      | |              |         ^   `---cancel: the transport is closed  future has its result
  *      | `--------------|---start-'
- *      `---free         `---cancel: its descriptor is closed
+ *      `---free         `---cancel: its descriptor is closed, or given back
  *
  * Made before the operation begins, so that what comes last cannot fail for want of memory. Once
  * queued or started it frees itself, whatever happens. What has its descriptor already when the
@@ -15,6 +15,7 @@
 #ifndef TL_CORE_OPENING_H
 #define TL_CORE_OPENING_H
 
+#include "core/given.h"
 #include "core/pair.h"
 #include "core/stream.h"
 
@@ -27,7 +28,7 @@ struct tl_opening {
     struct tl_live live;   /* while it is queued */
     struct tl_ready place; /* then too */
     int fd;                /* what it is queued with, from here on */
-    bool given;
+    struct tl_fd *given;   /* the program's that it is, claimed; NULL: none of the program's */
     const struct tl_stream_type *type;
     tl_protocol_factory factory;
     void *farg;
@@ -44,9 +45,9 @@ void tl_opening_free(struct tl_opening *opening);
 int tl_opening_start(struct tl_opening *opening, const struct tl_stream_type *type, int fd,
                      tl_protocol_factory factory, void *farg, const tl_addr *peer);
 
-/* Starts in the next iteration. fd is the opening's, closed if it comes to nothing; or, given, one of
- * the program's (core/fd.h), which is the transport's from the start on. */
+/* Starts in the next iteration. fd is the opening's, closed if it comes to nothing; or, with given,
+ * that claimed one (core/given.h), which is then the program's again. */
 void tl_opening_later(struct tl_opening *opening, const struct tl_stream_type *type, int fd,
-                      bool given, tl_protocol_factory factory, void *farg);
+                      struct tl_fd *given, tl_protocol_factory factory, void *farg);
 
 #endif

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <twinloop/pipe.h>
 
-#include "core/fd.h"
+#include "core/given.h"
 #include "core/opening.h"
 #include "core/protocol.h"
 
@@ -134,55 +134,19 @@ static int write_pipe_write_eof(tl_transport *transport)
             .write_eof = write_pipe_write_eof,                                                     \
             .flow = tl_stream_flow,                                                                \
     },                                                                                             \
-    .size = sizeof(struct pipe), .ready = write_ready
+    .size = sizeof(struct pipe), .ready = write_ready,                                             \
+    .late = "pipe closed by peer or os.write(pipe, data) raised exception."
 
 static const struct tl_stream_type write_pipe_type = {WRITE_PIPE, .watches = true};
 static const struct tl_stream_type write_device_type = {WRITE_PIPE};
 
 /* --- Connecting --- */
 
-/* Whether it can be read and written as a pipe can. */
-static bool is_pipe(const struct tl_fd *fd)
-{
-    switch ((enum tl_adopted_kind)fd->kind) {
-    case TL_ADOPTED_CHARDEV:
-    case TL_ADOPTED_FIFO:
-    case TL_ADOPTED_STREAM:
-    case TL_ADOPTED_LISTENER:
-    case TL_ADOPTED_DATAGRAM:
-        return true;
-    case TL_ADOPTED_FILE:
-    case TL_ADOPTED_OTHER:
-        break;
-    }
-    return false;
-}
-
-/* Finds the program's descriptor and makes it fit for a transport. 0, or an error that the future
- * has been failed with. */
-static int find(tl_loop *loop, int number, tl_future *future, struct tl_fd **ret)
-{
-    struct tl_kernel *kernel = loop->kernel;
-    const char *message = NULL;
-    const int on = 1;
-    struct tl_fd *fd = NULL;
-    int r = tl_fd_get(loop, (tl_socket){number}, &fd);
-    if (r == -EBUSY)
-        message = "the descriptor belongs to another transport";
-    else if (r == 0 && (fd->side[TL_READING].op != NULL || fd->side[TL_WRITING].op != NULL))
-        r = -EBUSY, message = "the descriptor has an operation pending";
-    else if (r == 0 && !is_pipe(fd))
-        r = -EINVAL, message = "Pipe transport is for pipes/sockets only.";
-    else if (r == 0 && fd->blocking)
-        r = kernel->ops->option(kernel, number, TL_OPTION_NONBLOCK, &on, NULL);
-    if (r < 0) {
-        (void)tl_future_set_exception(future, r, message);
-        return r;
-    }
-    fd->blocking = false;
-    *ret = fd;
-    return 0;
-}
+/* What can be read and written as a pipe can. */
+static const struct tl_given_rule pipes = {
+    1u << TL_ADOPTED_CHARDEV | 1u << TL_ADOPTED_FIFO | 1u << TL_ADOPTED_STREAM |
+        1u << TL_ADOPTED_LISTENER | 1u << TL_ADOPTED_DATAGRAM,
+    TL_FAMILY_NONE, "Pipe transport is for pipes/sockets only."};
 
 static const struct tl_stream_type *type_for(bool writes, const struct tl_fd *fd)
 {
@@ -194,7 +158,7 @@ static const struct tl_stream_type *type_for(bool writes, const struct tl_fd *fd
 static tl_future *connect_pipe(tl_loop *loop, tl_protocol_factory factory, void *farg, int number,
                                bool writes)
 {
-    struct tl_fd *fd;
+    struct tl_fd *given;
     if (loop == NULL)
         return NULL;
     tl_future *future = tl_loop_create_future(loop);
@@ -204,13 +168,15 @@ static tl_future *connect_pipe(tl_loop *loop, tl_protocol_factory factory, void 
         (void)tl_future_set_exception(future, factory == NULL ? -EINVAL : TL_ECLOSED, NULL);
         return future;
     }
-    if (find(loop, number, future, &fd) < 0)
+    if (tl_given_claim(loop, (tl_socket){number}, &pipes, future, &given) < 0)
         return future;
     struct tl_opening *opening = tl_opening_new(loop, future);
-    if (opening == NULL)
+    if (opening == NULL) {
+        tl_given_unclaim(given);
         (void)tl_future_set_exception(future, -ENOMEM, NULL);
-    else
-        tl_opening_later(opening, type_for(writes, fd), number, true, factory, farg);
+    } else {
+        tl_opening_later(opening, type_for(writes, given), number, given, factory, farg);
+    }
     return future;
 }
 

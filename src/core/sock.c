@@ -104,16 +104,25 @@ static void try_first(struct tl_sock_op *op)
         settle(op, r, NULL);
 }
 
+/* An operation that cannot begin. */
+static tl_future *failed(tl_loop *loop, int code, tl_socket socket)
+{
+    tl_future *future = tl_loop_create_future(loop);
+    if (!tl_future_done(future))
+        tl_fd_fail(future, code, socket);
+    return future;
+}
+
 tl_future *tl_sock_op_start(tl_loop *loop, tl_socket socket, struct tl_sock_op *op)
 {
     int r = tl_fd_get(loop, socket, &op->fd);
     if (r < 0)
-        return tl_fd_failed(loop, r, socket);
+        return failed(loop, r, socket);
     if (loop->debug && op->fd->blocking)
         return tl_loop_failed_future(loop, -EINVAL, "the socket must be non-blocking");
     const struct tl_fd_side *side = &op->fd->side[op->direction];
     if (side->op != NULL || side->callback != NULL)
-        return tl_fd_failed(loop, -EBUSY, socket);
+        return failed(loop, -EBUSY, socket);
     tl_future *future = tl_loop_create_future(loop);
     if (tl_future_done(future)) /* memory is out */
         return future;

@@ -58,6 +58,7 @@ struct tl_socket_ops {
 
 struct tl_descriptor_ops {
     const struct tl_socket_ops *socket; /* NULL: it is no socket */
+    bool always_ready;                  /* cannot be waited for: -EPERM */
     enum tl_adopted_kind (*kind)(const struct tl_descriptor *descriptor);
     /* TL_READABLE ... as they are now; TL_WRITABLE only where it is wanted. */
     uint32_t (*readiness)(const struct tl_descriptor *descriptor);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "sim/fd.h"
+#include "sim/file.h"
 #include "sim/host.h"
 #include "sim/packet.h"
 #include "sim/segment.h"
@@ -47,6 +48,7 @@ struct tl_unix {
     tl_addr name;         /* of family UNIX; without a name its len is 0 */
     tl_addr peer_name;    /* the peer's last, once it has gone */
     struct tl_list named; /* in the host's list of sockets with abstract names */
+    struct tl_file *file; /* a reference of the one at its path; NULL: it has none */
 
     /* Listening. */
     unsigned backlog;

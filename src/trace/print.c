@@ -76,7 +76,7 @@ static const char *kind_name(uint32_t row, int64_t value)
 {
     static const char *const pipes[] = {"one-way", "stream-pair"};
     static const char *const adopted[] = {"stream",  "listener", "datagram", "fifo",
-                                          "chardev", "file",     "other"};
+                                          "chardev", "file",     "other",    "socket"};
 
     if (row == TL_TRACE_PIPE)
         return value == 0 || value == 1 ? pipes[value] : NULL;
