@@ -40,9 +40,9 @@ tl_future *tl_loop_create_unix_connection(tl_loop *loop, tl_protocol_factory fac
  * every connection accepted. The result is a tl_server with one socket.
  *
  * If there is a socket at the path already, nobody's any more or somebody's still, it is removed
- * first; who listens there is not found by that path from then on. Any other file stays: -EADDRINUSE
- * "Address '/path' is already in use", as for an abstract name that somebody has. The path is not
- * removed when the server is closed.
+ * first; who listens there is not found by that path from then on. Any other file stays:
+ * -EADDRINUSE "Address '/path' is already in use", as for an abstract name that somebody has. The
+ * path is not removed when the server is closed.
  *
  * Of opts, which may be NULL, backlog, defer_serving and tls count; reuse_port is -EINVAL. */
 tl_future *tl_loop_create_unix_server(tl_loop *loop, tl_protocol_factory factory, void *farg,

@@ -35,12 +35,6 @@
 /* One readiness is read this often at most, and only while the buffer comes back full. */
 enum { READS_MAX = 4 };
 
-static inline const struct tl_stream_type *type_of(const struct tl_stream *stream)
-{
-    return tl_container_of(tl_transport_type(&stream->transport), const struct tl_stream_type,
-                           transport);
-}
-
 static bool reading(const struct tl_stream *stream)
 {
     return (stream->watch.wanted & TL_READABLE) != 0;
@@ -77,7 +71,7 @@ static void abandon(struct tl_live *live)
 static void latch(struct tl_stream *stream)
 {
     tl_transport *transport = &stream->transport;
-    if (transport->object.refs > 1 && type_of(stream)->has_names)
+    if (transport->object.refs > 1 && tl_stream_type(stream)->has_names)
         tl_extra_info_latch(&stream->info, &transport->info, transport->loop->kernel,
                             stream->watch.fd);
 }
@@ -197,7 +191,7 @@ static void read_nothing(struct tl_stream *stream, int result)
 static __attribute__((noinline)) void receive_nothing(struct tl_stream *stream, int result)
 {
     if (result != -EAGAIN)
-        type_of(stream)->read_nothing(stream, result);
+        tl_stream_type(stream)->read_nothing(stream, result);
 }
 
 static inline ssize_t read_to(struct tl_stream *stream, struct tl_message *message)
@@ -355,7 +349,7 @@ static void start_reading(struct tl_stream *stream)
 {
     tl_transport *transport = &stream->transport;
     if (transport->phase != TL_TRANSPORT_OPEN || transport->reading_paused ||
-        !type_of(stream)->watches)
+        !tl_stream_type(stream)->watches)
         return;
     int r = tl_watch_add(&stream->watch, transport->loop, TL_READABLE);
     if (r < 0)
@@ -371,7 +365,7 @@ static void made(void *arg)
     tl_protocol *protocol = transport->protocol;
     bool closed_before = transport->phase == TL_TRANSPORT_ENDING;
     transport->made = true;
-    stream->watch.place.callback = type_of(stream)->ready;
+    stream->watch.place.callback = tl_stream_type(stream)->ready;
     tl_protocol_hold(protocol);
     int r = 0;
     if (protocol->ops->connection_made != NULL)
@@ -431,6 +425,7 @@ const struct tl_stream_type tl_stream_socket_type = {
     .watches = true,
     .ready = tl_stream_ready,
     .read_nothing = read_nothing,
+    .too_late = "socket.send() raised exception.",
 };
 
 static struct tl_stream *stream_new(const struct tl_stream_type *type, tl_loop *loop, int fd,

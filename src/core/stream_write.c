@@ -46,7 +46,7 @@ static __attribute__((noinline)) int refuse(tl_transport *transport, bool someth
     if (transport->phase == TL_TRANSPORT_OPEN && tl_loop_open(transport->loop))
         return TL_ESTATE;
     if (something)
-        tl_transport_ignore_write(transport, "socket.send() raised exception.");
+        tl_transport_ignore_write(transport, tl_stream_type(tl_stream_of(transport))->too_late);
     return TL_ECLOSED;
 }
 
