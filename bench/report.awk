@@ -12,6 +12,7 @@ BEGIN {
     FS = "\t"
     OURS = "twinloop"
     TITLE["echo"] = "Echo over TCP: the server's processor time per message"
+    TITLE["visits"] = "Connections of one message each: the server's processor time"
     TITLE["counts"] = "Counts per echoed message: what repeats exactly"
     TITLE["memory"] = "Memory of the server per connection"
     TITLE["overload"] = "Overload: 64 connections, each with 16 x 16 KiB on their way, kernel buffers of 16 KiB"

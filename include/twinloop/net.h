@@ -51,6 +51,7 @@ bool tl_addr_equal(const tl_addr *a, const tl_addr *b);
  * --------------------------------------------------------------------------------------- */
 
 typedef struct tl_server tl_server;
+struct tl_socket;
 
 /* Zero is the default of every member. */
 typedef struct tl_server_opts {
@@ -61,6 +62,10 @@ typedef struct tl_server_opts {
     bool reuse_port;       /* SO_REUSEPORT, off by default */
     bool defer_serving;    /* do not listen until tl_server_start_serving */
     tl_tls_opts tls;       /* of every connection; see tls.h */
+
+    /* A bound stream socket of the program's own (fd.h) to serve on, instead of hosts and port. It
+     * is the server's from the call on, closed with it, unless the future fails. */
+    const struct tl_socket *sock;
 } tl_server_opts;
 
 /* Row loop.create_server. Looks the hosts up, unless they are numeric (NULL or "" is every
@@ -69,7 +74,8 @@ typedef struct tl_server_opts {
  * one of its own), listens, and calls factory(farg) for every connection accepted. Sockets of IPv6
  * are for IPv6 alone; a family that this host does not have is left out. The result is a tl_server
  * object. What fails, a lookup or a bind, closes what was made; bind's message names the address.
- * Neither host nor port is -EINVAL. opts may be NULL. */
+ * Neither host nor port nor opts->sock is -EINVAL, and so is that with either of
+ * these. opts may be NULL. */
 tl_future *tl_loop_create_server(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                  const char *const *hosts, size_t hosts_count, const char *port,
                                  const tl_server_opts *opts);
@@ -137,6 +143,10 @@ typedef struct tl_connection_opts {
     bool all_errors;
 
     tl_tls_opts tls; /* see tls.h */
+
+    /* A connected stream socket of the program's own (fd.h), instead of host and port: what comes
+     * then, and whose it is, is as for tl_loop_connect_accepted_socket (sock.h). */
+    const struct tl_socket *sock;
 } tl_connection_opts;
 
 /* What a connection's future results in. Holds a reference of the transport and keeps the protocol
@@ -150,7 +160,8 @@ typedef struct tl_pair {
  * service's name; NULL or "" is 0), one of which is needed, unless both are numeric; connects to
  * the first of the addresses that can be connected to; sets TCP_NODELAY, then calls factory(farg) and
  * the protocol's connection_made; the future is done after that. Cancelling the future closes every
- * socket. A factory that returns NULL fails it with -ENOMEM. opts may be NULL. */
+ * socket. A factory that returns NULL fails it with -ENOMEM. Host or port together with opts->sock
+ * is -EINVAL. opts may be NULL. */
 tl_future *tl_loop_create_connection(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                      const char *host, const char *port,
                                      const tl_connection_opts *opts);

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/given.h"
 #include "core/tls.h"
 
 /* What was needed to get a connected socket. */
@@ -210,7 +211,9 @@ static int check(const tl_loop *loop, tl_protocol_factory factory, const char *h
         r = -EINVAL;
     else if (tl_tls_refuse(&opts->tls, TL_TLS_CLIENT, host, future) < 0)
         return -EINVAL;
-    else if (host == NULL && port == NULL)
+    else if ((host != NULL || port != NULL) && opts->sock != NULL)
+        r = -EINVAL, message = "host/port and sock can not be specified at the same time";
+    else if (host == NULL && port == NULL && opts->sock == NULL)
         r = -EINVAL, message = "host and port was not specified and no sock specified";
     else if (opts->happy_eyeballs_delay < 0)
         r = -EINVAL, message = "the happy eyeballs delay is negative";
@@ -245,6 +248,10 @@ tl_future *tl_loop_create_connection(tl_loop *loop, tl_protocol_factory factory,
         opts = &defaults;
     if (check(loop, factory, host, port, opts, future) < 0)
         return future;
+    if (opts->sock != NULL) {
+        tl_given_connect(loop, factory, farg, *opts->sock, &tl_given_stream, future);
+        return future;
+    }
     struct tl_connecting *connecting = connecting_new(loop, future, opts);
     if (connecting == NULL) {
         (void)tl_future_set_exception(future, -ENOMEM, NULL);

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "core/alloc.h"
+#include "core/given.h"
 #include "core/listen.h"
 #include "core/resolve.h"
 #include "core/tls.h"
@@ -205,7 +206,9 @@ static int check(const struct tl_listen_request *request, const char *const *hos
         r = -EINVAL;
     else if (tl_tls_refuse(&opts->tls, TL_TLS_SERVER, NULL, future) < 0)
         return -EINVAL;
-    else if (hosts_count == 0 && port == NULL)
+    else if ((hosts_count > 0 || port != NULL) && opts->sock != NULL)
+        r = -EINVAL, message = "host/port and sock can not be specified at the same time";
+    else if (hosts_count == 0 && port == NULL && opts->sock == NULL)
         r = -EINVAL, message = "Neither host/port nor sock were specified";
     else if (opts->backlog < 0)
         r = -EINVAL, message = "the backlog is negative";
@@ -252,6 +255,10 @@ tl_future *tl_loop_create_server(tl_loop *loop, tl_protocol_factory factory, voi
         request.opts = *opts;
     if (check(&request, hosts, hosts_count, port, future) < 0)
         return future;
+    if (request.opts.sock != NULL) {
+        tl_given_serve(&request, *request.opts.sock, &tl_given_stream, future);
+        return future;
+    }
     int r = create(&request, hosts, hosts_count, port, future, &message);
     if (r < 0)
         (void)tl_future_set_exception(future, r, message);

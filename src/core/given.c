@@ -12,8 +12,6 @@
 #include "core/server.h"
 #include "core/tls.h"
 
-enum { BACKLOG_DEFAULT = 100 };
-
 /* A socket that listens is one of streams too: that nothing comes of it, its first read will say. */
 #define STREAM_KINDS (1u << TL_ADOPTED_STREAM | 1u << TL_ADOPTED_LISTENER)
 
@@ -140,20 +138,14 @@ static int serve_on(tl_server *server, struct tl_fd *given, bool defer)
     return r;
 }
 
-void tl_given_serve(tl_loop *loop, tl_protocol_factory factory, void *farg, tl_socket socket,
-                    const struct tl_given_rule *rule, const tl_server_opts *opts, tl_future *future)
+void tl_given_serve(const struct tl_listen_request *request, tl_socket socket,
+                    const struct tl_given_rule *rule, tl_future *future)
 {
     struct tl_fd *given;
-    if (tl_given_claim(loop, socket, rule, future, &given) < 0)
+    if (tl_given_claim(request->loop, socket, rule, future, &given) < 0)
         return;
-    tl_server *server = tl_server_new(loop, 1);
-    int r = -ENOMEM;
-    if (server != NULL) {
-        server->factory = factory;
-        server->farg = farg;
-        server->backlog = opts->backlog != 0 ? opts->backlog : BACKLOG_DEFAULT;
-        r = serve_on(server, given, opts->defer_serving);
-    }
+    tl_server *server = tl_server_new(request, 1);
+    int r = server != NULL ? serve_on(server, given, request->opts.defer_serving) : -ENOMEM;
     if (r == 0) {
         tl_server_announce(server, future);
         return;

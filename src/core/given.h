@@ -15,6 +15,8 @@
 #include <twinloop/net.h>
 #include "core/fd.h"
 
+struct tl_listen_request;
+
 /* What will do. */
 struct tl_given_rule {
     unsigned kinds;  /* a bit for each of enum tl_adopted_kind */
@@ -40,8 +42,7 @@ void tl_given_connect(tl_loop *loop, tl_protocol_factory factory, void *farg, tl
 
 /* Makes a server whose one listener is this bound socket. Errors are the future's, and leave the
  * socket to the program. */
-void tl_given_serve(tl_loop *loop, tl_protocol_factory factory, void *farg, tl_socket socket,
-                    const struct tl_given_rule *rule, const tl_server_opts *opts,
-                    tl_future *future);
+void tl_given_serve(const struct tl_listen_request *request, tl_socket socket,
+                    const struct tl_given_rule *rule, tl_future *future);
 
 #endif

@@ -11,8 +11,6 @@
 
 #include "core/net.h"
 
-enum { BACKLOG_DEFAULT = 100 };
-
 /* Whether an address is the same as an earlier one. */
 static bool is_repeated(const tl_addr *addrs, size_t index)
 {
@@ -124,14 +122,11 @@ void tl_listen(const struct tl_listen_request *request, const tl_addr *addrs, si
                tl_future *future)
 {
     const tl_server_opts *opts = &request->opts;
-    tl_server *server = tl_server_new(request->loop, count);
+    tl_server *server = tl_server_new(request, count);
     if (server == NULL) {
         (void)tl_future_set_exception(future, -ENOMEM, NULL);
         return;
     }
-    server->factory = request->factory;
-    server->farg = request->farg;
-    server->backlog = opts->backlog != 0 ? opts->backlog : BACKLOG_DEFAULT;
     if (serve(server, addrs, count, opts, future) < 0)
         tl_server_close(server);
     else

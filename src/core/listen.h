@@ -7,14 +7,6 @@
 
 #include "core/server.h"
 
-/* What create_server was asked for, without the hosts. */
-struct tl_listen_request {
-    tl_loop *loop;
-    tl_protocol_factory factory;
-    void *farg;
-    tl_server_opts opts;
-};
-
 /* Makes a server that is bound to these addresses, each once, and announces it; or fails the
  * future. */
 void tl_listen(const struct tl_listen_request *request, const tl_addr *addrs, size_t count,

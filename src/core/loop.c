@@ -63,6 +63,7 @@ int tl_loop_new(struct tl_kernel *kernel, tl_loop **ret)
     tl_ready_queue_init(&loop->ready);
     tl_piece_init(&loop->incoming);
     tl_piece_init(&loop->outgoing);
+    tl_piece_init(&loop->offered);
     loop->live.next = &loop->live;
     loop->live.prev = &loop->live;
     loop->jobs_end = &loop->jobs;

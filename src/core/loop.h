@@ -40,6 +40,7 @@ struct tl_loop {
 
     struct tl_piece incoming; /* the running thread's read buffer; NULL until it is needed */
     struct tl_piece outgoing; /* what is being written */
+    struct tl_piece offered;  /* where a buffered protocol wants to be read to */
     struct tl_inbox *inbox;   /* what datagrams are read into; NULL until it is needed */
 
     struct tl_live live;                    /* head of the list of what can act */

@@ -28,7 +28,7 @@ struct tl_opening {
     struct tl_live live;   /* while it is queued */
     struct tl_ready place; /* then too */
     int fd;                /* what it is queued with, from here on */
-    struct tl_fd *given; /* the program's that it is, claimed; NULL: none of the program's */
+    struct tl_fd *given;   /* the program's that it is, claimed; NULL: none of the program's */
     const struct tl_stream_type *type;
     tl_protocol_factory factory;
     void *farg;

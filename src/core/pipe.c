@@ -121,8 +121,6 @@ static int write_pipe_write_eof(tl_transport *transport)
     return 0;
 }
 
-#define TOO_LATE "pipe closed by peer or os.write(pipe, data) raised exception."
-
 #define WRITE_PIPE                                                                                 \
     .transport =                                                                                   \
         {                                                                                          \
@@ -136,7 +134,8 @@ static int write_pipe_write_eof(tl_transport *transport)
             .write_eof = write_pipe_write_eof,                                                     \
             .flow = tl_stream_flow,                                                                \
     },                                                                                             \
-    .size = sizeof(struct pipe), .ready = write_ready, .too_late = TOO_LATE
+    .size = sizeof(struct pipe), .ready = write_ready,                                             \
+    .late = "pipe closed by peer or os.write(pipe, data) raised exception."
 
 static const struct tl_stream_type write_pipe_type = {WRITE_PIPE, .watches = true};
 static const struct tl_stream_type write_device_type = {WRITE_PIPE};

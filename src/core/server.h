@@ -43,9 +43,17 @@ struct tl_server {
     struct tl_listener listeners[];
 };
 
+/* What create_server was asked for, without the hosts. */
+struct tl_listen_request {
+    tl_loop *loop;
+    tl_protocol_factory factory;
+    void *farg;
+    tl_server_opts opts;
+};
+
 /* A server with room for that many listeners and none yet, in the loop's care. NULL when memory is
  * out. */
-tl_server *tl_server_new(tl_loop *loop, size_t listeners_max);
+tl_server *tl_server_new(const struct tl_listen_request *request, size_t listeners_max);
 
 /* Takes a bound socket as the next listener. */
 void tl_server_add_listener(tl_server *server, int fd, const tl_addr *address);

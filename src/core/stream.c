@@ -147,17 +147,20 @@ static __attribute__((noinline)) void failed(struct tl_stream *stream, tl_protoc
     tl_stream_end(stream, error);
 }
 
-static const char get_buffer_failed[] = "Fatal error: protocol.get_buffer() call failed.";
-
-/* It has succeeded, and has no room for a single byte. */
-static void empty_buffer(struct tl_stream *stream, tl_protocol *protocol)
+/* get_buffer has failed, or has succeeded without room for a single byte. */
+static __attribute__((noinline)) void no_buffer(struct tl_stream *stream, tl_protocol *protocol,
+                                                int code)
 {
-    const tl_error error = {.code = TL_EPROTOCOL,
-                            .message = "get_buffer() returned an empty buffer"};
-    const tl_exc_context context = {.message = get_buffer_failed,
-                                    .exception = &error,
-                                    .protocol = protocol,
-                                    .transport = &stream->transport};
+    const tl_error error = {
+        .code = code < 0 ? code : TL_EPROTOCOL,
+        .message = code < 0 ? tl_strerror(code) : "get_buffer() returned an empty buffer",
+    };
+    const tl_exc_context context = {
+        .message = "Fatal error: protocol.get_buffer() call failed.",
+        .exception = &error,
+        .protocol = protocol,
+        .transport = &stream->transport,
+    };
     tl_loop_call_exception_handler(stream->transport.loop, &context);
     tl_stream_end(stream, error.code);
 }
@@ -239,43 +242,40 @@ static inline __attribute__((always_inline)) bool receive_data(struct tl_stream 
     return len == TL_READ_BUFFER_SIZE && reading(stream);
 }
 
-/* Asks a buffered protocol where to read to; whether it is worth reading. */
-static bool get_buffer(struct tl_stream *stream, tl_protocol *protocol, struct iovec *ret)
+/* Asks a buffered protocol where to read to, which goes into the loop's piece; whether it is worth
+ * reading. */
+static inline bool get_buffer(struct tl_stream *stream, tl_protocol *protocol,
+                              struct tl_piece *piece)
 {
-    struct iovec room = {NULL, 0};
-    int r = protocol->ops->get_buffer(protocol, -1, &room.iov_base, &room.iov_len);
-    if (r < 0) {
-        failed(stream, protocol, get_buffer_failed, r);
+    piece->bytes = (struct iovec){NULL, 0};
+    int r = protocol->ops->get_buffer(protocol, -1, &piece->bytes.iov_base, &piece->bytes.iov_len);
+    if (r < 0 || piece->bytes.iov_base == NULL || piece->bytes.iov_len == 0) {
+        no_buffer(stream, protocol, r);
         return false;
     }
-    if (room.iov_base == NULL || room.iov_len == 0) {
-        empty_buffer(stream, protocol);
-        return false;
-    }
-    *ret = room;
     /* It may have paused, closed or put another protocol in its place. */
     return reading(stream) && stream->transport.protocol == protocol;
 }
 
 /* As receive_data, with the protocol held by the caller. */
-static bool receive_into(struct tl_stream *stream, tl_protocol *protocol)
+static inline bool receive_into(struct tl_stream *stream, tl_protocol *protocol)
 {
-    struct iovec room;
-    if (!get_buffer(stream, protocol, &room))
+    struct tl_piece *piece = &stream->transport.loop->offered;
+    if (!get_buffer(stream, protocol, piece))
         return false;
-    struct tl_message message = {.iov = &room, .iov_count = 1};
-    ssize_t len = read_to(stream, &message);
+    ssize_t len = read_to(stream, &piece->message);
     if (len <= 0) {
         receive_nothing(stream, (int)len);
         return false;
     }
+    bool filled = (size_t)len == piece->bytes.iov_len;
     int r = protocol->ops->buffer_updated(protocol, (size_t)len);
     if (r < 0)
         failed(stream, protocol, "Fatal error: protocol.buffer_updated() call failed.", r);
-    return (size_t)len == room.iov_len && reading(stream);
+    return filled && reading(stream);
 }
 
-static __attribute__((noinline)) bool receive_buffered(struct tl_stream *stream)
+static inline __attribute__((always_inline)) bool receive_buffered(struct tl_stream *stream)
 {
     tl_protocol *protocol = stream->transport.protocol;
     tl_protocol_hold(protocol);
@@ -289,7 +289,7 @@ static inline bool is_buffered(const struct tl_stream *stream)
     return stream->transport.protocol->ops->kind == TL_PROTOCOL_BUFFERED;
 }
 
-static inline __attribute__((always_inline)) bool receive(struct tl_stream *stream)
+static bool receive(struct tl_stream *stream)
 {
     return is_buffered(stream) ? receive_buffered(stream) : receive_data(stream);
 }
@@ -310,13 +310,22 @@ static __attribute__((noinline)) void ready_to_write(struct tl_stream *stream)
         tl_stream_writable(stream);
 }
 
+/* A buffered protocol's, and all that there is. */
+static __attribute__((noinline)) void ready_buffered(struct tl_stream *stream)
+{
+    if (receive_buffered(stream))
+        read_rounds(stream, READS_MAX - 1);
+}
+
 /* The hot path: a peer that keeps up, and a short message. */
 void tl_stream_ready(void *arg)
 {
     struct tl_stream *stream = arg;
     if (stream->watch.ready != TL_READABLE)
         ready_to_write(stream);
-    else if (receive(stream))
+    else if (is_buffered(stream))
+        ready_buffered(stream);
+    else if (receive_data(stream))
         read_rounds(stream, READS_MAX - 1);
 }
 
@@ -421,11 +430,11 @@ const struct tl_stream_type tl_stream_socket_type = {
             .flow = tl_stream_flow,
         },
     .size = sizeof(struct tl_stream),
+    .late = "socket.send() raised exception.",
     .has_names = true,
     .watches = true,
     .ready = tl_stream_ready,
     .read_nothing = read_nothing,
-    .too_late = "socket.send() raised exception.",
 };
 
 static struct tl_stream *stream_new(const struct tl_stream_type *type, tl_loop *loop, int fd,

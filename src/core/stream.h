@@ -39,14 +39,21 @@ struct tl_stream {
 /* A kind of stream: what sockets and pipes do differently. */
 struct tl_stream_type {
     struct tl_transport_type transport;
-    size_t size;       /* of the whole object, which begins with the stream */
-    bool has_names;    /* of sockets, to be known also after the descriptor is closed */
-    bool watches;      /* wants to know from connection_made on when it is readable */
+    size_t size; /* of the whole object, which begins with the stream */
+    const char
+        *late;      /* the warning about writes that come too late; NULL for what writes nothing */
+    bool has_names; /* of sockets, to be known also after the descriptor is closed */
+    bool watches;   /* wants to know from connection_made on when it is readable */
     tl_callback ready; /* the watch's; its argument is the stream */
     /* A read gave 0, the end, or an error other than -EAGAIN; NULL for what is not read from. */
     void (*read_nothing)(struct tl_stream *stream, int result);
-    const char *too_late; /* what is said of writes to one that has closed, once there are many */
 };
+
+static inline const struct tl_stream_type *tl_stream_type(const struct tl_stream *stream)
+{
+    return tl_container_of(tl_transport_type(&stream->transport), const struct tl_stream_type,
+                           transport);
+}
 
 /* Sockets. */
 extern const struct tl_stream_type tl_stream_socket_type;
@@ -58,12 +65,6 @@ _Static_assert(sizeof(void *) != 8 || sizeof(struct tl_stream) <= 152,
 static inline struct tl_stream *tl_stream_of(tl_transport *transport)
 {
     return tl_container_of(transport, struct tl_stream, transport);
-}
-
-static inline const struct tl_stream_type *tl_stream_type(const struct tl_stream *stream)
-{
-    return tl_container_of(tl_transport_type(&stream->transport), const struct tl_stream_type,
-                           transport);
 }
 
 /* A transport of this type on fd, with a protocol made by factory(farg); queues

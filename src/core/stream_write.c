@@ -43,10 +43,11 @@ static inline bool may_write(const tl_transport *transport)
 /* A write that may not be made, of something or of nothing. Why it may not. */
 static __attribute__((noinline)) int refuse(tl_transport *transport, bool something)
 {
+    const struct tl_stream *stream = tl_stream_of(transport);
     if (transport->phase == TL_TRANSPORT_OPEN && tl_loop_open(transport->loop))
         return TL_ESTATE;
     if (something)
-        tl_transport_ignore_write(transport, tl_stream_type(tl_stream_of(transport))->too_late);
+        tl_transport_ignore_write(transport, tl_stream_type(stream)->late);
     return TL_ECLOSED;
 }
 

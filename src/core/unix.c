@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/given.h"
 #include "core/opening.h"
 #include "core/tls.h"
 
@@ -48,8 +49,8 @@ int tl_unix_address(const char *path, size_t len, tl_future *future, tl_addr *re
 /* --- Connections --- */
 
 /* The judgement on the arguments but the name; as tl_unix_address. */
-static int check(tl_loop *loop, tl_protocol_factory factory, const tl_connection_opts *opts,
-                 tl_future *future)
+static int check(tl_loop *loop, tl_protocol_factory factory, const char *path,
+                 const tl_connection_opts *opts, tl_future *future)
 {
     const char *message = NULL;
     int r = 0;
@@ -57,6 +58,8 @@ static int check(tl_loop *loop, tl_protocol_factory factory, const tl_connection
         r = TL_ECLOSED;
     else if (factory == NULL)
         r = -EINVAL;
+    else if (path != NULL && opts != NULL && opts->sock != NULL)
+        r = -EINVAL, message = "path and sock can not be specified at the same time";
     else if (opts != NULL && (opts->local_host != NULL || opts->local_port != 0))
         r = -EINVAL, message = "a Unix-domain socket has no local host or port";
     if (r < 0)
@@ -95,8 +98,13 @@ tl_future *tl_loop_create_unix_connection(tl_loop *loop, tl_protocol_factory fac
     tl_future *future = tl_loop_create_future(loop);
     if (tl_future_done(future))
         return future;
-    if (check(loop, factory, opts, future) < 0 ||
-        tl_unix_address(path, path_len, future, &addr) < 0)
+    if (check(loop, factory, path, opts, future) < 0)
+        return future;
+    if (opts != NULL && opts->sock != NULL) {
+        tl_given_connect(loop, factory, farg, *opts->sock, &tl_given_unix_stream, future);
+        return future;
+    }
+    if (tl_unix_address(path, path_len, future, &addr) < 0)
         return future;
     struct tl_opening *opening = tl_opening_new(loop, future);
     if (opening == NULL) {

@@ -8,11 +8,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/given.h"
 #include "core/server.h"
 #include "core/tls.h"
 #include "core/unix.h"
-
-enum { BACKLOG_DEFAULT = 100 };
 
 static int fail(tl_future *future, int code, const tl_addr *addr)
 {
@@ -60,15 +59,17 @@ static int serve(tl_server *server, const tl_addr *addr, bool defer, tl_future *
 
 /* The judgement on the arguments but the name. 0, or an error that the future has been failed with.
  */
-static int check(tl_loop *loop, tl_protocol_factory factory, const tl_server_opts *opts,
-                 tl_future *future)
+static int check(const struct tl_listen_request *request, const char *path, tl_future *future)
 {
+    const tl_server_opts *opts = &request->opts;
     const char *message = NULL;
     int r = 0;
-    if (!tl_loop_open(loop))
+    if (!tl_loop_open(request->loop))
         r = TL_ECLOSED;
-    else if (factory == NULL)
+    else if (request->factory == NULL)
         r = -EINVAL;
+    else if (path != NULL && opts->sock != NULL)
+        r = -EINVAL, message = "path and sock can not be specified at the same time";
     else if (opts->backlog < 0)
         r = -EINVAL, message = "the backlog is negative";
     else if (opts->reuse_port)
@@ -83,27 +84,29 @@ static int check(tl_loop *loop, tl_protocol_factory factory, const tl_server_opt
 tl_future *tl_loop_create_unix_server(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                       const char *path, size_t path_len, const tl_server_opts *opts)
 {
-    static const tl_server_opts defaults;
+    struct tl_listen_request request = {.loop = loop, .factory = factory, .farg = farg};
     tl_addr addr;
     if (loop == NULL)
         return NULL;
-    if (opts == NULL)
-        opts = &defaults;
+    if (opts != NULL)
+        request.opts = *opts;
     tl_future *future = tl_loop_create_future(loop);
     if (tl_future_done(future))
         return future;
-    if (check(loop, factory, opts, future) < 0 ||
-        tl_unix_address(path, path_len, future, &addr) < 0)
+    if (check(&request, path, future) < 0)
         return future;
-    tl_server *server = tl_server_new(loop, 1);
+    if (request.opts.sock != NULL) {
+        tl_given_serve(&request, *request.opts.sock, &tl_given_unix_stream, future);
+        return future;
+    }
+    if (tl_unix_address(path, path_len, future, &addr) < 0)
+        return future;
+    tl_server *server = tl_server_new(&request, 1);
     if (server == NULL) {
         (void)tl_future_set_exception(future, -ENOMEM, NULL);
         return future;
     }
-    server->factory = factory;
-    server->farg = farg;
-    server->backlog = opts->backlog != 0 ? opts->backlog : BACKLOG_DEFAULT;
-    if (serve(server, &addr, opts->defer_serving, future) < 0)
+    if (serve(server, &addr, request.opts.defer_serving, future) < 0)
         tl_server_close(server);
     else
         tl_server_announce(server, future);

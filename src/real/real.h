@@ -58,7 +58,8 @@ struct tl_real {
     struct tl_kernel kernel;
     struct tl_real_fd *fds; /* by number; entries that are in nobody's use are all zero */
     unsigned fds_count;
-    unsigned fds_top; /* one more than the highest number that has been in use */
+    unsigned fds_room; /* entries that there is memory for */
+    unsigned fds_top;  /* one more than the highest number that has been in use */
     int epoll;
     int wake;              /* written to by whoever has something for poll; never read; -1: it was
                               not needed yet */

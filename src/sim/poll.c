@@ -12,6 +12,7 @@
  * real time would pass meanwhile, after a while it naps until the next thing happens. Too many
  * polls without rest end the run all the same.
  */
+#include "sim/endpoint.h"
 #include "sim/kernel.h"
 #include "sim/mix.h"
 
@@ -174,6 +175,10 @@ static unsigned fill_window(const struct tl_sim_kernel *kernel, struct tl_list *
     while (held < WINDOW && at != batch) {
         struct tl_ready_item *item = tl_listed(at, struct tl_ready_item, place);
         at = at->next;
+        /* With many connections the next is in no cache: fetch it, and the part of a stream that
+         * says what is unread, while this one is looked at. */
+        __builtin_prefetch(at);
+        __builtin_prefetch((const char *)at + offsetof(struct tl_endpoint, unread));
         uint32_t ready = ready_for(kernel, item);
         if (ready != 0)
             window[held++] = (struct candidate){item, ready};
