@@ -228,6 +228,9 @@ static ssize_t unix_write(struct tl_descriptor *descriptor, struct tl_message *m
     size_t len = tl_iov_total(&messages[0]);
     if (len > 0 && socket->charged >= send_buffer(socket))
         return -EAGAIN;
+    /* It may have shut down before it connected, and told nobody. */
+    if (len > 0 && socket->peer->shut & TL_SHUT_READ)
+        return -EPIPE;
     len -= choose_cut(socket, TL_AT_STREAM_WRITE, len);
     while (put < len && socket->charged < send_buffer(socket)) {
         uint32_t part = put_message(socket, &cursor, len - put, ret_content);
