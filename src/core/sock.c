@@ -53,8 +53,9 @@ void tl_sock_op_ready(struct tl_sock_op *op)
 
 void tl_sock_op_fail(struct tl_sock_op *op, int code)
 {
+    tl_value value = tl_value_none();
     detach(op);
-    settle(op, code, NULL);
+    settle(op, code, &value);
     free_op(op);
 }
 

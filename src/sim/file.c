@@ -263,7 +263,7 @@ static int refusal(const struct tl_file_place *source, const struct tl_file_plac
 
 int tl_file_rename(tl_host *host, const char *source, const char *target)
 {
-    struct tl_file_place from, to;
+    struct tl_file_place from = {0}, to = {0};
     int r = tl_file_walk(host, source, &from);
     if (r == 0)
         r = tl_file_walk(host, target, &to);
