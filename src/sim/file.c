@@ -263,13 +263,15 @@ static int refusal(const struct tl_file_place *source, const struct tl_file_plac
 
 int tl_file_rename(tl_host *host, const char *source, const char *target)
 {
-    struct tl_file_place from = {0}, to = {0};
+    struct tl_file_place from, to;
     int r = tl_file_walk(host, source, &from);
-    if (r == 0)
-        r = tl_file_walk(host, target, &to);
-    if (r == 0)
-        r = refusal(&from, &to);
-    if (r < 0 || from.file == to.file)
+    if (r != 0)
+        return r;
+    r = tl_file_walk(host, target, &to);
+    if (r != 0)
+        return r;
+    r = refusal(&from, &to);
+    if (r != 0 || from.file == to.file)
         return r;
     char *name = copy_name(host, to.name, to.len);
     if (name == NULL)
