@@ -31,6 +31,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <twinloop/fd.h>
+#include <twinloop/file.h>
 #include <twinloop/loop.h>
 #include <twinloop/net.h>
 #include <twinloop/resolve.h>
@@ -199,21 +200,6 @@ enum tl_note {
                           makes next is for its header and none of the program's */
 };
 
-enum {
-    TL_OPEN_READ = 1,
-    TL_OPEN_WRITE = 2,
-    TL_OPEN_CREATE = 4,
-    TL_OPEN_TRUNCATE = 8,
-    TL_OPEN_EXCLUSIVE = 16,
-};
-
-struct tl_stat {
-    int64_t size;
-    int64_t modified; /* wall nanoseconds */
-    uint32_t kind;    /* enum tl_adopted_kind */
-    uint64_t identity;
-};
-
 struct tl_kernel;
 
 struct tl_kernel_ops {
@@ -339,9 +325,9 @@ struct tl_kernel_ops {
 
     /* --- Answers that come later --- */
 
-    /* Has the resolver answer a query; TL_EVENT_RESOLVED follows. The query stays the kernel's until
-     * then. Answers are those of getaddrinfo and getnameinfo, in their order. -EAGAIN, -ENOMEM when
-     * it cannot be asked. */
+    /* Has the resolver answer a query; TL_EVENT_RESOLVED follows. The query stays the kernel's
+     * until then. Answers are those of getaddrinfo and getnameinfo, in their order. -EAGAIN,
+     * -ENOMEM when it cannot be asked. */
     int (*resolve)(struct tl_kernel *kernel, struct tl_query *query);
 
     /* Has a job run; TL_EVENT_WORK follows. The work stays the kernel's until then. -EAGAIN,

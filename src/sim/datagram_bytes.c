@@ -88,7 +88,7 @@ static int may_write(struct tl_datagram_socket *socket, const tl_addr *addr, siz
         if (r < 0)
             return r;
     }
-    if (len > LEN_BELIEVABLE)
+    if (socket->family == TL_FAMILY_INET && len > LEN_BELIEVABLE)
         return -EMSGSIZE;
     int r = find_route(socket, addr, ret);
     if (r < 0)

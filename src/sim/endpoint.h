@@ -215,6 +215,9 @@ extern const struct tl_socket_ops tl_endpoint_socket_ops;
 
 void tl_endpoint_close(struct tl_endpoint *endpoint);
 
+/* Sends the FIN, if this end has not yet, after what is unsent. */
+void tl_endpoint_finish_sending(struct tl_endpoint *endpoint);
+
 /* Forgets a child: it is not the listener's any more. */
 void tl_endpoint_leave_listener(struct tl_endpoint *child);
 

@@ -53,7 +53,7 @@ static const struct {
     const char *names[12];
 } enumerations[] = {
     {"family", {"none", "unix", [4] = "inet", [6] = "inet6"}},
-    {"type", {[1] = "stream", "datagram", "raw"}},
+    {"type", {"none", "stream", "datagram", "raw"}},
     {"how", {"read", "write", "both"}},
     {"side", {"local", "peer"}},
     {"option",
@@ -154,6 +154,15 @@ static void add_bytes(struct line *line, const uint8_t *data, size_t len, size_t
             add(line, "\\x%02x", c);
     }
     add(line, shown < len ? "\"..." : "\"");
+}
+
+const char *tl_trace_format_bytes(const void *data, size_t len, size_t max, char *text, size_t size)
+{
+    struct line line = {.text = text, .size = size};
+
+    *text = '\0';
+    add_bytes(&line, data, len, max);
+    return text;
 }
 
 /* Strings, each but the last with its NUL. */
