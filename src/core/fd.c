@@ -327,7 +327,7 @@ static int done(struct tl_fd *fd, int result)
 
 int tl_socket_bind(tl_loop *loop, tl_socket socket, const tl_addr *addr)
 {
-    struct tl_kernel *kernel;
+    struct tl_kernel *kernel = NULL;
     struct tl_fd *fd;
     int r = addr == NULL ? -EINVAL : begin(loop, socket, &fd, &kernel);
     return r < 0 ? r : done(fd, kernel->ops->bind(kernel, socket.fd, addr));
@@ -335,7 +335,7 @@ int tl_socket_bind(tl_loop *loop, tl_socket socket, const tl_addr *addr)
 
 int tl_socket_listen(tl_loop *loop, tl_socket socket, int backlog)
 {
-    struct tl_kernel *kernel;
+    struct tl_kernel *kernel = NULL;
     struct tl_fd *fd;
     int r = begin(loop, socket, &fd, &kernel);
     return r < 0 ? r : done(fd, kernel->ops->listen(kernel, socket.fd, backlog));
@@ -343,7 +343,7 @@ int tl_socket_listen(tl_loop *loop, tl_socket socket, int backlog)
 
 int tl_socket_shutdown(tl_loop *loop, tl_socket socket, enum tl_shutdown how)
 {
-    struct tl_kernel *kernel;
+    struct tl_kernel *kernel = NULL;
     struct tl_fd *fd;
     int r = begin(loop, socket, &fd, &kernel);
     return r < 0 ? r : done(fd, kernel->ops->shutdown(kernel, socket.fd, how));
@@ -351,7 +351,7 @@ int tl_socket_shutdown(tl_loop *loop, tl_socket socket, enum tl_shutdown how)
 
 int tl_socket_address(tl_loop *loop, tl_socket socket, enum tl_address_side side, tl_addr *ret)
 {
-    struct tl_kernel *kernel;
+    struct tl_kernel *kernel = NULL;
     struct tl_fd *fd;
     int r = ret == NULL ? -EINVAL : begin(loop, socket, &fd, &kernel);
     return r < 0 ? r : done(fd, kernel->ops->address(kernel, socket.fd, side, ret));
@@ -359,7 +359,7 @@ int tl_socket_address(tl_loop *loop, tl_socket socket, enum tl_address_side side
 
 int tl_socket_set_option(tl_loop *loop, tl_socket socket, enum tl_option option, int value)
 {
-    struct tl_kernel *kernel;
+    struct tl_kernel *kernel = NULL;
     struct tl_fd *fd;
     int r = begin(loop, socket, &fd, &kernel);
     return r < 0 ? r : done(fd, kernel->ops->option(kernel, socket.fd, option, &value, NULL));
@@ -367,7 +367,7 @@ int tl_socket_set_option(tl_loop *loop, tl_socket socket, enum tl_option option,
 
 int tl_socket_get_option(tl_loop *loop, tl_socket socket, enum tl_option option, int *ret)
 {
-    struct tl_kernel *kernel;
+    struct tl_kernel *kernel = NULL;
     struct tl_fd *fd;
     int r = ret == NULL ? -EINVAL : begin(loop, socket, &fd, &kernel);
     return r < 0 ? r : done(fd, kernel->ops->option(kernel, socket.fd, option, NULL, ret));
@@ -375,7 +375,7 @@ int tl_socket_get_option(tl_loop *loop, tl_socket socket, enum tl_option option,
 
 ssize_t tl_socket_read(tl_loop *loop, tl_socket socket, void *buf, size_t len)
 {
-    struct tl_kernel *kernel;
+    struct tl_kernel *kernel = NULL;
     struct tl_fd *fd;
     struct iovec iov = {.iov_base = buf, .iov_len = len};
     struct tl_message message = {.iov = &iov, .iov_count = 1};
@@ -389,7 +389,7 @@ ssize_t tl_socket_read(tl_loop *loop, tl_socket socket, void *buf, size_t len)
 
 ssize_t tl_socket_write(tl_loop *loop, tl_socket socket, const void *data, size_t len)
 {
-    struct tl_kernel *kernel;
+    struct tl_kernel *kernel = NULL;
     struct tl_fd *fd;
     struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
     struct tl_message message = {.iov = &iov, .iov_count = 1};
