@@ -7,16 +7,16 @@
  * a socket themselves. Every function goes through the kernel of its loop, so a program that makes
  * its sockets here runs in the simulator and is recorded like any other.
  *
- * Whose a descriptor is. One that was made here is the program's, until tl_socket_close, until it is
- * given to a transport (which then closes it), or until its loop is closed, which closes it too. One
- * that the program got elsewhere (from socket(2), from a library) is known to the loop only while it
- * is used here, so that the program may close it by itself as soon as it has no callback and no
- * operation pending any more; each use looks at it anew, unless tl_socket_adopt has made it known
- * for longer. It keeps its number, and stays open when the loop is closed. A descriptor that a transport or server of the loop has is refused everywhere:
- * -EBUSY.
+ * Whose a descriptor is. One that was made here is the program's, until tl_socket_close, until it
+ * is given to a transport (which then closes it), or until its loop is closed, which closes it too.
+ * One that the program got elsewhere (from socket(2), from a library) is known to the loop only
+ * while it is used here, so that the program may close it by itself as soon as it has no callback
+ * and no operation pending any more; each use looks at it anew, unless tl_socket_adopt has made it
+ * known for longer. It keeps its number, and stays open when the loop is closed. A descriptor that
+ * a transport or server of the loop has is refused everywhere: -EBUSY.
  *
- * Errors are the system's, negative; also TL_ECLOSED when the loop is closed, -EINVAL for NULL where
- * something is required, and -ENOMEM.
+ * Errors are the system's, negative; also TL_ECLOSED when the loop is closed, -EINVAL for NULL
+ * where something is required, and -ENOMEM.
  */
 #ifndef TWINLOOP_FD_H
 #define TWINLOOP_FD_H
