@@ -190,8 +190,8 @@ static void open_server(struct server *server, uint16_t *ret_port)
     assert_int_equal(kernel->ops->bind(kernel, server->listener, &addr), 0);
     assert_int_equal(kernel->ops->address(kernel, server->listener, TL_ADDRESS_LOCAL, &addr), 0);
     assert_int_equal(kernel->ops->listen(kernel, server->listener, 5), 0);
-    assert_int_equal(
-        kernel->ops->watch(kernel, server->listener, TL_READABLE, &server->listener), 0);
+    assert_int_equal(kernel->ops->watch(kernel, server->listener, TL_READABLE, &server->listener),
+                     0);
     *ret_port = addr.port;
 }
 

@@ -32,7 +32,7 @@ int tl_addr_unix(const char *name, size_t len, tl_addr *ret);
  *
  * path NULL with path_len 0 is no name: -EINVAL, unless opts->sock is a connected Unix-domain
  * socket; that with a path is -EINVAL. Of opts, which may be NULL, tls counts too; a local_host or
- * local_port is -EINVAL. */
+ * local_port is -EINVAL; what is about looking up and choosing addresses means nothing. */
 tl_future *tl_loop_create_unix_connection(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                           const char *path, size_t path_len,
                                           const tl_connection_opts *opts);
@@ -47,7 +47,7 @@ tl_future *tl_loop_create_unix_connection(tl_loop *loop, tl_protocol_factory fac
  *
  * path NULL with path_len 0 is no name: -EINVAL, unless opts->sock is a bound Unix-domain socket;
  * that with a path is -EINVAL. Of opts, which may be NULL, backlog, defer_serving and tls count
- * too; reuse_port is -EINVAL. */
+ * too; reuse_port is -EINVAL, the rest means nothing. */
 tl_future *tl_loop_create_unix_server(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                       const char *path, size_t path_len,
                                       const tl_server_opts *opts);
