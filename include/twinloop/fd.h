@@ -123,6 +123,8 @@ ssize_t tl_socket_write(tl_loop *loop, tl_socket socket, const void *data, size_
 /* Row loop.add_reader. callback(arg) is called in every iteration in which something can be read
  * from the descriptor, its end and its errors included, until it is removed. Another reader is
  * replaced, and does not run even if its turn in this iteration was fixed already; a writer stays.
+ * A callback that reads by other means than tl_socket_read runs in the real world alone: what it
+ * reads is not recorded.
  * -EPERM for what can always be read (a regular file), -EBUSY while a sock_ operation reads. */
 int tl_loop_add_reader(tl_loop *loop, tl_socket socket, tl_callback callback, void *arg);
 
