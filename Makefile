@@ -89,13 +89,14 @@ modules      = $(wildcard examples/$(patsubst %_scenario,%,$1)/*.c)
 
 TEST_SRC    := $(wildcard tests/test_*.c tests/contract_*.c)
 SUPPORT_SRC := $(wildcard tests/support/*.c)
+FIDELITY_SRC := $(wildcard tests/fidelity/*.c)
 FUZZER_SRC  := $(wildcard fuzz/*_fuzzer.c)
 FUZZ_COMMON := $(filter-out $(FUZZER_SRC) fuzz/standalone.c,$(wildcard fuzz/*.c))
 BENCH_SRC   := $(wildcard bench/*.c)
 HEADERS     := $(wildcard include/*.h include/twinloop/*.h)
 
 SOURCES     := $(LIB_SRC) $(SIM_SRC) $(TOOL_SRC) $(EXAMPLE_SRC) $(MODULE_SRC) $(TEST_SRC) \
-               $(SUPPORT_SRC) $(FUZZER_SRC) $(FUZZ_COMMON) $(wildcard fuzz/standalone.c) \
+               $(SUPPORT_SRC) $(FIDELITY_SRC) $(FUZZER_SRC) $(FUZZ_COMMON) $(wildcard fuzz/standalone.c) \
                $(BENCH_SRC)
 
 obj          = $(patsubst %,$(O)/obj/%.o,$1)
@@ -123,7 +124,7 @@ all: libs program examples ## libraries, program and examples; BUG=name plants a
 libs: $(LIB) $(LIBSIM) $(SHARED)
 program: $(PROGRAM)
 examples: $(EXAMPLES) $(PRODUCTION)
-tests: $(TESTS) $(O)/tests/semantics
+tests: $(TESTS) $(O)/tests/fidelity $(O)/tests/semantics
 fuzzers: $(FUZZERS)
 headers: $(HEADERS:%=$(O)/obj/%.alone)
 everything: all tests fuzzers headers
@@ -222,6 +223,13 @@ $(O)/tests/%: $(O)/obj/tests/%.c.o $(call obj,$(SUPPORT_SRC)) $(O)/libexamples.a
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(LINK) $(TEST_LIBS.$*) -lcmocka $(LDLIBS)
+
+# Random programs on Linux and on the simulator.
+$(call obj,$(FIDELITY_SRC)): COMPILE += -I.
+$(O)/tests/fidelity: $(call obj,$(FIDELITY_SRC)) $(LIBSIM) $(LIB) $(O)/sources
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(LINK) $(LDLIBS)
 
 $(O)/tests/semantics: scripts/semantics
 	@mkdir -p $(@D)

@@ -36,6 +36,23 @@ static int data_received(tl_protocol *protocol, const void *data, size_t len)
     return 0;
 }
 
+static char buffer[READ_BUFFER_SIZE];
+
+static int get_buffer(tl_protocol *protocol, ssize_t hint, void **ret_buffer, size_t *ret_len)
+{
+    (void)protocol;
+    (void)hint;
+    *ret_buffer = buffer;
+    *ret_len = sizeof buffer;
+    return 0;
+}
+
+static int buffer_updated(tl_protocol *protocol, size_t len)
+{
+    (void)tl_transport_write(connection_of(protocol)->transport, buffer, len);
+    return 0;
+}
+
 static int pause_writing(tl_protocol *protocol)
 {
     return tl_transport_pause_reading(connection_of(protocol)->transport);
@@ -61,13 +78,24 @@ static const struct tl_protocol_ops connection_ops = {
     .release = release,
 };
 
+/* One buffer for all: what has come is gone again, or copied, before the next read. */
+static const struct tl_protocol_ops buffered_ops = {
+    .kind = TL_PROTOCOL_BUFFERED,
+    .connection_made = connection_made,
+    .get_buffer = get_buffer,
+    .buffer_updated = buffer_updated,
+    .pause_writing = pause_writing,
+    .resume_writing = resume_writing,
+    .release = release,
+};
+
+/* farg is the ops. */
 static tl_protocol *connection_new(void *farg)
 {
-    (void)farg;
     struct connection *connection = malloc(sizeof *connection);
     if (connection == NULL)
         return NULL;
-    connection->protocol = TL_PROTOCOL_INIT(&connection_ops);
+    connection->protocol = TL_PROTOCOL_INIT((const struct tl_protocol_ops *)farg);
     return &connection->protocol;
 }
 
@@ -78,11 +106,12 @@ static void stop(void *loop)
 
 /* Starts serving on a free port of the loopback. Told to the caller: the server, in a value, and
  * its address. */
-static tl_value serve(tl_loop *loop, tl_addr *ret)
+static tl_value serve(tl_loop *loop, const struct tl_protocol_ops *ops, tl_addr *ret)
 {
     const char *host = "127.0.0.1";
     const tl_server_opts opts = {.backlog = SERVER_BACKLOG};
-    tl_future *made = tl_loop_create_server(loop, connection_new, NULL, &host, 1, "0", &opts);
+    tl_future *made =
+        tl_loop_create_server(loop, connection_new, (void *)ops, &host, 1, "0", &opts);
     tl_value value = tl_value_none();
     check("create_server", tl_loop_run_until_complete(loop, made, &value));
     check("address", tl_server_address(tl_value_server(&value), 0, ret));

@@ -3,10 +3,11 @@
  * The load generator: starts an echo server, sends it a fixed count of messages over a number of
  * connections, checks every byte that comes back, and prints what that cost the server.
  *
- *     load [-c CONNECTIONS] [-s SIZE] [-d DEPTH] [-m MESSAGES] [-p apart|together] [-b BYTES]
+ *     load [-c CONNECTIONS] [-s SIZE] [-d DEPTH] [-m MESSAGES] [-p apart|together] [-b BYTES] [-v]
  *          SERVER [ARGS]...
  *
- * DEPTH messages of each connection are on their way at any time. -p keeps the generator and the
+ * With -v every message is a visit: a connection of its own, which the client closes once it has
+ * its answer; CONNECTIONS of them are there at any time. DEPTH messages of each connection are on their way at any time. -p keeps the generator and the
  * server on a processor each, or both on one; else the system places them. -b is how large the
  * kernel's send buffers of the server are, in place of what the system thinks good; the generator's
  * receive buffers likewise. One line is printed:
@@ -40,6 +41,7 @@ struct load {
     uint64_t messages;
     const char *placement; /* apart, together; NULL: the system's choice */
     int buffer;            /* of the kernel, in bytes; 0: the system's choice */
+    bool visits;
     char **server;
 
     int epoll;
@@ -175,12 +177,27 @@ static void control(const struct load *load, int operation, struct connection *c
         die("epoll_ctl");
 }
 
+/* A visitor's port rests for a minute afterwards, so each of many addresses lends its own. */
+static void leave_from_elsewhere(const struct connection *connection)
+{
+    enum { ADDRESSES = 200 };
+    static unsigned visitors;
+    const int one = 1;
+    struct sockaddr_in addr = {.sin_family = AF_INET};
+    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + visitors++ % ADDRESSES);
+    (void)setsockopt(connection->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    if (bind(connection->fd, (struct sockaddr *)&addr, sizeof addr) < 0)
+        die("bind");
+}
+
 static void connect_one(const struct load *load, struct connection *connection)
 {
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons((uint16_t)load->port)};
     int one = 1;
     addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (load->visits)
+        leave_from_elsewhere(connection);
     if (load->buffer > 0)
         (void)setsockopt(connection->fd, SOL_SOCKET, SO_RCVBUF, &load->buffer, sizeof load->buffer);
     if (connection->fd < 0 || connect(connection->fd, (struct sockaddr *)&addr, sizeof addr) < 0)
@@ -253,12 +270,56 @@ static void run_phase(struct load *load, unsigned first, unsigned count, uint64_
     }
 }
 
+/* --- Visits --- */
+
+static void visit(struct load *load, struct connection *connection)
+{
+    *connection = (struct connection){.fd = -1};
+    connect_one(load, connection);
+    send_more(load, connection);
+}
+
+/* So many of them, and no connection is left. */
+static void run_visits(struct load *load, uint64_t visits)
+{
+    struct epoll_event events[EVENTS_MAX];
+    uint64_t begun = 0, over = 0;
+    load->goal = load->size;
+    for (unsigned i = 0; i < load->connections && begun < visits; i++, begun++)
+        visit(load, &load->all[i]);
+    while (over < visits) {
+        int n = epoll_wait(load->epoll, events, EVENTS_MAX, -1);
+        for (int i = 0; i < n; i++) {
+            struct connection *connection = events[i].data.ptr;
+            receive(load, connection);
+            if (connection->received < load->goal)
+                continue;
+            close(connection->fd);
+            over++;
+            if (begun++ < visits)
+                visit(load, connection);
+        }
+    }
+}
+
+static void measure_visits(struct load *load)
+{
+    run_visits(load, load->messages / 10 + 1);
+    uint64_t cpu = server_cpu_ns(load), start = now_ns();
+    run_visits(load, load->messages);
+    uint64_t wall = now_ns() - start;
+    cpu = server_cpu_ns(load) - cpu;
+    printf("messages %llu cpu_ns %llu wall_ns %llu connections %u\n",
+           (unsigned long long)load->messages, (unsigned long long)cpu, (unsigned long long)wall,
+           load->connections);
+}
+
 /* --- The whole -------------------------------------------------------------------------------- */
 
 static void parse(struct load *load, int argc, char **argv)
 {
     int option;
-    while ((option = getopt(argc, argv, "+c:s:d:m:p:b:")) != -1)
+    while ((option = getopt(argc, argv, "+c:s:d:m:p:b:v")) != -1)
         switch (option) {
         case 'c':
             load->connections = (unsigned)strtoul(optarg, NULL, 10);
@@ -279,12 +340,15 @@ static void parse(struct load *load, int argc, char **argv)
             load->buffer = atoi(optarg);
             (void)setenv("BENCH_SEND_BUFFER", optarg, 1);
             break;
+        case 'v':
+            load->visits = true;
+            break;
         default:
             exit(2);
         }
     load->server = argv + optind;
     if (optind == argc || load->connections == 0 || load->size == 0 || load->depth == 0)
-        fail("usage: load [-c N] [-s N] [-d N] [-m N] [-p PLACEMENT] [-b N] SERVER [ARGS]...");
+        fail("usage: load [-c N] [-s N] [-d N] [-m N] [-p PLACEMENT] [-b N] [-v] SERVER [ARGS]...");
 }
 
 /* As many connections as the system lets both ends have; the server inherits the limit. */
@@ -314,6 +378,11 @@ int main(int argc, char **argv)
         die("epoll_create1");
     alarm(TIME_LIMIT_S);
     start_server(&load);
+    if (load.visits) {
+        measure_visits(&load);
+        stop_server(&load);
+        return 0;
+    }
 
     /* The answer to the last connection's message shows that all before it were accepted. */
     connect_one(&load, &load.all[0]);

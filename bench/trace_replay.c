@@ -25,7 +25,7 @@ int main(int argc, char **argv)
     check("policy", tl_set_event_loop_policy(policy));
     check("loop", tl_new_event_loop(&loop));
     int64_t start = cpu_ns();
-    run(loop, serve(loop, &addr));
+    run(loop, serve(loop, &connection_ops, &addr));
     int64_t took = cpu_ns() - start;
     tl_loop_free(loop);
     if (tl_replay_result(reader, &report) != TL_REPLAY_COMPLETE) {

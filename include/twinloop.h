@@ -16,19 +16,24 @@
 #include <twinloop/error.h>
 #include <twinloop/executor.h>
 #include <twinloop/fd.h>
+#include <twinloop/file.h>
 #include <twinloop/future.h>
 #include <twinloop/gather.h>
 #include <twinloop/handle.h>
 #include <twinloop/log.h>
 #include <twinloop/loop.h>
 #include <twinloop/net.h>
+#include <twinloop/pipe.h>
 #include <twinloop/policy.h>
 #include <twinloop/protocol.h>
 #include <twinloop/resolve.h>
+#include <twinloop/sendfile.h>
 #include <twinloop/sock.h>
 #include <twinloop/task.h>
 #include <twinloop/timer.h>
+#include <twinloop/tls.h>
 #include <twinloop/transport.h>
+#include <twinloop/unix.h>
 #include <twinloop/value.h>
 #include <twinloop/version.h>
 

@@ -16,6 +16,14 @@
 
 /* --- Making one --- */
 
+/* Of what kind the answer is to who the peer is: asyncio says None, not the default, of nobody. */
+static enum tl_value_kind peer_kind(const struct party *party)
+{
+    const tl_value *peer = tl_transport_get_extra_info(party->transport, "peername", NULL);
+    assert_non_null(peer);
+    return peer->kind;
+}
+
 static void an_endpoint_is_made_with_its_names(struct contract *contract)
 {
     struct parties parties;
@@ -23,7 +31,7 @@ static void an_endpoint_is_made_with_its_names(struct contract *contract)
     assert_string_equal(parties.one.log, "made");
     assert_int_equal(parties.one.addr.family, TL_FAMILY_INET);
     assert_int_not_equal(parties.one.addr.port, 0);
-    assert_null(tl_transport_get_extra_info(parties.one.transport, "peername", NULL));
+    assert_int_equal(peer_kind(&parties.one), TL_VALUE_NONE);
     assert_non_null(tl_transport_get_extra_info(parties.one.transport, "socket", NULL));
     assert_null(tl_transport_get_extra_info(parties.one.transport, "sslcontext", NULL));
     assert_ptr_equal(tl_transport_get_protocol(parties.one.transport), &parties.one.protocol);
@@ -63,7 +71,7 @@ static void who_may_broadcast_is_not_connected(struct contract *contract)
     assert_int_equal(party_open(&parties.two, parties.loop, &any, NULL, NULL), 0);
     tl_addr all = numeric("127.255.255.255", parties.two.addr.port);
     assert_int_equal(party_open(&parties.one, parties.loop, &local, &all, &opts), 0);
-    assert_null(tl_transport_get_extra_info(parties.one.transport, "peername", NULL));
+    assert_int_equal(peer_kind(&parties.one), TL_VALUE_NONE);
     assert_int_equal(party_send(&parties.one, "all", NULL), 0);
     assert_int_equal(party_send(&parties.one, "else", &local), -EINVAL);
     party_await(&parties.two, 1);
@@ -156,6 +164,44 @@ static void arguments_that_do_not_fit_are_refused(struct contract *contract)
     assert_int_equal(tl_loop_run_until_complete(parties.loop, future, NULL), -ENOMEM);
     future = tl_loop_create_datagram_endpoint(parties.loop, NULL, NULL, &v4, NULL, NULL);
     assert_int_equal(tl_loop_run_until_complete(parties.loop, future, NULL), -EINVAL);
+    parties_close(&parties);
+}
+
+static void a_given_socket_is_used_and_closed(struct contract *contract)
+{
+    tl_addr local = numeric("127.0.0.1", 0);
+    tl_socket sock, stream;
+    const tl_datagram_opts opts = {.sock = &sock}, shared = {.sock = &sock, .reuse_port = true};
+    struct parties parties;
+    parties_open_loop(&parties, contract);
+    assert_int_equal(party_open(&parties.two, parties.loop, &local, NULL, NULL), 0);
+    assert_int_equal(tl_socket_open(parties.loop, TL_FAMILY_INET, TL_DATAGRAM, &sock), 0);
+    assert_int_equal(tl_socket_bind(parties.loop, sock, &local), 0);
+    refuse(&parties, &local, NULL, &opts, -EINVAL,
+           "socket modifier arguments can not be used when sock is specified");
+    refuse(&parties, NULL, NULL, &shared, -EINVAL,
+           "socket modifier arguments can not be used when sock is specified");
+    assert_int_equal(party_open(&parties.one, parties.loop, NULL, NULL, &opts), 0);
+    assert_int_equal(party_send(&parties.one, "x", &parties.two.addr), 0);
+    party_await(&parties.two, 1);
+    assert_int_equal(tl_socket_close(parties.loop, sock), -EBUSY);
+    tl_transport_close(parties.one.transport);
+    party_await_end(&parties.one);
+    tl_transport_unref(parties.one.transport);
+
+    /* A connected one has a remote address; one of streams is refused, and stays the program's. */
+    memset(&parties.one, 0, sizeof parties.one);
+    assert_int_equal(tl_socket_open(parties.loop, TL_FAMILY_INET, TL_DATAGRAM, &sock), 0);
+    struct tl_kernel *kernel = tl_loop_kernel(parties.loop);
+    assert_int_equal(kernel->ops->connect(kernel, sock.fd, &parties.two.addr), 0);
+    assert_int_equal(party_open(&parties.one, parties.loop, NULL, NULL, &opts), 0);
+    assert_int_equal(party_send(&parties.one, "y", NULL), 0);
+    assert_int_equal(party_send(&parties.one, "z", &local), -EINVAL);
+    party_await(&parties.two, 2);
+    assert_int_equal(tl_socket_open(parties.loop, TL_FAMILY_INET, TL_STREAM, &stream), 0);
+    refuse(&parties, NULL, NULL, &(tl_datagram_opts){.sock = &stream}, -EINVAL,
+           "A socket of datagrams was expected");
+    assert_int_equal(tl_socket_close(parties.loop, stream), 0);
     parties_close(&parties);
 }
 
@@ -441,6 +487,7 @@ static const struct contract_case cases[] = {
     CONTRACT(a_family_alone_makes_an_unbound_one),
     CONTRACT(ports_may_be_shared),
     CONTRACT(arguments_that_do_not_fit_are_refused),
+    CONTRACT(a_given_socket_is_used_and_closed),
     CONTRACT(a_protocol_must_be_one_of_datagrams),
     CONTRACT(cancelling_closes_what_was_made),
     CONTRACT(a_loop_may_be_closed_under_it),

@@ -273,6 +273,65 @@ static void a_batch_that_is_not_taken_waits(struct contract *contract)
     parties_close(&parties);
 }
 
+/* --- A kernel that really takes no more --- */
+
+static int stop_when_resumed(struct party *party)
+{
+    tl_loop_stop(party->loop);
+    return 0;
+}
+
+/* A Unix-domain socket makes its writers wait, instead of dropping what they send. */
+static void a_unix_socket_makes_its_writers_wait(struct contract *contract)
+{
+    static const tl_addr any = {.family = TL_FAMILY_UNIX};
+    struct parties parties;
+    parties_open_loop(&parties, contract);
+    assert_int_equal(party_open(&parties.two, parties.loop, &any, NULL, NULL), 0);
+    assert_int_equal(party_open(&parties.one, parties.loop, NULL, &parties.two.addr, NULL), 0);
+    parties.one.deeds.resume = stop_when_resumed;
+    assert_int_equal(tl_transport_set_write_buffer_limits(parties.one.transport, 100, 0), 0);
+    int sent = 0;
+    while (strstr(parties.one.log, "pause") == NULL && sent < 10000) {
+        assert_int_equal(party_send(&parties.one, "x", NULL), 0);
+        sent++;
+    }
+    assert_int_equal(tl_transport_get_write_buffer_size(parties.one.transport), 12 * 9);
+    assert_int_equal(tl_loop_run_forever(parties.loop), 0);
+    assert_string_equal(parties.one.log, "made pause resume");
+    party_await(&parties.two, sent);
+    assert_string_equal(parties.errors, "");
+    parties_close(&parties);
+}
+
+static int check_nobody(struct party *party, const char *data, size_t len, const tl_addr *from)
+{
+    (void)data;
+    (void)len;
+    party_note(party, from == NULL ? "from nobody" : "from somebody");
+    return 0;
+}
+
+static void who_has_no_name_is_nobody(struct contract *contract)
+{
+    static const tl_addr any = {.family = TL_FAMILY_UNIX};
+    struct parties parties;
+    parties_open_loop(&parties, contract);
+    parties.two.deeds.received = check_nobody;
+    assert_int_equal(party_open(&parties.two, parties.loop, &any, NULL, NULL), 0);
+    assert_int_equal(party_open(&parties.one, parties.loop, NULL, &parties.two.addr, NULL), 0);
+    assert_int_equal(party_send(&parties.one, "x", NULL), 0);
+    party_await(&parties.two, 1);
+    assert_string_equal(parties.two.log, "made (x) from nobody");
+
+    /* A peer that has gone is told as an error of sending. */
+    tl_transport_close(parties.two.transport);
+    party_await_end(&parties.two);
+    assert_int_equal(party_send(&parties.one, "y", NULL), 0);
+    assert_string_equal(parties.one.log, "made error:ECONNREFUSED");
+    parties_close(&parties);
+}
+
 static const struct contract_case cases[] = {
     CONTRACT(what_is_not_taken_waits_its_turn),
     CONTRACT(writing_pauses_and_resumes),
@@ -283,6 +342,8 @@ static const struct contract_case cases[] = {
     CONTRACT(what_is_no_errno_ends_the_endpoint),
     CONTRACT(a_batch_leaves_at_the_end_of_the_iteration),
     CONTRACT(a_batch_that_is_not_taken_waits),
+    CONTRACT(a_unix_socket_makes_its_writers_wait),
+    CONTRACT(who_has_no_name_is_nobody),
 };
 
 int main(int argc, char **argv)

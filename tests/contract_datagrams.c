@@ -115,6 +115,27 @@ static void nowhere_in_particular_means_this_host(struct contract *contract)
     kernel->ops->destroy(kernel);
 }
 
+/* By turns, so that nothing that is remembered of the last one will do. */
+static void one_port_of_two_addresses(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    tl_addr here, there[2];
+    int sockets[2];
+    int from = seam_bound(kernel, "127.0.0.1", &here);
+    sockets[0] = seam_bound(kernel, "127.0.0.2", &there[0]);
+    there[1] = seam_numeric("127.0.0.3", there[0].port);
+    sockets[1] = seam_datagrams(kernel, TL_FAMILY_INET);
+    assert_int_equal(kernel->ops->bind(kernel, sockets[1], &there[1]), 0);
+
+    for (int turn = 0; turn < 4; turn++) {
+        const char *text = turn % 2 == 0 ? "even" : "odd";
+        assert_int_equal(seam_send(kernel, from, text, strlen(text), &there[turn % 2]),
+                         strlen(text));
+        seam_expect(kernel, sockets[turn % 2], text, &here);
+    }
+    kernel->ops->destroy(kernel);
+}
+
 static void what_is_too_long_to_read_is_cut_and_said_to_be(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
@@ -502,6 +523,7 @@ static const struct contract_case cases[] = {
     CONTRACT(connect_names_both_sides_until_it_is_undone),
     CONTRACT(datagrams_keep_their_bounds_and_their_source),
     CONTRACT(nowhere_in_particular_means_this_host),
+    CONTRACT(one_port_of_two_addresses),
     CONTRACT(what_is_too_long_to_read_is_cut_and_said_to_be),
     CONTRACT(a_datagram_is_gathered_and_scattered),
     CONTRACT(the_longest_datagram_arrives_and_longer_ones_are_refused),

@@ -71,8 +71,8 @@ static void act(struct climb *climb)
     if (tl_timer_start(&climb->patience, tl_loop_time(scene->loop) + PATIENCE) < 0)
         return;
     cast_sides(climb);
-    tl_future *future = tl_loop_create_connection(scene->loop, scene_client_factory, scene, NULL,
-                                                  scene->port, NULL);
+    tl_future *future = tl_loop_create_connection(scene->loop, scene_client_factory, scene,
+                                                  "127.0.0.1", scene->port, NULL);
     tl_future *closed = tl_server_wait_closed(scene->server);
     int r = tl_loop_run_until_complete(scene->loop, future, NULL);
     scene->awaited = 2;

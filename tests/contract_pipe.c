@@ -269,6 +269,28 @@ static void a_pipe_is_no_socket(struct contract *contract)
     done(&pipe);
 }
 
+static void nothing_that_is_made_here_blocks(struct contract *contract)
+{
+    for (int kind = TL_PIPE_ONE_WAY; kind <= TL_PIPE_STREAM_PAIR; kind++) {
+        struct pair pair;
+        int one = 1;
+        int value = 0;
+        open_pair(&pair, contract, (enum tl_pipe_kind)kind);
+        struct tl_kernel *kernel = pair.kernel;
+        assert_int_equal(kernel->ops->option(kernel, pair.fds[0], TL_OPTION_NONBLOCK, NULL, &value),
+                         0);
+        assert_int_equal(value, 1);
+        value = 0;
+        assert_int_equal(kernel->ops->option(kernel, pair.fds[1], TL_OPTION_NONBLOCK, &one, &value),
+                         0);
+        assert_int_equal(value, 1);
+        close_end(&pair, 0);
+        assert_int_equal(kernel->ops->option(kernel, pair.fds[0], TL_OPTION_NONBLOCK, NULL, &value),
+                         -EBADF);
+        done(&pair);
+    }
+}
+
 static void an_unknown_kind_is_refused(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
@@ -465,6 +487,7 @@ static const struct contract_case cases[] = {
     CONTRACT(a_full_pipe_that_nobody_reads),
     CONTRACT(the_readers_end_is_an_event_for_the_writer),
     CONTRACT(a_pipe_is_no_socket),
+    CONTRACT(nothing_that_is_made_here_blocks),
     CONTRACT(an_unknown_kind_is_refused),
     CONTRACT(a_pair_talks_both_ways),
     CONTRACT(a_pair_has_no_names),

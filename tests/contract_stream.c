@@ -317,7 +317,8 @@ static void empty_buffer_is_fatal(struct contract *contract)
     struct scene scene;
     play_get_buffer(contract, &scene, no_buffer);
     assert_log(&scene.peer, "made lost(TL_EPROTOCOL) released");
-    assert_string_equal(scene.errors, "get_buffer() returned an empty buffer: TL_EPROTOCOL\n");
+    assert_string_equal(scene.errors,
+                        "Fatal error: protocol.get_buffer() call failed.: TL_EPROTOCOL\n");
 }
 
 static void failing_get_buffer_is_fatal(struct contract *contract)

@@ -392,6 +392,36 @@ static void reset_met_by_a_write(struct contract *contract)
         assert_log(&scene.peer, "made lost(ECONNRESET) released");
 }
 
+static void end_late(struct side *side)
+{
+    if (side->transport != NULL)
+        side_log(side, "%d", tl_transport_write_eof(side->transport));
+}
+
+static int silent_hello_then_later(struct side *side)
+{
+    int r = tl_transport_pause_reading(side->transport);
+    (void)hook_later(side);
+    return r < 0 ? r : hook_write_hello(side);
+}
+
+/* It neither reads nor writes: the end that it sends finds no connection, and is told why there is
+ * none. */
+static void reset_met_by_write_eof(struct contract *contract)
+{
+    struct scene scene;
+    struct later later = {.turns = 20, .side = &scene.peer, .callback = end_late};
+    scene_open(&scene, contract);
+    side_init(&scene.client, &scene, TL_PROTOCOL_BUFFERED, &(struct hooks){.updated = abort_now});
+    scene.client.buffer_size = 1;
+    scene.peer.hooks.made = silent_hello_then_later;
+    scene.peer.user = &later;
+    scene_play(&scene);
+    scene_close(&scene);
+    assert_log(&scene.peer, "made 0 lost(ECONNRESET) released");
+    assert_string_equal(scene.errors, "");
+}
+
 /* --- A loop that is closed first --- */
 
 static int stop(struct side *side, const char *data, size_t len)
@@ -532,6 +562,7 @@ static const struct contract_case cases[] = {
     CONTRACT_ONLY(no_transport, CONTRACT_REAL), /* it needs no kernel */
     CONTRACT(reset_by_the_peer),
     CONTRACT(reset_met_by_a_write),
+    CONTRACT(reset_met_by_write_eof),
     CONTRACT(loop_closed_under_open_connections),
     CONTRACT(loop_closed_inside_pause_writing),
     CONTRACT(releases_may_touch_what_is_not_released_yet),

@@ -316,6 +316,101 @@ static void full_buffers_are_read_on(struct contract *contract)
     assert_int_equal(scene.peer.sent, 4);
 }
 
+/* What the last write of a scene looked like. */
+struct gathered {
+    struct kernel_patch patch;
+    size_t writes;
+    size_t pieces;
+    size_t len;
+    size_t take; /* bytes that the next write may take at most */
+};
+
+static ssize_t gathered_write(struct tl_kernel *kernel, int fd, struct tl_message *messages,
+                              size_t count)
+{
+    struct gathered *gathered = tl_container_of(kernel_patch(kernel), struct gathered, patch);
+    gathered->writes++;
+    gathered->pieces = messages[0].iov_count;
+    gathered->len = 0;
+    for (size_t i = 0; i < messages[0].iov_count; i++)
+        gathered->len += messages[0].iov[i].iov_len;
+    if (gathered->take == 0)
+        return -EAGAIN;
+    struct iovec iov = messages[0].iov[0];
+    struct tl_message first = {.iov = &iov, .iov_count = 1};
+    if (gathered->take >= gathered->len)
+        return gathered->patch.inner->write(kernel, fd, messages, count);
+    iov.iov_len = gathered->take < iov.iov_len ? gathered->take : iov.iov_len;
+    return gathered->patch.inner->write(kernel, fd, &first, count);
+}
+
+static const tl_buf five_pieces[] = {{"ab", 2}, {"", 0}, {"cde", 3}, {NULL, 0}, {"fghij", 5}};
+
+static int write_five_pieces(struct side *side)
+{
+    struct gathered *gathered = side->user;
+    (void)tl_transport_set_write_buffer_limits(side->transport, 8, 0);
+    side_log(side, "%d", tl_transport_writelines(side->transport, five_pieces, 5));
+    side_log(side, "%zu:%zu:%zu", gathered->writes, gathered->pieces, gathered->len);
+    side_log(side, "%zu", tl_transport_get_write_buffer_size(side->transport));
+    gathered->take = SIZE_MAX;
+    tl_transport_close(side->transport);
+    return 0;
+}
+
+/* Takes so many bytes of them. What the client has logged then; "" when the peer got them all. */
+static void play_five_pieces(struct contract *contract, size_t take, const char *expected)
+{
+    struct scene scene;
+    struct gathered gathered = {.take = take};
+    scene_open(&scene, contract);
+    kernel_patch_apply(&gathered.patch, tl_loop_kernel(scene.loop));
+    gathered.patch.ops.write = gathered_write;
+    scene.client.hooks.made = write_five_pieces;
+    scene.client.user = &gathered;
+    scene_play(&scene);
+    scene_close(&scene);
+    assert_log(&scene.client, expected);
+    assert_log(&scene.peer, "made data(abcdefghij) eof lost released");
+}
+
+/* One call of the kernel for all pieces that have bytes, and one evaluation of the water mark. */
+static void writelines_is_one_gathered_write(struct contract *contract)
+{
+    play_five_pieces(contract, SIZE_MAX, "made 0 1:3:10 0 lost released");
+    play_five_pieces(contract, 0, "made pause 0 1:3:10 10 resume lost released");
+    play_five_pieces(contract, 1, "made pause 0 1:3:10 9 resume lost released");
+    play_five_pieces(contract, 2, "made 0 1:3:10 8 lost released");
+}
+
+/* The first write meets a full kernel; then the pieces go into the queue without asking it. */
+static int write_five_behind(struct side *side)
+{
+    struct gathered *gathered = side->user;
+    (void)tl_transport_set_write_buffer_limits(side->transport, 8, 0);
+    (void)tl_transport_write(side->transport, "-", 1);
+    side_log(side, "%d", tl_transport_writelines(side->transport, five_pieces, 5));
+    side_log(side, "%zu", gathered->writes);
+    gathered->take = SIZE_MAX;
+    tl_transport_close(side->transport);
+    return 0;
+}
+
+static void writelines_joins_the_queue(struct contract *contract)
+{
+    struct scene scene;
+    struct gathered gathered = {.take = 0};
+    scene_open(&scene, contract);
+    kernel_patch_apply(&gathered.patch, tl_loop_kernel(scene.loop));
+    gathered.patch.ops.write = gathered_write;
+    scene.client.hooks.made = write_five_behind;
+    scene.client.user = &gathered;
+    scene_play(&scene);
+    scene_close(&scene);
+    assert_log(&scene.client, "made pause 0 1 resume lost released");
+    assert_log(&scene.peer, "made data(-abcdefghij) eof lost released");
+}
+
 static const struct contract_case cases[] = {
     CONTRACT(dribbles_arrive_whole),
     CONTRACT(eof_in_the_last_resume),
@@ -324,6 +419,8 @@ static const struct contract_case cases[] = {
     CONTRACT(writing_in_pause_and_resume),
     CONTRACT(nothing_is_asked_twice),
     CONTRACT(full_buffers_are_read_on),
+    CONTRACT(writelines_is_one_gathered_write),
+    CONTRACT(writelines_joins_the_queue),
 };
 
 int main(int argc, char **argv)

@@ -154,6 +154,37 @@ static void abort_while_flushing(struct contract *contract)
     assert_true(scene.peer.received < LARGE);
 }
 
+static int send_at_once_and_close_quietly(struct side *side)
+{
+    int r = hook_send_at_once(side);
+    tl_transport_close(side->transport);
+    return r;
+}
+
+static int abort_at_first(struct side *side, const char *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    tl_transport_abort(side->transport);
+    return 0;
+}
+
+/* The peer vanishes while what was queued is still being flushed: that is no regular end. */
+static void peer_vanishes_while_flushing(struct contract *contract)
+{
+    struct scene scene;
+    scene_open(&scene, contract);
+    scene.client.hooks.made = send_at_once_and_close_quietly;
+    scene.client.total = LARGE;
+    scene.peer.hooks.data = abort_at_first;
+    scene.peer.quiet = true;
+    scene_play(&scene);
+    scene_close(&scene);
+    if (strcmp(scene.client.log, "made pause lost(EPIPE) released") != 0)
+        assert_log(&scene.client, "made pause lost(ECONNRESET) released");
+    assert_string_equal(scene.errors, "");
+}
+
 /* --- End-of-file --- */
 
 static int send_at_once_and_eof(struct side *side)
@@ -334,17 +365,12 @@ static void nonsense_is_refused(struct contract *contract)
 }
 
 static const struct contract_case cases[] = {
-    CONTRACT(large_in_both_directions),
-    CONTRACT(close_writes_out_what_is_queued),
-    CONTRACT(abort_drops_what_is_queued),
-    CONTRACT(abort_while_flushing),
-    CONTRACT(eof_follows_what_is_queued),
-    CONTRACT(peer_eof_flushes_first),
-    CONTRACT(write_hook_write_eof_writing),
-    CONTRACT(a_completed_flush_ends_at_once),
-    CONTRACT(writelines_is_one_write_of_many_pieces),
-    CONTRACT(writelines_queues_the_rest),
-    CONTRACT(nonsense_is_refused),
+    CONTRACT(large_in_both_directions),       CONTRACT(close_writes_out_what_is_queued),
+    CONTRACT(abort_drops_what_is_queued),     CONTRACT(abort_while_flushing),
+    CONTRACT(peer_vanishes_while_flushing),   CONTRACT(eof_follows_what_is_queued),
+    CONTRACT(peer_eof_flushes_first),         CONTRACT(write_hook_write_eof_writing),
+    CONTRACT(a_completed_flush_ends_at_once), CONTRACT(writelines_is_one_write_of_many_pieces),
+    CONTRACT(writelines_queues_the_rest),     CONTRACT(nonsense_is_refused),
 };
 
 int main(int argc, char **argv)

@@ -13,12 +13,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <twinloop/fd.h>
 #include <twinloop/loop.h>
 #include <twinloop/net.h>
 #include <twinloop/protocol.h>
 #include <twinloop/transport.h>
-
-struct tl_socket;
 
 /* How many datagrams are asked of the kernel at once, at most, and so by default. */
 #define TL_DATAGRAM_READ_BATCH_MAX 16
@@ -32,8 +31,9 @@ typedef struct tl_datagram_opts {
     bool batch_sends;      /* what is sent leaves at the end of the loop's iteration, together */
     unsigned read_batch;   /* datagrams asked of the kernel at once; 0: TL_DATAGRAM_READ_BATCH_MAX
                             */
-    const struct tl_socket *sock; /* a socket of datagrams to be used instead of a new one; no
-                                     address, nor any option above batch_sends, may be given too */
+    const tl_socket *sock; /* a socket of datagrams to be used instead of a new one, which the
+                              transport then closes; no address, nor any option above batch_sends,
+                              may be given too */
 } tl_datagram_opts;
 
 /* Row loop.create_datagram_endpoint. A socket bound to local, if that is not NULL, and connected to

@@ -47,7 +47,7 @@ enum tl_address_side {
     TL_ADDRESS_PEER = 1,  /* getpeername */
 };
 
-/* Socket options, all of one int. */
+/* Options of sockets, all of one int; the last one is of every descriptor. */
 enum tl_option {
     TL_OPTION_ERROR, /* get: the pending error as a positive errno, which is thereby cleared */
     TL_OPTION_REUSEADDR,
@@ -58,6 +58,8 @@ enum tl_option {
     TL_OPTION_BROADCAST,
     TL_OPTION_SNDBUF, /* as Linux does: the value set is doubled */
     TL_OPTION_RCVBUF,
+    TL_OPTION_NONBLOCK, /* whether read and write answer -EAGAIN instead of waiting: may be 0 only
+                           of what was made elsewhere */
     TL_OPTION_COUNT,
 };
 
@@ -70,6 +72,7 @@ enum tl_adopted_kind {
     TL_ADOPTED_CHARDEV,
     TL_ADOPTED_FILE,
     TL_ADOPTED_OTHER,
+    TL_ADOPTED_SOCKET, /* of a path: a Unix-domain socket's, of whatever type */
 };
 
 /* --- Making and ending

@@ -41,8 +41,10 @@ void tl_transport_close(tl_transport *transport);
 bool tl_transport_is_closing(const tl_transport *transport);
 
 /* Row BaseTransport.get_extra_info. What is known under a name: "sockname" and "peername" (a const
- * tl_addr in the value's pointer), "socket" (the descriptor as an integer). dflt when nothing is.
- * Borrowed from the transport, valid while it lives; still answers after close. */
+ * tl_addr in the value's pointer), "socket" (the descriptor as an integer, -1 once closed). dflt for
+ * a name that transports of this kind do not have; a value of kind none for one that they have and
+ * this one has not, such as the peer of a socket that was never connected. Borrowed from the
+ * transport, valid while it lives; still answers after close. */
 const tl_value *tl_transport_get_extra_info(tl_transport *transport, const char *name,
                                             const tl_value *dflt);
 
@@ -70,7 +72,8 @@ int tl_transport_resume_reading(tl_transport *transport);
  * ------------------------------------------------------------------------------- */
 
 /* Row WriteTransport.write. Sends data, or queues a copy of what the kernel does not take now. 0;
- * TL_ECLOSED when closing (the data is dropped); TL_ESTATE after write_eof; -ENOMEM when it cannot
+ * TL_ECLOSED when closing: the data is dropped, from the fifth time on with a warning in the log;
+ * TL_ESTATE after write_eof; -EBUSY while tl_loop_sendfile sends; -ENOMEM when it cannot
  * be queued, and then the connection is aborted with that error, since part may have been sent. An
  * error of the connection is not returned here: it ends the transport. */
 int tl_transport_write(tl_transport *transport, const void *data, size_t len);

@@ -1,266 +1,264 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * create_connection: one attempt to connect, from the socket to the transport.
+ * create_connection: from a name to the opening of a transport.
  *
- *     CONNECTING --writable, no error--> OPENING --connection_made returned--> done
- *          |                                |
- *          `---error, cancel                `---cancel: the transport is closed
+ *     RESOLVING --> CONNECTING --one attempt won--> the opening goes on
+ *         |             |
+ *         `--error, cancel
  *
- * An attempt is made by tl_loop_create_connection and frees itself. While it is CONNECTING it is in
- * the loop's list and owns the socket; while it is OPENING the transport has both, and the attempt
- * is that transport's owner. It holds its future throughout, whose canceller it is.
+ * RESOLVING is asking for the host's addresses, then for those to bind to; what is numeric needs no
+ * asking, and a connection to a numeric address is CONNECTING before the call returns. Then a race
+ * of attempts (race.c) ends with a connected socket, or with nothing but errors.
+ *
+ * A connection in the making frees itself. It is in the loop's list, and its future's canceller,
+ * until the race is over.
  */
-#include <assert.h>
+#include "core/connect.h"
+
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "core/alloc.h"
-#include "core/net.h"
-#include "core/pair.h"
-#include "core/stream.h"
-#include "core/watch.h"
+#include "core/given.h"
+#include "core/tls.h"
 
-struct attempt {
-    struct tl_live live;          /* while CONNECTING */
-    struct tl_watch watch;        /* the socket, while CONNECTING */
-    struct tl_stream_owner owner; /* of the transport, while OPENING */
-    tl_loop *loop;                /* a reference */
-    tl_future *future;            /* a reference */
-    tl_protocol_factory factory;
-    void *farg;
-    tl_pair *pair; /* the result; filled when OPENING begins */
-    tl_addr addr;
-};
-
-/* The attempt is over; what it still has goes. */
-static void attempt_free(struct attempt *attempt)
+/* What was needed to get a connected socket. */
+static void let_go(struct tl_connecting *connecting)
 {
-    tl_loop *loop = attempt->loop;
-    tl_future *future = attempt->future;
-    tl_pair *pair = attempt->pair;
-    tl_future_set_canceller(future, NULL, NULL);
-    tl_live_remove(&attempt->live);
-    tl_watch_close(&attempt->watch, loop);
-    tl_free(attempt);
-    /* The user's code may run here, in release. */
-    tl_pair_free(pair);
+    if (connecting->lookup != NULL)
+        tl_lookup_give_up(connecting->lookup);
+    connecting->lookup = NULL;
+    tl_race_stop(connecting);
+    tl_addresses_finish(&connecting->addresses);
+    tl_addresses_finish(&connecting->locals);
+    tl_connect_errors_finish(&connecting->errors);
+    tl_free(connecting->attempts);
+    connecting->attempts = NULL;
+    connecting->first.connecting = NULL;
+    connecting->begun = 0;
+}
+
+/* It is over; what there still is of it goes. */
+static void connecting_free(struct tl_connecting *connecting)
+{
+    tl_loop *loop = connecting->loop;
+    tl_future *future = connecting->future;
+    struct tl_opening *opening = connecting->opening;
+    tl_live_remove(&connecting->live);
+    let_go(connecting);
+    tl_free(connecting);
+    tl_opening_free(opening);
     tl_future_unref(future);
     tl_loop_unref(loop);
 }
 
 static void abandon(struct tl_live *live)
 {
-    attempt_free(tl_container_of(live, struct attempt, live));
+    struct tl_connecting *connecting = tl_container_of(live, struct tl_connecting, live);
+    tl_future_set_canceller(connecting->future, NULL, NULL);
+    connecting_free(connecting);
 }
 
-/* --- OPENING --- */
-
-static void opened(struct tl_stream_owner *owner, struct tl_stream *stream)
+static void fail(struct tl_connecting *connecting, int code, const char *message)
 {
-    struct attempt *attempt = tl_container_of(owner, struct attempt, owner);
-    tl_value value = tl_value_from_pair(attempt->pair);
-    stream->owner = NULL;
-    attempt->pair = NULL;
-    /* Fails only when the program has finished the future itself. */
-    if (tl_future_set_result(attempt->future, value) < 0)
-        tl_value_finish(&value);
-    attempt_free(attempt);
+    tl_future_set_canceller(connecting->future, NULL, NULL);
+    (void)tl_future_set_exception(connecting->future, code, message);
+    connecting_free(connecting);
 }
 
-/* The loop was closed before connection_made. */
-static void lost(struct tl_stream_owner *owner, bool abandoned)
-{
-    assert(abandoned && "connection_made comes first otherwise, and ends the attempt");
-    (void)abandoned;
-    attempt_free(tl_container_of(owner, struct attempt, owner));
-}
+/* --- The race is over ------------------------------------------------------------------------- */
 
-static void cancel_opening(void *arg)
+void tl_connecting_won(struct tl_connecting *connecting, struct tl_attempt *attempt)
 {
-    struct attempt *attempt = arg;
-    tl_transport *transport = attempt->pair->transport;
-    tl_stream_of(transport)->owner = NULL;
-    tl_transport_close(transport);
-    attempt_free(attempt);
-}
-
-static void open_stream(struct attempt *attempt)
-{
-    struct tl_kernel *kernel = attempt->loop->kernel;
-    struct tl_stream *stream;
+    struct tl_kernel *kernel = connecting->loop->kernel;
+    struct tl_opening *opening = connecting->opening;
     const int on = 1;
+    const tl_addr peer = attempt->info->addr;
     int fd = attempt->watch.fd;
+    attempt->watch.fd = -1;
+    connecting->opening = NULL;
+    let_go(connecting);
     (void)kernel->ops->option(kernel, fd, TL_OPTION_NODELAY, &on, NULL);
-    /* The factory is the program's code and may cancel: nothing must be called off under it. */
-    tl_future_set_canceller(attempt->future, NULL, NULL);
-    int r = tl_stream_open(attempt->loop, fd, attempt->factory, attempt->farg, &attempt->addr,
-                           &attempt->owner, &stream);
-    if (r < 0) {
-        (void)tl_future_set_exception(attempt->future, r, NULL);
-        attempt_free(attempt);
-        return;
-    }
-    attempt->watch.fd = -1; /* the transport has it */
-    tl_live_remove(&attempt->live);
-    tl_pair_fill(attempt->pair, &stream->transport);
-    if (tl_future_done(attempt->future))
-        cancel_opening(attempt);
-    else
-        tl_future_set_canceller(attempt->future, cancel_opening, attempt);
+    if (tl_opening_start(opening, &tl_stream_socket_type, fd, connecting->factory, connecting->farg,
+                         &peer) < 0)
+        (void)kernel->ops->close(kernel, fd);
+    connecting_free(connecting);
 }
 
-/* --- CONNECTING --- */
-
-static void fail(struct attempt *attempt, int code)
+void tl_connecting_lost(struct tl_connecting *connecting)
 {
-    char text[TL_ADDR_TEXT_MAX];
-    (void)tl_future_fail(attempt->future, code, "Connect call failed %s: %s",
-                         tl_addr_format(&attempt->addr, text, sizeof text), tl_strerror(code));
-    attempt_free(attempt);
+    tl_future_set_canceller(connecting->future, NULL, NULL);
+    tl_connect_errors_tell(&connecting->errors, connecting->future, connecting->all_errors);
+    connecting_free(connecting);
 }
 
-static void cancel_connecting(void *arg)
-{
-    attempt_free(arg);
-}
+/* --- CONNECTING ------------------------------------------------------------------------------- */
 
-/* The socket has become writable, or had connected at once. */
-static void connected(void *arg)
+static void begin(struct tl_connecting *connecting)
 {
-    struct attempt *attempt = arg;
-    struct tl_kernel *kernel = attempt->loop->kernel;
-    int error = 0;
-    tl_watch_drop(&attempt->watch, attempt->loop, TL_WRITABLE);
-    int r = kernel->ops->option(kernel, attempt->watch.fd, TL_OPTION_ERROR, NULL, &error);
-    if (r == 0)
-        r = -error;
+    int r = 0;
+    if (connecting->interleave > 0)
+        r = tl_race_interleave(&connecting->addresses, (size_t)connecting->interleave);
     if (r < 0)
-        fail(attempt, r);
+        fail(connecting, r, NULL);
     else
-        open_stream(attempt);
+        tl_race_start(connecting);
 }
 
-static void start(struct attempt *attempt)
+/* --- RESOLVING -------------------------------------------------------------------------------- */
+
+static void look_up(struct tl_connecting *connecting, const char *host, const char *service,
+                    tl_lookup_callback callback)
 {
-    struct tl_kernel *kernel = attempt->loop->kernel;
-    int r = kernel->ops->connect(kernel, attempt->watch.fd, &attempt->addr);
-    if (r == 0)
-        tl_loop_queue(attempt->loop, &attempt->watch.place);
-    else if (r == -EINPROGRESS)
-        r = tl_watch_add(&attempt->watch, attempt->loop, TL_WRITABLE);
+    const struct tl_query query = {.host = host, .service = service, .hints = connecting->hints};
+    int r = tl_lookup_start(connecting->loop, &query, callback, connecting, &connecting->lookup);
     if (r < 0)
-        fail(attempt, r);
-    else
-        tl_future_set_canceller(attempt->future, cancel_connecting, attempt);
+        fail(connecting, r, r == TL_ESTATE ? "Executor shutdown has been called" : NULL);
 }
 
-/* --- Making one --- */
-
-static struct attempt *attempt_new(tl_loop *loop, int fd, const tl_addr *addr, tl_future *future)
+/* Takes what was found: true if it is of use. */
+static bool take(struct tl_connecting *connecting, int result, struct tl_query *query,
+                 struct tl_addresses *ret)
 {
-    struct attempt *attempt = tl_calloc(sizeof *attempt);
-    tl_pair *pair = tl_pair_new();
-    if (attempt == NULL || pair == NULL) {
-        tl_free(attempt);
-        tl_free(pair);
+    connecting->lookup = NULL;
+    if (result == 0)
+        result = tl_addresses_take(ret, query);
+    if (result == 0)
+        return true;
+    tl_future_set_canceller(connecting->future, NULL, NULL);
+    tl_lookup_fail(connecting->future, result, query);
+    connecting_free(connecting);
+    return false;
+}
+
+static void local_found(void *arg, int result, struct tl_query *query)
+{
+    struct tl_connecting *connecting = arg;
+    if (take(connecting, result, query, &connecting->locals))
+        begin(connecting);
+}
+
+static void resolve_local(struct tl_connecting *connecting)
+{
+    const char *host = connecting->local_host[0] != '\0' ? connecting->local_host : NULL;
+    int r = 1;
+    if (connecting->binds)
+        r = tl_addresses_numeric(&connecting->locals, host, connecting->local_port,
+                                 &connecting->hints);
+    if (r == 0)
+        look_up(connecting, host, connecting->local_port, local_found);
+    else
+        begin(connecting);
+}
+
+static void host_found(void *arg, int result, struct tl_query *query)
+{
+    struct tl_connecting *connecting = arg;
+    if (take(connecting, result, query, &connecting->addresses))
+        resolve_local(connecting);
+}
+
+/* --- Making one ------------------------------------------------------------------------------- */
+
+static void cancel(void *arg)
+{
+    connecting_free(arg);
+}
+
+static struct tl_connecting *connecting_new(tl_loop *loop, tl_future *future,
+                                            const tl_connection_opts *opts)
+{
+    const char *local_host = opts->local_host != NULL ? opts->local_host : "";
+    size_t size = strlen(local_host) + 1;
+    struct tl_connecting *connecting = tl_calloc(sizeof *connecting + size);
+    struct tl_opening *opening = tl_opening_new(loop, future);
+    if (connecting == NULL || opening == NULL) {
+        tl_free(connecting);
+        tl_opening_free(opening);
         return NULL;
     }
-    attempt->loop = tl_loop_ref(loop);
-    attempt->future = tl_future_ref(future);
-    attempt->pair = pair;
-    attempt->addr = *addr;
-    attempt->owner = (struct tl_stream_owner){.made = opened, .lost = lost};
-    tl_watch_init(&attempt->watch, fd, connected, attempt);
-    tl_live_add(&attempt->live, loop, abandon);
-    return attempt;
+    connecting->loop = tl_loop_ref(loop);
+    connecting->future = tl_future_ref(future);
+    connecting->opening = opening;
+    connecting->hints = (tl_addrinfo_hints){.family = opts->family,
+                                            .type = TL_STREAM,
+                                            .protocol = opts->protocol,
+                                            .flags = opts->flags};
+    connecting->stagger = opts->happy_eyeballs_delay;
+    connecting->interleave = opts->interleave;
+    if (connecting->interleave == 0 && connecting->stagger > 0)
+        connecting->interleave = 1;
+    connecting->all_errors = opts->all_errors;
+    connecting->binds = opts->local_host != NULL || opts->local_port != 0;
+    memcpy(connecting->local_host, local_host, size);
+    (void)snprintf(connecting->local_port, sizeof connecting->local_port, "%u",
+                   (unsigned)opts->local_port);
+    tl_live_add(&connecting->live, loop, abandon);
+    return connecting;
 }
 
-/* 0, or an error that the future has been failed with. */
-static int bind_local(struct tl_kernel *kernel, int fd, const tl_addr *addr, tl_future *future)
+/* What is wrong with the arguments, in asyncio's order: an error that the future has been failed
+ * with, or 0. */
+static int check(const tl_loop *loop, tl_protocol_factory factory, const char *host,
+                 const char *port, const tl_connection_opts *opts, tl_future *future)
 {
-    char text[TL_ADDR_TEXT_MAX];
-    if (addr->family == TL_FAMILY_NONE)
-        return 0;
-    int r = kernel->ops->bind(kernel, fd, addr);
+    const char *message = NULL;
+    int r = 0;
+    if (!tl_loop_open(loop))
+        r = TL_ECLOSED;
+    else if (factory == NULL)
+        r = -EINVAL;
+    else if (tl_tls_refuse(&opts->tls, TL_TLS_CLIENT, host, future) < 0)
+        return -EINVAL;
+    else if ((host != NULL || port != NULL) && opts->sock != NULL)
+        r = -EINVAL, message = "host/port and sock can not be specified at the same time";
+    else if (host == NULL && port == NULL && opts->sock == NULL)
+        r = -EINVAL, message = "host and port was not specified and no sock specified";
+    else if (opts->happy_eyeballs_delay < 0)
+        r = -EINVAL, message = "the happy eyeballs delay is negative";
     if (r < 0)
-        (void)tl_future_fail(future, r, "error while attempting to bind on address %s: %s",
-                             tl_addr_format(addr, text, sizeof text), tl_strerror(r));
+        (void)tl_future_set_exception(future, r, message);
     return r;
 }
 
-/* Makes the attempt and its socket, or fails the future; NULL then. */
-static struct attempt *prepare(tl_loop *loop, const tl_addr *addr, const tl_addr *local,
-                               tl_future *future)
+static void start(struct tl_connecting *connecting, const char *host, const char *port)
 {
-    struct tl_kernel *kernel = loop->kernel;
-    int fd = kernel->ops->socket(kernel, (enum tl_family)addr->family, TL_STREAM);
-    if (fd < 0) {
-        (void)tl_future_set_exception(future, fd, NULL);
-        return NULL;
-    }
-    if (bind_local(kernel, fd, local, future) < 0)
-        goto close;
-    struct attempt *attempt = attempt_new(loop, fd, addr, future);
-    if (attempt != NULL)
-        return attempt;
-    (void)tl_future_set_exception(future, -ENOMEM, NULL);
-
-close:
-    (void)kernel->ops->close(kernel, fd);
-    return NULL;
-}
-
-/* Understands the arguments. 0, or an error that the future has been failed with. */
-static int parse(const char *host, const char *port, const tl_connection_opts *opts, tl_addr *addr,
-                 tl_addr *local, tl_future *future)
-{
-    const char *local_host = opts != NULL ? opts->local_host : NULL;
-    uint16_t number;
-    int r = tl_port_parse(port, &number);
-    if (r < 0) {
-        (void)tl_future_set_exception(future, r,
-                                      "the port is not a decimal number from 0 to 65535");
-        return r;
-    }
-    host = host != NULL ? host : "127.0.0.1";
-    r = tl_addr_parse(host, number, addr);
-    if (r == 0 && local_host != NULL) {
-        host = local_host;
-        r = tl_addr_parse(host, opts->local_port, local);
-    }
-    if (r < 0) {
-        (void)tl_future_fail(future, r, "\"%s\" is not a numeric address", host);
-        return r;
-    }
-    if (local_host != NULL && local->family != addr->family) {
-        r = -EADDRNOTAVAIL;
-        (void)tl_future_fail(future, r, "no matching local address: \"%s\" is of another family",
-                             local_host);
-    }
-    return r;
+    int r = tl_addresses_numeric(&connecting->addresses, host, port, &connecting->hints);
+    tl_future_set_canceller(connecting->future, cancel, connecting);
+    if (r < 0)
+        fail(connecting, r, "the port is not a number from 0 to 65535, nor a name");
+    else if (r == 0)
+        look_up(connecting, host, port, host_found);
+    else
+        resolve_local(connecting);
 }
 
 tl_future *tl_loop_create_connection(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                      const char *host, const char *port,
                                      const tl_connection_opts *opts)
 {
-    tl_addr addr;
-    tl_addr local = {.family = TL_FAMILY_NONE};
+    static const tl_connection_opts defaults;
     if (loop == NULL)
         return NULL;
     tl_future *future = tl_loop_create_future(loop);
     if (tl_future_done(future))
         return future;
-    if (!tl_loop_open(loop) || factory == NULL) {
-        (void)tl_future_set_exception(future, factory == NULL ? -EINVAL : TL_ECLOSED, NULL);
+    if (opts == NULL)
+        opts = &defaults;
+    if (check(loop, factory, host, port, opts, future) < 0)
+        return future;
+    if (opts->sock != NULL) {
+        tl_given_connect(loop, factory, farg, *opts->sock, &tl_given_stream, future);
         return future;
     }
-    if (parse(host, port, opts, &addr, &local, future) < 0)
+    struct tl_connecting *connecting = connecting_new(loop, future, opts);
+    if (connecting == NULL) {
+        (void)tl_future_set_exception(future, -ENOMEM, NULL);
         return future;
-    struct attempt *attempt = prepare(loop, &addr, &local, future);
-    if (attempt == NULL)
-        return future;
-    attempt->factory = factory;
-    attempt->farg = farg;
-    start(attempt);
+    }
+    connecting->factory = factory;
+    connecting->farg = farg;
+    start(connecting, host, port);
     return future;
 }

@@ -9,7 +9,9 @@
 
 #include "core/alloc.h"
 #include "core/datagram.h"
+#include "core/given.h"
 #include "core/pair.h"
+#include "core/unix.h"
 
 struct making {
     struct tl_datagram_owner owner;
@@ -69,26 +71,25 @@ static struct making *making_new(tl_loop *loop, tl_future *future)
     return making;
 }
 
-/* Makes the transport of a socket, which is closed if that cannot be. */
-static void open_transport(tl_loop *loop, int fd, tl_protocol_factory factory, void *farg,
+/* Makes the transport of a socket; whether it did, else the future has been failed. */
+static bool open_transport(tl_loop *loop, int fd, tl_protocol_factory factory, void *farg,
                            const struct tl_datagram_plan *plan, tl_future *future)
 {
-    struct tl_kernel *kernel = loop->kernel;
     struct making *making = making_new(loop, future);
     int r = -ENOMEM;
     if (making != NULL)
         r = tl_datagram_transport_open(loop, fd, factory, farg, plan, &making->owner,
                                        &making->datagram);
     if (r < 0) {
-        (void)kernel->ops->close(kernel, fd);
         (void)tl_future_set_exception(future, r, NULL);
         if (making != NULL)
             making_free(making);
-        return;
+        return false;
     }
     tl_transport *transport = &making->datagram->transport;
     tl_pair_fill(making->pair, transport);
     tl_future_set_canceller(future, cancel, making);
+    return true;
 }
 
 /* --- The socket --- */
@@ -127,6 +128,8 @@ static int make_socket(tl_loop *loop, enum tl_family family, const tl_addr *loca
         return fd;
     }
     int r = set_options(kernel, fd, opts, future);
+    if (r == 0 && local != NULL && family == TL_FAMILY_UNIX)
+        tl_unix_remove_socket(kernel, local);
     if (r == 0 && local != NULL) {
         r = kernel->ops->bind(kernel, fd, local);
         if (r < 0)
@@ -144,7 +147,7 @@ static int make_socket(tl_loop *loop, enum tl_family family, const tl_addr *loca
     return r;
 }
 
-/* --- The call --- */
+/* --- A new socket --- */
 
 /* Why these arguments do not fit together; NULL when they do. */
 static const char *check(const tl_addr *local, const tl_addr *remote, const tl_datagram_opts *opts,
@@ -168,6 +171,14 @@ static const char *check(const tl_addr *local, const tl_addr *remote, const tl_d
     return NULL;
 }
 
+static struct tl_datagram_plan plan_for(const tl_datagram_opts *opts)
+{
+    return (struct tl_datagram_plan){
+        .batch_sends = opts->batch_sends,
+        .read_batch = opts->read_batch > 0 ? (uint8_t)opts->read_batch : TL_DATAGRAM_READ_BATCH_MAX,
+    };
+}
+
 static void create(tl_loop *loop, tl_protocol_factory factory, void *farg, const tl_addr *local,
                    const tl_addr *remote, const tl_datagram_opts *opts, tl_future *future)
 {
@@ -180,22 +191,63 @@ static void create(tl_loop *loop, tl_protocol_factory factory, void *farg, const
     int fd = make_socket(loop, family, local, remote, opts, future);
     if (fd < 0)
         return;
-    struct tl_datagram_plan plan = {
-        .connected = remote != NULL && !opts->allow_broadcast,
-        .batch_sends = opts->batch_sends,
-        .family = (uint8_t)family,
-        .read_batch = opts->read_batch > 0 ? (uint8_t)opts->read_batch : TL_DATAGRAM_READ_BATCH_MAX,
-    };
+    struct tl_kernel *kernel = loop->kernel;
+    struct tl_datagram_plan plan = plan_for(opts);
+    plan.family = (uint8_t)family;
+    plan.connected = remote != NULL && !opts->allow_broadcast;
     if (remote != NULL)
         plan.remote = *remote;
-    open_transport(loop, fd, factory, farg, &plan, future);
+    if (!open_transport(loop, fd, factory, farg, &plan, future))
+        (void)kernel->ops->close(kernel, fd);
 }
+
+/* --- A given socket --- */
+
+/* Why these options cannot go with a socket; NULL: they can. */
+static const char *check_given(const tl_addr *local, const tl_addr *remote,
+                               const tl_datagram_opts *opts)
+{
+    if (local != NULL || remote != NULL || opts->family != TL_FAMILY_NONE || opts->reuse_port ||
+        opts->allow_broadcast)
+        return "socket modifier arguments can not be used when sock is specified";
+    return opts->read_batch > TL_DATAGRAM_READ_BATCH_MAX ? "read_batch is too large" : NULL;
+}
+
+static const struct tl_given_rule datagrams = {1u << TL_ADOPTED_DATAGRAM, TL_FAMILY_NONE,
+                                               "A socket of datagrams was expected"};
+
+/* asyncio: the remote address is fixed only if the socket is connected. It stays the program's
+ * until there is a transport. */
+static void create_given(tl_loop *loop, tl_protocol_factory factory, void *farg,
+                         const tl_datagram_opts *opts, tl_future *future)
+{
+    struct tl_kernel *kernel = loop->kernel;
+    tl_socket socket = *opts->sock;
+    tl_addr local;
+    struct tl_datagram_plan plan = plan_for(opts);
+    struct tl_fd *given;
+    if (tl_given_claim(loop, socket, &datagrams, future, &given) < 0)
+        return;
+    if (kernel->ops->address(kernel, socket.fd, TL_ADDRESS_LOCAL, &local) == 0)
+        plan.family = local.family;
+    plan.connected = kernel->ops->address(kernel, socket.fd, TL_ADDRESS_PEER, &plan.remote) == 0;
+    if (!plan.connected)
+        plan.remote = (tl_addr){.family = TL_FAMILY_NONE};
+    if (open_transport(loop, socket.fd, factory, farg, &plan, future))
+        tl_fd_give_up(given);
+    else
+        tl_given_unclaim(given);
+}
+
+/* --- The call --- */
 
 tl_future *tl_loop_create_datagram_endpoint(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                             const tl_addr *local, const tl_addr *remote,
                                             const tl_datagram_opts *opts)
 {
     static const tl_datagram_opts defaults;
+    if (opts == NULL)
+        opts = &defaults;
     if (loop == NULL)
         return NULL;
     tl_future *future = tl_loop_create_future(loop);
@@ -203,7 +255,11 @@ tl_future *tl_loop_create_datagram_endpoint(tl_loop *loop, tl_protocol_factory f
         return future;
     if (!tl_loop_open(loop) || factory == NULL)
         (void)tl_future_set_exception(future, factory == NULL ? -EINVAL : TL_ECLOSED, NULL);
+    else if (opts->sock == NULL)
+        create(loop, factory, farg, local, remote, opts, future);
+    else if (check_given(local, remote, opts) != NULL)
+        (void)tl_future_set_exception(future, -EINVAL, check_given(local, remote, opts));
     else
-        create(loop, factory, farg, local, remote, opts != NULL ? opts : &defaults, future);
+        create_given(loop, factory, farg, opts, future);
     return future;
 }

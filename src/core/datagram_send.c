@@ -93,8 +93,10 @@ int tl_datagram_transport_sendto(tl_transport *transport, const void *data, size
         return -EOPNOTSUPP;
     struct tl_datagram_transport *datagram = tl_datagram_transport_of(transport);
     /* asyncio attempts this on an unconnected endpoint; here closing is the same for all. */
-    if (transport->phase != TL_TRANSPORT_OPEN || !tl_loop_open(transport->loop))
+    if (transport->phase != TL_TRANSPORT_OPEN || !tl_loop_open(transport->loop)) {
+        tl_transport_ignore_write(transport, "socket.send() raised exception.");
         return TL_ECLOSED;
+    }
     int r = find_destination(datagram, &addr);
     if (r < 0)
         return r;

@@ -89,6 +89,9 @@ static void ask(struct tl_name *name, enum tl_address_side side, struct tl_kerne
         name_set(name);
 }
 
+/* asyncio: a name that is known and has no value is None, not the default. */
+static const tl_value none = {.kind = TL_VALUE_NONE};
+
 const tl_value *tl_extra_info_get(union tl_extra_info *info, uint8_t *kind, const char *name,
                                   struct tl_kernel *kernel, int fd)
 {
@@ -98,14 +101,14 @@ const tl_value *tl_extra_info_get(union tl_extra_info *info, uint8_t *kind, cons
         return NULL;
     struct tl_names *names = spell_out(info, kind);
     if (names == NULL)
-        return NULL;
+        return &none;
     if (socket) {
         names->socket = tl_value_int(fd);
         return &names->socket;
     }
     struct tl_name *asked = own ? &names->own : &names->peer;
     ask(asked, own ? TL_ADDRESS_LOCAL : TL_ADDRESS_PEER, kernel, fd);
-    return asked->value.kind != TL_VALUE_NONE ? &asked->value : NULL;
+    return &asked->value;
 }
 
 void tl_extra_info_latch(union tl_extra_info *info, uint8_t *kind, struct tl_kernel *kernel, int fd)

@@ -37,7 +37,8 @@ union tl_extra_info {
  * the kind. */
 enum tl_extra_info_kind tl_extra_info_init(union tl_extra_info *info, const tl_addr *addr);
 
-/* The answer to one name; NULL when there is none. *kind becomes TL_EXTRA_INFO_NAMES. kernel is
+/* The answer to one name: NULL for a name that is not one of a socket's, a value of kind none where
+ * the socket has no such name (or memory is out). *kind becomes TL_EXTRA_INFO_NAMES. kernel is
  * NULL and fd -1 once the descriptor is closed. */
 const tl_value *tl_extra_info_get(union tl_extra_info *info, uint8_t *kind, const char *name,
                                   struct tl_kernel *kernel, int fd);

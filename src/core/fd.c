@@ -80,12 +80,14 @@ static int reserve(tl_loop *loop, int number, struct tl_fd **ret)
     return 0;
 }
 
-static void use(struct tl_fd *fd, int number)
+static void use(struct tl_fd *fd, int number, enum tl_adopted_kind kind)
 {
     fd->watch.fd = number;
     fd->known = true;
     fd->adopted = false;
+    fd->passing = false;
     fd->blocking = false;
+    fd->kind = (uint8_t)kind;
 }
 
 struct tl_fd *tl_fd_find(const tl_loop *loop, tl_socket socket)
@@ -109,7 +111,7 @@ static int adopt(tl_loop *loop, int number, struct tl_fd **ret)
         (void)loop->kernel->ops->release(loop->kernel, number);
         return r;
     }
-    use(fd, number);
+    use(fd, number, found.kind);
     fd->adopted = true;
     fd->blocking = !found.nonblocking;
     *ret = fd;
@@ -123,11 +125,13 @@ int tl_fd_get(tl_loop *loop, tl_socket socket, struct tl_fd **ret)
     struct tl_fd *fd = tl_fd_find(loop, socket);
     if (fd == NULL)
         return socket.fd < 0 ? -EBADF : adopt(loop, socket.fd, ret);
+    if (fd->claimed)
+        return -EBUSY;
     *ret = fd;
     return 0;
 }
 
-int tl_fd_add(tl_loop *loop, int number)
+int tl_fd_add(tl_loop *loop, int number, enum tl_adopted_kind kind)
 {
     struct tl_fd *fd;
     int r = reserve(loop, number, &fd);
@@ -135,7 +139,7 @@ int tl_fd_add(tl_loop *loop, int number)
         (void)loop->kernel->ops->close(loop->kernel, number);
         return r;
     }
-    use(fd, number);
+    use(fd, number, kind);
     return 0;
 }
 
@@ -148,8 +152,7 @@ int tl_fd_update(struct tl_fd *fd)
     return tl_watch_want(&fd->watch, fd->loop, events);
 }
 
-/* Nobody is called any more. */
-static void quieten(struct tl_fd *fd)
+void tl_fd_quieten(struct tl_fd *fd)
 {
     fd->side[TL_READING].callback = NULL;
     fd->side[TL_WRITING].callback = NULL;
@@ -158,23 +161,20 @@ static void quieten(struct tl_fd *fd)
 
 void tl_fd_give_up(struct tl_fd *fd)
 {
-    quieten(fd);
+    tl_fd_quieten(fd);
     fd->known = false;
+    fd->claimed = false;
     fd->watch.fd = -1;
 }
 
-tl_future *tl_fd_failed(tl_loop *loop, int code, tl_socket socket)
+void tl_fd_fail(tl_future *future, int code, tl_socket socket)
 {
-    tl_future *future = tl_loop_create_future(loop);
-    if (tl_future_done(future))
-        return future;
     if (code == -EBUSY)
         (void)tl_future_fail(future, code,
                              "File descriptor %d is used by a transport or by another operation",
                              socket.fd);
     else
         (void)tl_future_set_exception(future, code, NULL);
-    return future;
 }
 
 void tl_fds_close(tl_loop *loop)
@@ -207,7 +207,8 @@ int tl_socket_open(tl_loop *loop, enum tl_family family, enum tl_socket_type typ
     if (!tl_loop_open(loop))
         return TL_ECLOSED;
     int fd = loop->kernel->ops->socket(loop->kernel, family, type);
-    int r = fd < 0 ? fd : tl_fd_add(loop, fd);
+    enum tl_adopted_kind kind = type == TL_DATAGRAM ? TL_ADOPTED_DATAGRAM : TL_ADOPTED_STREAM;
+    int r = fd < 0 ? fd : tl_fd_add(loop, fd, kind);
     if (r == 0)
         ret->fd = fd;
     return r;
@@ -215,6 +216,7 @@ int tl_socket_open(tl_loop *loop, enum tl_family family, enum tl_socket_type typ
 
 static int open_two(tl_loop *loop, enum tl_pipe_kind kind, tl_socket *ret_one, tl_socket *ret_other)
 {
+    enum tl_adopted_kind found = kind == TL_PIPE_ONE_WAY ? TL_ADOPTED_FIFO : TL_ADOPTED_STREAM;
     int fds[2];
     if (loop == NULL || ret_one == NULL || ret_other == NULL)
         return -EINVAL;
@@ -223,12 +225,12 @@ static int open_two(tl_loop *loop, enum tl_pipe_kind kind, tl_socket *ret_one, t
     int r = loop->kernel->ops->pipe(loop->kernel, kind, fds);
     if (r < 0)
         return r;
-    r = tl_fd_add(loop, fds[0]);
+    r = tl_fd_add(loop, fds[0], found);
     if (r < 0) {
         (void)loop->kernel->ops->close(loop->kernel, fds[1]);
         return r;
     }
-    r = tl_fd_add(loop, fds[1]);
+    r = tl_fd_add(loop, fds[1], found);
     if (r < 0) {
         (void)tl_socket_close(loop, (tl_socket){fds[0]});
         return r;
@@ -256,6 +258,8 @@ int tl_socket_close(tl_loop *loop, tl_socket socket)
     int r = tl_fd_get(loop, socket, &fd);
     if (r < 0)
         return r;
+    if (fd->holders > 0)
+        return -EBUSY;
     for (int d = TL_READING; d <= TL_WRITING; d++)
         if (fd->side[d].op != NULL)
             tl_sock_op_fail(fd->side[d].op, -EBADF);
@@ -271,7 +275,7 @@ int tl_socket_release(tl_loop *loop, tl_socket socket)
     int r = tl_fd_get(loop, socket, &fd);
     if (r < 0)
         return r;
-    if (fd->side[TL_READING].op != NULL || fd->side[TL_WRITING].op != NULL)
+    if (fd->side[TL_READING].op != NULL || fd->side[TL_WRITING].op != NULL || fd->holders > 0)
         return -EBUSY;
     tl_fd_give_up(fd);
     return loop->kernel->ops->release(loop->kernel, socket.fd);

@@ -32,29 +32,41 @@ struct tl_fd {
     struct tl_watch watch;
     struct tl_fd_side side[2]; /* by enum tl_direction */
     bool known;                /* the program has it; else the number is unused */
+    bool claimed;              /* it is about to be a transport's or a server's (core/given.h) */
     bool adopted;              /* made elsewhere: stays open when the loop is closed */
     bool blocking;             /* as it was found */
+    bool passing;              /* a sendfile made it known, and gives it back when it is done */
+    uint8_t kind;              /* enum tl_adopted_kind: when it was made or found */
+    unsigned holders;          /* sendfiles that send it: it cannot be closed */
 };
 
 /* The program's descriptor with this number; one that is not known yet is adopted. 0; -EBADF;
- * -EBUSY when it is a transport's; TL_ECLOSED; -ENOMEM. */
+ * -EBUSY when it is a transport's, or about to be; TL_ECLOSED; -ENOMEM. */
 int tl_fd_get(tl_loop *loop, tl_socket socket, struct tl_fd **ret);
 
 /* The same without adopting: NULL when it is not known. */
 struct tl_fd *tl_fd_find(const tl_loop *loop, tl_socket socket);
 
 /* Makes a new descriptor of the kernel's the program's. Closes it when memory is out: -ENOMEM. */
-int tl_fd_add(tl_loop *loop, int fd);
+int tl_fd_add(tl_loop *loop, int fd, enum tl_adopted_kind kind);
 
 /* The table forgets it, and the kernel does not: for whoever takes it over. Nothing may be pending.
  */
 void tl_fd_give_up(struct tl_fd *fd);
 
+/* Holds on to a file: as tl_fd_get, but one that was not known before is given back to the program
+ * by the last unhold (file.c). */
+int tl_fd_hold(tl_loop *loop, int file, struct tl_fd **ret);
+void tl_fd_unhold(struct tl_fd *fd);
+
 /* Watches for what the two sides want. 0 or the kernel's error. */
 int tl_fd_update(struct tl_fd *fd);
 
-/* What -EBUSY means here, for a failed future. */
-tl_future *tl_fd_failed(tl_loop *loop, int code, tl_socket socket);
+/* Nobody is called any more. */
+void tl_fd_quieten(struct tl_fd *fd);
+
+/* Fails a future, and says what -EBUSY means here. */
+void tl_fd_fail(tl_future *future, int code, tl_socket socket);
 
 /* The loop is about to be closed: callbacks are dropped, operations forgotten, what was adopted is
  * given back. */

@@ -46,7 +46,7 @@ static int remove_one(tl_loop *loop, tl_socket socket, enum tl_direction directi
     if (!tl_loop_open(loop))
         return 0;
     struct tl_fd *fd = tl_fd_find(loop, socket);
-    if (fd == NULL || fd->side[direction].op != NULL) {
+    if (fd == NULL || fd->claimed || fd->side[direction].op != NULL) {
         /* Only adopting tells whether it is a transport's. */
         int r = fd != NULL ? -EBUSY : tl_fd_get(loop, socket, &fd);
         if (r == 0)

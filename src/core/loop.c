@@ -19,6 +19,7 @@
 #include "core/handle.h"
 #include "core/log.h"
 #include "core/post.h"
+#include "core/resolve.h"
 #include "core/self.h"
 #include "core/signal.h"
 #include "core/stream.h"
@@ -62,6 +63,7 @@ int tl_loop_new(struct tl_kernel *kernel, tl_loop **ret)
     tl_ready_queue_init(&loop->ready);
     tl_piece_init(&loop->incoming);
     tl_piece_init(&loop->outgoing);
+    tl_piece_init(&loop->offered);
     loop->live.next = &loop->live;
     loop->live.prev = &loop->live;
     loop->jobs_end = &loop->jobs;
@@ -177,6 +179,7 @@ int tl_loop_close(tl_loop *loop)
         tl_streams_report_unclosed(loop);
         loop->closing = false;
     }
+    tl_streams_latch(loop);
     tl_signals_close(loop);
     tl_fds_close(loop);
     loop->iteration_time = loop->kernel->ops->now(loop->kernel); /* the last word on it */
@@ -189,6 +192,7 @@ int tl_loop_close(tl_loop *loop)
     discard_timers(&loop->timers);
     kernel->ops->destroy(kernel);
     tl_executor_close_loop(loop);
+    tl_lookups_drop(loop);
     tl_handle_pool_finish(&loop->handles);
     tl_free(loop->inbox);
     loop->inbox = NULL;

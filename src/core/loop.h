@@ -40,6 +40,7 @@ struct tl_loop {
 
     struct tl_piece incoming; /* the running thread's read buffer; NULL until it is needed */
     struct tl_piece outgoing; /* what is being written */
+    struct tl_piece offered;  /* where a buffered protocol wants to be read to */
     struct tl_inbox *inbox;   /* what datagrams are read into; NULL until it is needed */
 
     struct tl_live live;                    /* head of the list of what can act */
@@ -50,6 +51,7 @@ struct tl_loop {
     struct tl_executor_job *jobs; /* that are not over, the oldest first */
     struct tl_executor_job **jobs_end;
     uint32_t jobs_made;
+    struct tl_lookup *lookups; /* that are not over */
     bool default_executor_shut;
     bool asyncgens_shut;                  /* shutdown_asyncgens was called */
     struct tl_executor *default_executor; /* a reference; NULL: none yet */

@@ -2,9 +2,10 @@
 /*
  * One piece of bytes, laid out the way the kernel's read and write want it.
  *
- * A loop has two of them, so that the message need not be laid out anew for every call: one that
- * streams read into, and one that they write from, whose bytes are set for each write. Every stream
- * of the loop may use them, since a kernel does not call back. Must not move: the message points
+ * A loop has three of them, so that the message need not be laid out anew for every call: one that
+ * streams read into, one that they write from, whose bytes are set for each write, and one for what
+ * buffered protocols offer to be read into. Every stream of the loop may use them, since a kernel
+ * does not call back. Must not move: the message points
  * inside.
  */
 #ifndef TL_CORE_PIECE_H

@@ -15,6 +15,7 @@
 #include "core/future.h"
 #include "core/loop.h"
 #include "core/post.h"
+#include "core/resolve.h"
 #include "core/self.h"
 #include "core/signal.h"
 #include "core/watch.h"
@@ -56,6 +57,9 @@ static __attribute__((noinline)) void deliver_rare(tl_loop *loop, const struct t
         break;
     case TL_EVENT_WORK:
         tl_jobs_deliver(loop, event->token);
+        break;
+    case TL_EVENT_RESOLVED:
+        tl_lookups_deliver(loop, event->token);
         break;
     case TL_EVENT_SIGNAL:
         tl_signals_deliver(loop, (int)event->value);

@@ -19,12 +19,17 @@
 
 #define RETRY_DELAY TL_SECOND
 
+enum { BACKLOG_DEFAULT = 100 };
+
 /* --- Waiting for the end --- */
 
 static void finish_waiters(tl_server *server)
 {
-    if (server->closed && server->connections == 0)
-        tl_waiters_finish(&server->waiters);
+    if (!server->closed || server->connections > 0)
+        return;
+    tl_waiters_finish(&server->waiters);
+    if (server->forever != NULL)
+        tl_serving_end(server->forever);
 }
 
 tl_future *tl_server_wait_closed(tl_server *server)
@@ -189,8 +194,9 @@ static void cancel_created(void *arg)
     tl_server_close(server);
 }
 
-tl_server *tl_server_new(tl_loop *loop, size_t listeners_max)
+tl_server *tl_server_new(const struct tl_listen_request *request, size_t listeners_max)
 {
+    tl_loop *loop = request->loop;
     tl_server *server;
     size_t size;
     if (__builtin_mul_overflow(listeners_max, sizeof *server->listeners, &size) ||
@@ -202,6 +208,9 @@ tl_server *tl_server_new(tl_loop *loop, size_t listeners_max)
     tl_object_init(&server->object, &server_type);
     server->owner.lost = connection_lost;
     server->loop = tl_loop_ref(loop);
+    server->factory = request->factory;
+    server->farg = request->farg;
+    server->backlog = request->opts.backlog != 0 ? request->opts.backlog : BACKLOG_DEFAULT;
     tl_waiters_init(&server->waiters);
     tl_ready_init(&server->started, started, server);
     tl_live_add(&server->live, loop, abandon);
@@ -300,6 +309,11 @@ void tl_server_abort_clients(tl_server *server)
 {
     if (server != NULL && tl_loop_open(server->loop))
         tl_stream_each(server->loop, &server->owner, tl_transport_abort);
+}
+
+tl_loop *tl_server_get_loop(const tl_server *server)
+{
+    return server != NULL ? server->loop : NULL;
 }
 
 bool tl_server_is_serving(const tl_server *server)

@@ -14,6 +14,8 @@
 #include "core/waiters.h"
 #include "core/watch.h"
 
+struct tl_serving;
+
 /* One listening socket. */
 struct tl_listener {
     tl_server *server;
@@ -34,15 +36,24 @@ struct tl_server {
     int backlog;
     bool serving;
     bool closed;
-    size_t connections;        /* not lost yet */
-    struct tl_waiters waiters; /* wait_closed's */
-    size_t listeners_count;    /* of those that have a socket */
+    size_t connections;         /* not lost yet */
+    struct tl_waiters waiters;  /* wait_closed's */
+    struct tl_serving *forever; /* serve_forever's; or NULL */
+    size_t listeners_count;     /* of those that have a socket */
     struct tl_listener listeners[];
+};
+
+/* What create_server was asked for, without the hosts. */
+struct tl_listen_request {
+    tl_loop *loop;
+    tl_protocol_factory factory;
+    void *farg;
+    tl_server_opts opts;
 };
 
 /* A server with room for that many listeners and none yet, in the loop's care. NULL when memory is
  * out. */
-tl_server *tl_server_new(tl_loop *loop, size_t listeners_max);
+tl_server *tl_server_new(const struct tl_listen_request *request, size_t listeners_max);
 
 /* Takes a bound socket as the next listener. */
 void tl_server_add_listener(tl_server *server, int fd, const tl_addr *address);
@@ -50,6 +61,9 @@ void tl_server_add_listener(tl_server *server, int fd, const tl_addr *address);
 /* Makes every listener listen, for a server that does not. 0; or the error of the one listener
  * whose address *ret_failed names, and then it does not serve. */
 int tl_server_listen(tl_server *server, const tl_addr **ret_failed);
+
+/* The server is closed and its last connection lost (serve_forever.c). */
+void tl_serving_end(struct tl_serving *serving);
 
 /* Queues the end of create_server: in the next iteration the future, of which the server takes a
  * reference, results in the server. Cancelling it until then closes the server. */

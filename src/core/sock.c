@@ -21,6 +21,7 @@ static void detach(struct tl_sock_op *op)
 static void free_op(struct tl_sock_op *op)
 {
     tl_future *future = op->future;
+    tl_file_sender_finish(&op->file);
     tl_free(op);
     tl_future_unref(future);
 }
@@ -59,6 +60,7 @@ void tl_sock_op_fail(struct tl_sock_op *op, int code)
 void tl_sock_op_abandon(struct tl_sock_op *op)
 {
     tl_future_set_canceller(op->future, NULL, NULL);
+    tl_file_sender_abandon(&op->file);
     free_op(op);
 }
 
@@ -94,26 +96,34 @@ static void try_first(struct tl_sock_op *op)
 {
     tl_value value = tl_value_none();
     int r = op->attempt(op, &value);
-    if (r == TL_SOCK_WAIT)
+    if (r == TL_SOCK_WAIT) {
         r = wait_for_ready(op);
-    else if (r == 0) {
-        settle(op, 0, &value);
-        return;
+        if (r == 0)
+            return;
     }
-    if (r < 0)
-        settle(op, r, NULL);
+    settle(op, r, &value);
+    tl_file_sender_finish(&op->file);
+}
+
+/* An operation that cannot begin. */
+static tl_future *failed(tl_loop *loop, int code, tl_socket socket)
+{
+    tl_future *future = tl_loop_create_future(loop);
+    if (!tl_future_done(future))
+        tl_fd_fail(future, code, socket);
+    return future;
 }
 
 tl_future *tl_sock_op_start(tl_loop *loop, tl_socket socket, struct tl_sock_op *op)
 {
     int r = tl_fd_get(loop, socket, &op->fd);
     if (r < 0)
-        return tl_fd_failed(loop, r, socket);
+        return failed(loop, r, socket);
     if (loop->debug && op->fd->blocking)
         return tl_loop_failed_future(loop, -EINVAL, "the socket must be non-blocking");
     const struct tl_fd_side *side = &op->fd->side[op->direction];
     if (side->op != NULL || side->callback != NULL)
-        return tl_fd_failed(loop, -EBUSY, socket);
+        return failed(loop, -EBUSY, socket);
     tl_future *future = tl_loop_create_future(loop);
     if (tl_future_done(future)) /* memory is out */
         return future;

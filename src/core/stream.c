@@ -31,6 +31,7 @@
 #include "core/datagram.h"
 #include "core/protocol.h"
 #include "core/self.h"
+#include "core/sendfile.h"
 
 /* One readiness is read this often at most, and only while the buffer comes back full. */
 enum { READS_MAX = 4 };
@@ -61,10 +62,21 @@ static void abandon(struct tl_live *live)
 {
     struct tl_stream *stream = tl_container_of(live, struct tl_stream, live);
     stream->transport.phase = TL_TRANSPORT_ENDED;
+    if (stream->transport.sending_file)
+        tl_sendfile_abandon(stream);
     tl_watch_close(&stream->watch, stream->transport.loop);
     tl_write_queue_clear(&stream->queue);
     stream->flow.size = 0;
     leave(stream, true);
+}
+
+/* Before the descriptor is closed: the names become known to whoever will still ask. */
+static void latch(struct tl_stream *stream)
+{
+    tl_transport *transport = &stream->transport;
+    if (transport->object.refs > 1 && tl_stream_type(stream)->has_names)
+        tl_extra_info_latch(&stream->info, &transport->info, transport->loop->kernel,
+                            stream->watch.fd);
 }
 
 void tl_stream_finish(struct tl_stream *stream)
@@ -79,8 +91,7 @@ void tl_stream_finish(struct tl_stream *stream)
     if (ops->connection_lost != NULL)
         ops->connection_lost(transport->protocol, error.code < 0 ? &error : NULL);
     /* asyncio: the descriptor is closed after connection_lost, and names are known afterwards. */
-    if (transport->object.refs > 1)
-        tl_extra_info_latch(&stream->info, &transport->info, loop->kernel, stream->watch.fd);
+    latch(stream);
     tl_watch_close(&stream->watch, loop);
     leave(stream, false);
 }
@@ -105,6 +116,8 @@ void tl_stream_end(struct tl_stream *stream, int error)
         return;
     transport->phase = TL_TRANSPORT_ENDING;
     transport->error = error;
+    if (transport->sending_file)
+        tl_sendfile_end(stream, error);
     tl_write_queue_clear(&stream->queue);
     stream->flow.size = 0;
     if (!transport->made)
@@ -113,12 +126,12 @@ void tl_stream_end(struct tl_stream *stream, int error)
     queue_lost(stream);
 }
 
-static void stream_abort(tl_transport *transport)
+void tl_stream_abort(tl_transport *transport)
 {
     tl_stream_end(tl_stream_of(transport), 0);
 }
 
-static void stream_close(tl_transport *transport)
+void tl_stream_close(tl_transport *transport)
 {
     struct tl_stream *stream = tl_stream_of(transport);
     if (stream->flow.size == 0) {
@@ -126,6 +139,8 @@ static void stream_close(tl_transport *transport)
         return;
     }
     transport->phase = TL_TRANSPORT_FLUSHING;
+    if (transport->sending_file)
+        tl_sendfile_end(stream, 0);
     tl_watch_drop(&stream->watch, transport->loop, TL_READABLE);
 }
 
@@ -137,6 +152,24 @@ static __attribute__((noinline)) void failed(struct tl_stream *stream, tl_protoc
 {
     tl_loop_report(stream->transport.loop, message, error, protocol, &stream->transport);
     tl_stream_end(stream, error);
+}
+
+/* get_buffer has failed, or has succeeded without room for a single byte. */
+static __attribute__((noinline)) void no_buffer(struct tl_stream *stream, tl_protocol *protocol,
+                                                int code)
+{
+    const tl_error error = {
+        .code = code < 0 ? code : TL_EPROTOCOL,
+        .message = code < 0 ? tl_strerror(code) : "get_buffer() returned an empty buffer",
+    };
+    const tl_exc_context context = {
+        .message = "Fatal error: protocol.get_buffer() call failed.",
+        .exception = &error,
+        .protocol = protocol,
+        .transport = &stream->transport,
+    };
+    tl_loop_call_exception_handler(stream->transport.loop, &context);
+    tl_stream_end(stream, error.code);
 }
 
 static void receive_eof(struct tl_stream *stream)
@@ -156,13 +189,19 @@ static void receive_eof(struct tl_stream *stream)
     tl_protocol_unhold(protocol);
 }
 
-/* What read said when it gave no bytes. */
-static __attribute__((noinline)) void receive_nothing(struct tl_stream *stream, int result)
+static void read_nothing(struct tl_stream *stream, int result)
 {
     if (result == 0)
         receive_eof(stream);
-    else if (result != -EAGAIN)
+    else
         tl_stream_end(stream, result);
+}
+
+/* What read said when it gave no bytes. */
+static __attribute__((noinline)) void receive_nothing(struct tl_stream *stream, int result)
+{
+    if (result != -EAGAIN)
+        tl_stream_type(stream)->read_nothing(stream, result);
 }
 
 static inline ssize_t read_to(struct tl_stream *stream, struct tl_message *message)
@@ -210,43 +249,40 @@ static inline __attribute__((always_inline)) bool receive_data(struct tl_stream 
     return len == TL_READ_BUFFER_SIZE && reading(stream);
 }
 
-/* Asks a buffered protocol where to read to; whether it is worth reading. */
-static bool get_buffer(struct tl_stream *stream, tl_protocol *protocol, struct iovec *ret)
+/* Asks a buffered protocol where to read to, which goes into the loop's piece; whether it is worth
+ * reading. */
+static inline bool get_buffer(struct tl_stream *stream, tl_protocol *protocol,
+                              struct tl_piece *piece)
 {
-    struct iovec room = {NULL, 0};
-    int r = protocol->ops->get_buffer(protocol, -1, &room.iov_base, &room.iov_len);
-    if (r < 0) {
-        failed(stream, protocol, "Fatal error: protocol.get_buffer() call failed.", r);
+    piece->bytes = (struct iovec){NULL, 0};
+    int r = protocol->ops->get_buffer(protocol, -1, &piece->bytes.iov_base, &piece->bytes.iov_len);
+    if (r < 0 || piece->bytes.iov_base == NULL || piece->bytes.iov_len == 0) {
+        no_buffer(stream, protocol, r);
         return false;
     }
-    if (room.iov_base == NULL || room.iov_len == 0) {
-        failed(stream, protocol, "get_buffer() returned an empty buffer", TL_EPROTOCOL);
-        return false;
-    }
-    *ret = room;
     /* It may have paused, closed or put another protocol in its place. */
     return reading(stream) && stream->transport.protocol == protocol;
 }
 
 /* As receive_data, with the protocol held by the caller. */
-static bool receive_into(struct tl_stream *stream, tl_protocol *protocol)
+static inline bool receive_into(struct tl_stream *stream, tl_protocol *protocol)
 {
-    struct iovec room;
-    if (!get_buffer(stream, protocol, &room))
+    struct tl_piece *piece = &stream->transport.loop->offered;
+    if (!get_buffer(stream, protocol, piece))
         return false;
-    struct tl_message message = {.iov = &room, .iov_count = 1};
-    ssize_t len = read_to(stream, &message);
+    ssize_t len = read_to(stream, &piece->message);
     if (len <= 0) {
         receive_nothing(stream, (int)len);
         return false;
     }
+    bool filled = (size_t)len == piece->bytes.iov_len;
     int r = protocol->ops->buffer_updated(protocol, (size_t)len);
     if (r < 0)
         failed(stream, protocol, "Fatal error: protocol.buffer_updated() call failed.", r);
-    return (size_t)len == room.iov_len && reading(stream);
+    return filled && reading(stream);
 }
 
-static __attribute__((noinline)) bool receive_buffered(struct tl_stream *stream)
+static inline __attribute__((always_inline)) bool receive_buffered(struct tl_stream *stream)
 {
     tl_protocol *protocol = stream->transport.protocol;
     tl_protocol_hold(protocol);
@@ -260,7 +296,7 @@ static inline bool is_buffered(const struct tl_stream *stream)
     return stream->transport.protocol->ops->kind == TL_PROTOCOL_BUFFERED;
 }
 
-static inline __attribute__((always_inline)) bool receive(struct tl_stream *stream)
+static bool receive(struct tl_stream *stream)
 {
     return is_buffered(stream) ? receive_buffered(stream) : receive_data(stream);
 }
@@ -281,17 +317,26 @@ static __attribute__((noinline)) void ready_to_write(struct tl_stream *stream)
         tl_stream_writable(stream);
 }
 
-/* The watch's callback. The hot path: a peer that keeps up, and a short message. */
-static void ready(void *arg)
+/* A buffered protocol's, and all that there is. */
+static __attribute__((noinline)) void ready_buffered(struct tl_stream *stream)
+{
+    if (receive_buffered(stream))
+        read_rounds(stream, READS_MAX - 1);
+}
+
+/* The hot path: a peer that keeps up, and a short message. */
+void tl_stream_ready(void *arg)
 {
     struct tl_stream *stream = arg;
     if (stream->watch.ready != TL_READABLE)
         ready_to_write(stream);
-    else if (receive(stream))
+    else if (is_buffered(stream))
+        ready_buffered(stream);
+    else if (receive_data(stream))
         read_rounds(stream, READS_MAX - 1);
 }
 
-static int stream_pause_reading(tl_transport *transport)
+int tl_stream_pause_reading(tl_transport *transport)
 {
     struct tl_stream *stream = tl_stream_of(transport);
     transport->reading_paused = true;
@@ -299,13 +344,13 @@ static int stream_pause_reading(tl_transport *transport)
     return 0;
 }
 
-static int stream_resume_reading(tl_transport *transport)
+int tl_stream_resume_reading(tl_transport *transport)
 {
     struct tl_stream *stream = tl_stream_of(transport);
     if (!transport->reading_paused)
         return 0;
     /* asyncio would meet the end-of-file again here: it is delivered once. */
-    if (!transport->eof_received) {
+    if (!transport->eof_received && !transport->sending_file) {
         int r = tl_watch_add(&stream->watch, transport->loop, TL_READABLE);
         if (r < 0)
             return r;
@@ -319,11 +364,20 @@ static int stream_resume_reading(tl_transport *transport)
 static void start_reading(struct tl_stream *stream)
 {
     tl_transport *transport = &stream->transport;
-    if (transport->phase != TL_TRANSPORT_OPEN || transport->reading_paused)
+    if (transport->phase != TL_TRANSPORT_OPEN || transport->reading_paused ||
+        transport->eof_received || transport->sending_file || !tl_stream_type(stream)->watches)
         return;
     int r = tl_watch_add(&stream->watch, transport->loop, TL_READABLE);
     if (r < 0)
         tl_stream_end(stream, r);
+}
+
+void tl_stream_go_on(struct tl_stream *stream)
+{
+    if (stream->transport.made)
+        start_reading(stream);
+    if (stream->transport.output == TL_OUTPUT_EOF_QUEUED && stream->flow.size == 0)
+        tl_stream_send_eof(stream);
 }
 
 /* asyncio: connection_made, then the reader, then the creator's waiter; three callbacks there, one
@@ -335,7 +389,7 @@ static void made(void *arg)
     tl_protocol *protocol = transport->protocol;
     bool closed_before = transport->phase == TL_TRANSPORT_ENDING;
     transport->made = true;
-    stream->watch.place.callback = ready;
+    stream->watch.place.callback = tl_stream_type(stream)->ready;
     tl_protocol_hold(protocol);
     int r = 0;
     if (protocol->ops->connection_made != NULL)
@@ -359,12 +413,12 @@ static const tl_value *stream_extra_info(tl_transport *transport, const char *na
     return tl_extra_info_get(&stream->info, &transport->info, name, kernel, stream->watch.fd);
 }
 
-static struct tl_flow *stream_flow(tl_transport *transport)
+struct tl_flow *tl_stream_flow(tl_transport *transport)
 {
     return &tl_stream_of(transport)->flow;
 }
 
-static void stream_destroy(tl_object *object)
+void tl_stream_destroy(tl_object *object)
 {
     tl_transport *transport = tl_container_of(object, tl_transport, object);
     struct tl_stream *stream = tl_stream_of(transport);
@@ -375,27 +429,38 @@ static void stream_destroy(tl_object *object)
     tl_loop_unref(loop);
 }
 
-static const struct tl_transport_type stream_type = {
-    .object = {.name = "transport", .destroy = stream_destroy},
-    .accepts = tl_protocol_reads_stream,
-    .close = stream_close,
-    .abort = stream_abort,
-    .extra_info = stream_extra_info,
-    .pause_reading = stream_pause_reading,
-    .resume_reading = stream_resume_reading,
-    .write = tl_stream_write,
-    .writelines = tl_stream_writelines,
-    .write_eof = tl_stream_write_eof,
-    .flow = stream_flow,
+const struct tl_stream_type tl_stream_socket_type = {
+    .transport =
+        {
+            .object = {.name = "transport", .destroy = tl_stream_destroy},
+            .accepts = tl_protocol_reads_stream,
+            .close = tl_stream_close,
+            .abort = tl_stream_abort,
+            .extra_info = stream_extra_info,
+            .pause_reading = tl_stream_pause_reading,
+            .resume_reading = tl_stream_resume_reading,
+            .write = tl_stream_write,
+            .writelines = tl_stream_writelines,
+            .write_eof = tl_stream_write_eof,
+            .flow = tl_stream_flow,
+            .sends_files = true,
+        },
+    .size = sizeof(struct tl_stream),
+    .late = "socket.send() raised exception.",
+    .has_names = true,
+    .watches = true,
+    .ready = tl_stream_ready,
+    .read_nothing = read_nothing,
 };
 
-static struct tl_stream *stream_new(tl_loop *loop, int fd, tl_protocol *protocol,
-                                    const tl_addr *peer, struct tl_stream_owner *owner)
+static struct tl_stream *stream_new(const struct tl_stream_type *type, tl_loop *loop, int fd,
+                                    tl_protocol *protocol, const tl_addr *peer,
+                                    struct tl_stream_owner *owner)
 {
-    struct tl_stream *stream = tl_calloc(sizeof *stream);
+    struct tl_stream *stream = tl_calloc(type->size);
     if (stream == NULL)
         return NULL;
-    tl_object_init(&stream->transport.object, &stream_type.object);
+    tl_object_init(&stream->transport.object, &type->transport.object);
     stream->transport.loop = tl_loop_ref(loop);
     stream->transport.protocol = protocol;
     stream->owner = owner;
@@ -407,17 +472,18 @@ static struct tl_stream *stream_new(tl_loop *loop, int fd, tl_protocol *protocol
     return stream;
 }
 
-int tl_stream_open(tl_loop *loop, int fd, tl_protocol_factory factory, void *farg,
-                   const tl_addr *peer, struct tl_stream_owner *owner, struct tl_stream **ret)
+int tl_stream_open_as(const struct tl_stream_type *type, tl_loop *loop, int fd,
+                      tl_protocol_factory factory, void *farg, const tl_addr *peer,
+                      struct tl_stream_owner *owner, struct tl_stream **ret)
 {
     tl_protocol *protocol = factory(farg);
     if (protocol == NULL)
         return -ENOMEM;
     tl_protocol_hold(protocol);
     int r = -EINVAL;
-    if (!tl_protocol_reads_stream(protocol))
+    if (!type->transport.accepts(protocol))
         goto fail;
-    struct tl_stream *stream = stream_new(loop, fd, protocol, peer, owner);
+    struct tl_stream *stream = stream_new(type, loop, fd, protocol, peer, owner);
     r = -ENOMEM;
     if (stream == NULL)
         goto fail;
@@ -438,6 +504,16 @@ void tl_stream_each(tl_loop *loop, const struct tl_stream_owner *owner,
         struct tl_stream *stream = tl_container_of(live, struct tl_stream, live);
         if (stream->owner == owner)
             act(&stream->transport);
+    }
+}
+
+void tl_streams_latch(tl_loop *loop)
+{
+    for (struct tl_live *live = loop->live.next; live != &loop->live; live = live->next) {
+        if (live->abandon != abandon)
+            continue;
+        struct tl_stream *stream = tl_container_of(live, struct tl_stream, live);
+        latch(stream);
     }
 }
 

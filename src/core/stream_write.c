@@ -34,15 +34,21 @@ static inline const struct iovec *outgoing(const struct tl_stream *stream)
     return &stream->transport.loop->outgoing.bytes;
 }
 
-/* Why a write may not be made now; 0 when it may. */
-static inline int refusal(const struct tl_stream *stream)
+static inline bool may_write(const tl_transport *transport)
 {
-    const tl_transport *transport = &stream->transport;
-    bool open = transport->phase == TL_TRANSPORT_OPEN && transport->output == TL_OUTPUT_OPEN;
-    if (open && tl_loop_open(transport->loop))
-        return 0;
-    bool ended = transport->phase == TL_TRANSPORT_OPEN && tl_loop_open(transport->loop);
-    return ended ? TL_ESTATE : TL_ECLOSED;
+    return transport->phase == TL_TRANSPORT_OPEN && transport->output == TL_OUTPUT_OPEN &&
+           !transport->sending_file && tl_loop_open(transport->loop);
+}
+
+/* A write that may not be made, of something or of nothing. Why it may not. */
+static __attribute__((noinline)) int refuse(tl_transport *transport, bool something)
+{
+    const struct tl_stream *stream = tl_stream_of(transport);
+    if (transport->phase == TL_TRANSPORT_OPEN && tl_loop_open(transport->loop))
+        return transport->output == TL_OUTPUT_OPEN ? -EBUSY : TL_ESTATE;
+    if (something)
+        tl_transport_ignore_write(transport, tl_stream_type(stream)->late);
+    return TL_ECLOSED;
 }
 
 /* --- Queueing --- */
@@ -85,9 +91,10 @@ int tl_stream_write(tl_transport *transport, const void *data, size_t len)
 {
     struct tl_stream *stream = tl_stream_of(transport);
     tl_loop *loop = transport->loop;
-    int r = refusal(stream);
-    if (r < 0 || len == 0)
-        return r;
+    if (!may_write(transport))
+        return refuse(transport, len > 0);
+    if (len == 0)
+        return 0;
     struct tl_kernel *kernel = loop->kernel;
     loop->outgoing.bytes = (struct iovec){(void *)data, len};
     if (stream->flow.size != 0)
@@ -114,6 +121,12 @@ static void pieces_skip(struct pieces *pieces, size_t len)
         pieces->skip = 0;
     }
     pieces->skip += len;
+}
+
+static bool pieces_left(struct pieces *pieces)
+{
+    pieces_skip(pieces, 0);
+    return pieces->count > 0;
 }
 
 /* Fills up to IOV_COUNT iovecs and sets *ret_len to their sum; empty pieces are left out. */
@@ -169,17 +182,16 @@ int tl_stream_writelines(tl_transport *transport, const tl_buf *bufs, size_t cou
 {
     struct tl_stream *stream = tl_stream_of(transport);
     struct pieces pieces = {.bufs = bufs, .count = count};
-    int r = refusal(stream);
-    if (r < 0)
-        return r;
+    if (!may_write(transport))
+        return refuse(transport, pieces_left(&pieces));
     if (stream->flow.size == 0) {
-        r = pieces_send(&pieces, stream);
+        int r = pieces_send(&pieces, stream);
         if (r < 0)
             tl_stream_end(stream, r);
         if (r != 0)
             return 0;
     }
-    r = pieces_queue(&pieces, stream);
+    int r = pieces_queue(&pieces, stream);
     if (r < 0)
         return r;
     tl_flow_grown(transport, &stream->flow);
@@ -188,14 +200,23 @@ int tl_stream_writelines(tl_transport *transport, const tl_buf *bufs, size_t cou
 
 /* --- End-of-file --- */
 
-static void send_eof(struct tl_stream *stream)
+/* The connection has gone before its end was sent: the kernel knows how, if nobody was told. */
+static int why_not_connected(const struct tl_stream *stream)
+{
+    struct tl_kernel *kernel = stream->transport.loop->kernel;
+    int error = 0;
+    int r = kernel->ops->option(kernel, stream->watch.fd, TL_OPTION_ERROR, NULL, &error);
+    return r == 0 && error != 0 ? -error : -ENOTCONN;
+}
+
+void tl_stream_send_eof(struct tl_stream *stream)
 {
     tl_transport *transport = &stream->transport;
     struct tl_kernel *kernel = transport->loop->kernel;
     transport->output = TL_OUTPUT_EOF_SENT;
     int r = kernel->ops->shutdown(kernel, stream->watch.fd, TL_SHUTDOWN_WRITE);
     if (r < 0)
-        tl_stream_end(stream, r);
+        tl_stream_end(stream, r == -ENOTCONN ? why_not_connected(stream) : r);
 }
 
 int tl_stream_write_eof(tl_transport *transport)
@@ -204,8 +225,8 @@ int tl_stream_write_eof(tl_transport *transport)
     if (transport->output != TL_OUTPUT_OPEN)
         return 0;
     transport->output = TL_OUTPUT_EOF_QUEUED;
-    if (stream->flow.size == 0)
-        send_eof(stream);
+    if (stream->flow.size == 0 && !transport->sending_file)
+        tl_stream_send_eof(stream);
     return 0;
 }
 
@@ -219,8 +240,8 @@ static void flushed(struct tl_stream *stream)
     /* asyncio: here connection_lost is called at once, being in the loop already. */
     if (transport->phase == TL_TRANSPORT_FLUSHING)
         tl_stream_finish(stream);
-    else if (transport->output == TL_OUTPUT_EOF_QUEUED)
-        send_eof(stream);
+    else if (transport->output == TL_OUTPUT_EOF_QUEUED && !transport->sending_file)
+        tl_stream_send_eof(stream);
 }
 
 void tl_stream_writable(struct tl_stream *stream)

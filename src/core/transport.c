@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "core/log.h"
 #include "core/loop.h"
 #include "core/protocol.h"
 
@@ -89,7 +90,8 @@ static int check_open(const tl_transport *transport)
 
 bool tl_transport_is_reading(const tl_transport *transport)
 {
-    return !tl_transport_is_closing(transport) && !transport->reading_paused;
+    return !tl_transport_is_closing(transport) && !transport->reading_paused &&
+           tl_transport_type(transport)->pause_reading != NULL;
 }
 
 int tl_transport_pause_reading(tl_transport *transport)
@@ -111,6 +113,14 @@ int tl_transport_resume_reading(tl_transport *transport)
 }
 
 /* --- Write transport --- */
+
+void tl_transport_ignore_write(tl_transport *transport, const char *warning)
+{
+    if (transport->ignored < TL_IGNORED_QUIETLY)
+        transport->ignored++;
+    else
+        tl_log(TL_LOG_WARNING, "%s", warning);
+}
 
 int tl_transport_write(tl_transport *transport, const void *data, size_t len)
 {

@@ -41,8 +41,14 @@ struct tl_transport {
     bool reading_paused : 1; /* by the program */
     bool eof_received : 1;   /* there is nothing more to read */
     bool writing_paused : 1; /* pause_writing has been called last, not resume_writing */
+    bool sending_file : 1;   /* the watch is a sendfile's, see core/sendfile.c */
+    uint8_t ignored : 3;     /* writes that came too late, as far as TL_IGNORED_QUIETLY */
     uint8_t info;            /* the kind of its extra info: see core/extra_info.h */
 };
+
+/* asyncio: as many writes that come too late are a race with the peer, and more are a program that
+ * does not look. */
+enum { TL_IGNORED_QUIETLY = 4 };
 
 /* A kind of transport. A NULL member is something this kind cannot do: -EOPNOTSUPP. Every kind has
  * those up to extra_info, and write. */
@@ -58,7 +64,12 @@ struct tl_transport_type {
     int (*writelines)(tl_transport *transport, const tl_buf *bufs, size_t count);
     int (*write_eof)(tl_transport *transport);
     struct tl_flow *(*flow)(tl_transport *transport);
+    bool sends_files; /* it is a struct tl_stream on a socket */
 };
+
+/* Something is written to a transport that is closing: it is counted, and from the fifth on logged
+ * as a warning. */
+void tl_transport_ignore_write(tl_transport *transport, const char *warning);
 
 static inline const struct tl_transport_type *tl_transport_type(const tl_transport *transport)
 {

@@ -13,24 +13,22 @@
 
 static unsigned encode_inet(const tl_addr *addr, struct sockaddr_in *ret)
 {
-    ret->sin_family = AF_INET;
-    ret->sin_port = htons(addr->port);
+    *ret = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(addr->port)};
     memcpy(&ret->sin_addr, addr->data, sizeof ret->sin_addr);
     return sizeof *ret;
 }
 
 static unsigned encode_inet6(const tl_addr *addr, struct sockaddr_in6 *ret)
 {
-    ret->sin6_family = AF_INET6;
-    ret->sin6_port = htons(addr->port);
-    ret->sin6_scope_id = addr->scope;
+    *ret = (struct sockaddr_in6){
+        .sin6_family = AF_INET6, .sin6_port = htons(addr->port), .sin6_scope_id = addr->scope};
     memcpy(&ret->sin6_addr, addr->data, sizeof ret->sin6_addr);
     return sizeof *ret;
 }
 
 static unsigned encode_unix(const tl_addr *addr, struct sockaddr_un *ret)
 {
-    unsigned len = addr->len < sizeof ret->sun_path ? addr->len : sizeof ret->sun_path;
+    unsigned len = addr->len;
 
     ret->sun_family = AF_UNIX;
     memcpy(ret->sun_path, addr->data, len);
@@ -39,7 +37,6 @@ static unsigned encode_unix(const tl_addr *addr, struct sockaddr_un *ret)
 
 int tl_real_addr_encode(const tl_addr *addr, struct sockaddr_storage *ret, unsigned *ret_len)
 {
-    memset(ret, 0, sizeof *ret);
     switch (addr->family) {
     case TL_FAMILY_INET:
         *ret_len = encode_inet(addr, (struct sockaddr_in *)ret);
@@ -48,6 +45,8 @@ int tl_real_addr_encode(const tl_addr *addr, struct sockaddr_storage *ret, unsig
         *ret_len = encode_inet6(addr, (struct sockaddr_in6 *)ret);
         return 0;
     case TL_FAMILY_UNIX:
+        if (addr->len > sizeof addr->data)
+            return -EINVAL;
         *ret_len = encode_unix(addr, (struct sockaddr_un *)ret);
         return 0;
     default:

@@ -4,7 +4,8 @@
  * told of them.
  *
  * An array indexed by descriptor number, so that every operation finds its entry with one bounds
- * check. It grows by doubling and never shrinks. epoll's data is the number; it leads poll back to
+ * check. It never shrinks. Its memory grows by doubling; how much of that is in force grows by as
+ * little as is needed, so that what no descriptor came to is not touched. epoll's data is the number; it leads poll back to
  * the entry and its token.
  */
 #include <errno.h>
@@ -18,19 +19,35 @@
  * free, so they go further only when the program opens many descriptors by other means. */
 #define RESERVE 32
 
+/* The table grows by this much at the least; a power of two. */
+#define STEP 64
+
+static int make_room(struct tl_real *real, unsigned needed)
+{
+    unsigned room = real->fds_room != 0 ? real->fds_room : STEP;
+
+    while (room < needed)
+        room *= 2;
+    struct tl_real_fd *fds = tl_realloc(real->fds, room * sizeof *fds);
+    if (fds == NULL)
+        return -ENOMEM;
+    real->fds = fds;
+    real->fds_room = room;
+    return 0;
+}
+
 static int grow(struct tl_real *real, unsigned needed)
 {
-    unsigned count = real->fds_count != 0 ? real->fds_count : 64;
+    unsigned count = (needed + STEP - 1) / STEP * STEP;
 
     if (needed <= real->fds_count)
         return 0;
-    while (count < needed)
-        count *= 2;
-    struct tl_real_fd *fds = tl_realloc(real->fds, count * sizeof *fds);
-    if (fds == NULL)
-        return -ENOMEM;
-    memset(fds + real->fds_count, 0, (count - real->fds_count) * sizeof *fds);
-    real->fds = fds;
+    if (count > real->fds_room) {
+        int r = make_room(real, count);
+        if (r < 0)
+            return r;
+    }
+    memset(real->fds + real->fds_count, 0, (count - real->fds_count) * sizeof *real->fds);
     real->fds_count = count;
     return 0;
 }
@@ -81,5 +98,6 @@ void tl_real_fds_finish(struct tl_real *real)
     tl_free(real->fds);
     real->fds = NULL;
     real->fds_count = 0;
+    real->fds_room = 0;
     real->fds_top = 0;
 }

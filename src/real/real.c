@@ -32,58 +32,6 @@ static void real_destroy(struct tl_kernel *kernel)
     tl_free(real);
 }
 
-/* --- Operations of files, which this kernel does not have yet --- */
-
-static ssize_t real_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset,
-                             size_t count)
-{
-    (void)kernel, (void)fd, (void)file, (void)offset, (void)count;
-    return -ENOSYS;
-}
-
-static int real_open(struct tl_kernel *kernel, const char *path, unsigned flags, unsigned mode)
-{
-    (void)kernel, (void)path, (void)flags, (void)mode;
-    return -ENOSYS;
-}
-
-static ssize_t real_pread(struct tl_kernel *kernel, int file, void *buf, size_t len, int64_t offset)
-{
-    (void)kernel, (void)file, (void)buf, (void)len, (void)offset;
-    return -ENOSYS;
-}
-
-static ssize_t real_pwrite(struct tl_kernel *kernel, int file, const void *buf, size_t len,
-                           int64_t offset)
-{
-    (void)kernel, (void)file, (void)buf, (void)len, (void)offset;
-    return -ENOSYS;
-}
-
-static int real_stat(struct tl_kernel *kernel, const char *path, struct tl_stat *ret)
-{
-    (void)kernel, (void)path, (void)ret;
-    return -ENOSYS;
-}
-
-static int real_unlink(struct tl_kernel *kernel, const char *path)
-{
-    (void)kernel, (void)path;
-    return -ENOSYS;
-}
-
-static int real_rename(struct tl_kernel *kernel, const char *source, const char *target)
-{
-    (void)kernel, (void)source, (void)target;
-    return -ENOSYS;
-}
-
-static int real_fsync(struct tl_kernel *kernel, int file)
-{
-    (void)kernel, (void)file;
-    return -ENOSYS;
-}
-
 /* --- The table --- */
 
 static const struct tl_kernel_ops real_ops = {
@@ -107,14 +55,14 @@ static const struct tl_kernel_ops real_ops = {
     .close = tl_real_close,
     .read = tl_real_read,
     .write = tl_real_write,
-    .sendfile = real_sendfile,
-    .open = real_open,
-    .pread = real_pread,
-    .pwrite = real_pwrite,
-    .stat = real_stat,
-    .unlink = real_unlink,
-    .rename = real_rename,
-    .fsync = real_fsync,
+    .sendfile = tl_real_sendfile,
+    .open = tl_real_open,
+    .pread = tl_real_pread,
+    .pwrite = tl_real_pwrite,
+    .stat = tl_real_stat,
+    .unlink = tl_real_unlink,
+    .rename = tl_real_rename,
+    .fsync = tl_real_fsync,
     .adopt = tl_real_adopt,
     .release = tl_real_release,
     .spawn = tl_real_spawn,

@@ -58,7 +58,8 @@ struct tl_real {
     struct tl_kernel kernel;
     struct tl_real_fd *fds; /* by number; entries that are in nobody's use are all zero */
     unsigned fds_count;
-    unsigned fds_top; /* one more than the highest number that has been in use */
+    unsigned fds_room; /* entries that there is memory for */
+    unsigned fds_top;  /* one more than the highest number that has been in use */
     int epoll;
     int wake;              /* written to by whoever has something for poll; never read; -1: it was
                               not needed yet */
@@ -116,7 +117,7 @@ void tl_real_fds_finish(struct tl_real *real);
 
 struct sockaddr_storage;
 
-/* 0 and the length through ret_len, or -EAFNOSUPPORT. */
+/* 0 and the length through ret_len, -EAFNOSUPPORT, or -EINVAL for a name that is too long. */
 int tl_real_addr_encode(const tl_addr *addr, struct sockaddr_storage *ret, unsigned *ret_len);
 
 /* What the system said, in our form; family TL_FAMILY_NONE for what we have no form for. */
@@ -151,7 +152,7 @@ bool tl_real_jobs_waiting(const struct tl_real *real);
 void tl_real_jobs_finish(struct tl_real *real, bool forked);
 
 /* Starts a thread that has every signal blocked. 0 or a negative errno. */
-int tl_real_thread_start(pthread_t *ret, void *(*main)(void *arg), void *arg);
+int tl_real_thread_start(pthread_t *ret, void *(*run)(void *arg), void *arg);
 
 int tl_real_resolved_take(struct tl_real *real, struct tl_event *events, int room);
 bool tl_real_resolved_waiting(const struct tl_real *real);
@@ -197,6 +198,17 @@ int tl_real_close(struct tl_kernel *kernel, int fd);
 
 ssize_t tl_real_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
 ssize_t tl_real_write(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
+
+ssize_t tl_real_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count);
+
+int tl_real_open(struct tl_kernel *kernel, const char *path, unsigned flags, unsigned mode);
+ssize_t tl_real_pread(struct tl_kernel *kernel, int file, void *buf, size_t len, int64_t offset);
+ssize_t tl_real_pwrite(struct tl_kernel *kernel, int file, const void *buf, size_t len,
+                       int64_t offset);
+int tl_real_stat(struct tl_kernel *kernel, const char *path, struct tl_stat *ret);
+int tl_real_unlink(struct tl_kernel *kernel, const char *path);
+int tl_real_rename(struct tl_kernel *kernel, const char *source, const char *target);
+int tl_real_fsync(struct tl_kernel *kernel, int file);
 
 int tl_real_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret);
 int tl_real_release(struct tl_kernel *kernel, int fd);

@@ -9,7 +9,9 @@
  *
  * They are no jobs, because a lookup must never be waited for: one that nobody wants any more is
  * left to its thread, which throws the answer away. So a lookup owns a copy of what it was asked,
- * and the threads share a struct that outlives the kernel until the last of them has returned.
+ * and the threads share a struct that outlives the kernel until the last of them has returned. Both
+ * are memory of the C library, as what its resolver answers is: the program's allocator need not
+ * outlive the kernel.
  *
  * The loop's thread alone starts threads and fills in queries. Everything else in the shared struct
  * is guarded by its mutex; what a running lookup is asked and answers is its thread's.
@@ -17,6 +19,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -50,7 +53,6 @@ struct lookup {
 };
 
 struct tl_real_resolver {
-    tl_allocator allocator;
     int wake; /* the kernel's eventfd */
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* the queue, stopping, or how many threads are left */
@@ -165,7 +167,7 @@ static void lookup_free(struct lookup *lookup)
     move(lookup, NULL);
     if (lookup->answers != NULL)
         freeaddrinfo(lookup->answers);
-    tl_allocator_free(&lookup->resolver->allocator, lookup);
+    free(lookup);
 }
 
 /* A copy of text in the room at *at, which is moved on. */
@@ -189,7 +191,7 @@ static struct lookup *lookup_new(struct tl_real_resolver *resolver, struct tl_qu
     bool of_addresses = query->kind == TL_QUERY_ADDRESSES;
     size_t room = of_addresses ? size_of(query->host) + size_of(query->service)
                                : (size_t)HOST_MAX + SERVICE_MAX;
-    struct lookup *lookup = tl_allocator_calloc(&resolver->allocator, sizeof *lookup + room);
+    struct lookup *lookup = calloc(1, sizeof *lookup + room);
     char *at;
 
     if (lookup == NULL)
@@ -292,11 +294,9 @@ static void answer(const struct lookup *lookup, struct tl_query *query)
 
 static void resolver_free(struct tl_real_resolver *resolver)
 {
-    tl_allocator allocator = resolver->allocator;
-
     pthread_cond_destroy(&resolver->changed);
     pthread_mutex_destroy(&resolver->mutex);
-    tl_allocator_free(&allocator, resolver);
+    free(resolver);
 }
 
 /* The next lookup, with the mutex held; NULL when the kernel is gone. */
@@ -368,10 +368,9 @@ static struct tl_real_resolver *resolver_of(struct tl_real *real)
 {
     if (real->resolver != NULL || tl_real_wake_open(real) < 0)
         return real->resolver;
-    struct tl_real_resolver *resolver = tl_calloc(sizeof *resolver);
+    struct tl_real_resolver *resolver = calloc(1, sizeof *resolver);
     if (resolver == NULL)
         return NULL;
-    resolver->allocator = *tl_get_allocator();
     resolver->wake = real->wake;
     /* With default attributes these cannot fail on Linux. */
     pthread_mutex_init(&resolver->mutex, NULL);
@@ -508,7 +507,7 @@ void tl_real_resolver_finish(struct tl_real *real, bool forked)
         drop(&resolver->queue);
         drop(&resolver->running);
         drop(&resolver->finished);
-        tl_allocator_free(&resolver->allocator, resolver);
+        free(resolver);
         return;
     }
     pthread_mutex_lock(&resolver->mutex);

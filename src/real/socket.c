@@ -131,6 +131,24 @@ int tl_real_shutdown(struct tl_kernel *kernel, int fd, enum tl_shutdown how)
     return shutdown(fd, numbers[how]) < 0 ? -errno : 0;
 }
 
+/* O_NONBLOCK, which is no socket's option but a flag of the open file. */
+static int nonblock(int fd, const int *set, int *ret)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0)
+        return -errno;
+    if (set != NULL) {
+        int wanted = *set != 0 ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+        if (wanted != flags && fcntl(fd, F_SETFL, wanted) < 0)
+            return -errno;
+        flags = wanted;
+    }
+    if (ret != NULL)
+        *ret = (flags & O_NONBLOCK) != 0;
+    return 0;
+}
+
 int tl_real_option(struct tl_kernel *kernel, int fd, enum tl_option option, const int *set,
                    int *ret)
 {
@@ -155,6 +173,8 @@ int tl_real_option(struct tl_kernel *kernel, int fd, enum tl_option option, cons
         return -EBADF;
     if ((unsigned)option >= TL_OPTION_COUNT)
         return -ENOPROTOOPT;
+    if (option == TL_OPTION_NONBLOCK)
+        return nonblock(fd, set, ret);
     int level = numbers[option].level;
     int name = numbers[option].name;
     if (set != NULL && setsockopt(fd, level, name, set, sizeof *set) < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Moving bytes: read and write, for streams, datagrams, and what is no socket.
+ * Moving bytes: read, write and sendfile, for streams, datagrams, and what is no socket.
  *
  * Nearly every call is one message of one piece on a stream: that goes straight to recv or send.
  * The rest takes the way round through recvmsg, recvmmsg, readv and their counterparts. Sockets
@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -103,13 +104,13 @@ static ssize_t receive_many(int fd, struct tl_message *messages, size_t count)
 
     if (count > DATAGRAMS_MAX)
         count = DATAGRAMS_MAX;
-    memset(headers, 0, sizeof headers);
-    for (size_t i = 0; i < count; i++) {
-        headers[i].msg_hdr.msg_iov = messages[i].iov;
-        headers[i].msg_hdr.msg_iovlen = messages[i].iov_count;
-        headers[i].msg_hdr.msg_name = &storage[i];
-        headers[i].msg_hdr.msg_namelen = sizeof storage[i];
-    }
+    for (size_t i = 0; i < count; i++)
+        headers[i].msg_hdr = (struct msghdr){
+            .msg_iov = messages[i].iov,
+            .msg_iovlen = messages[i].iov_count,
+            .msg_name = &storage[i],
+            .msg_namelen = sizeof storage[i],
+        };
     n = recvmmsg(fd, headers, (unsigned)count, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
     if (n < 0)
         return -errno;
@@ -126,10 +127,9 @@ static ssize_t send_many(int fd, struct tl_message *messages, size_t count)
 
     if (count > DATAGRAMS_MAX)
         count = DATAGRAMS_MAX;
-    memset(headers, 0, sizeof headers);
     for (size_t i = 0; i < count; i++) {
-        headers[i].msg_hdr.msg_iov = messages[i].iov;
-        headers[i].msg_hdr.msg_iovlen = messages[i].iov_count;
+        headers[i].msg_hdr =
+            (struct msghdr){.msg_iov = messages[i].iov, .msg_iovlen = messages[i].iov_count};
         r = address_in(&headers[i].msg_hdr, messages[i].addr, &storage[i]);
         if (r < 0)
             return r;
@@ -158,28 +158,51 @@ static ssize_t read_pipe(int fd, struct tl_message *message)
     return n;
 }
 
-/* Nothing but the thread's mask keeps SIGPIPE from being raised here. If the write raised one, it
- * is taken out again before the mask is restored; one that was waiting before stays. */
-static ssize_t write_pipe(int fd, struct tl_message *message)
+/* Nothing but the thread's mask keeps SIGPIPE from being raised where there is no MSG_NOSIGNAL. If
+ * the call between these two raised one, it is taken out again before the mask is restored; one that
+ * was waiting before stays. */
+struct sigpipe {
+    sigset_t before; /* the thread's mask */
+    bool waiting;
+};
+
+static void block_sigpipe(struct sigpipe *state)
 {
-    static const struct timespec at_once;
-    sigset_t sigpipe, before, waiting;
-    ssize_t n;
-    int error;
+    sigset_t sigpipe, waiting;
 
     sigemptyset(&sigpipe);
     sigaddset(&sigpipe, SIGPIPE);
     sigemptyset(&waiting);
     sigpending(&waiting);
-    pthread_sigmask(SIG_BLOCK, &sigpipe, &before);
+    state->waiting = sigismember(&waiting, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &sigpipe, &state->before);
+}
+
+static void restore_sigpipe(const struct sigpipe *state, bool raised)
+{
+    static const struct timespec at_once;
+    sigset_t sigpipe;
+
+    sigemptyset(&sigpipe);
+    sigaddset(&sigpipe, SIGPIPE);
+    if (raised && !state->waiting)
+        while (sigtimedwait(&sigpipe, NULL, &at_once) < 0 && errno == EINTR)
+            ;
+    pthread_sigmask(SIG_SETMASK, &state->before, NULL);
+}
+
+static ssize_t write_pipe(int fd, struct tl_message *message)
+{
+    struct sigpipe state;
+    ssize_t n;
+    int error;
+
+    block_sigpipe(&state);
     do {
         n = writev(fd, message->iov, (int)pieces(message));
     } while (n < 0 && errno == EINTR);
     error = n < 0 ? errno : 0;
-    if (error == EPIPE && !sigismember(&waiting, SIGPIPE))
-        while (sigtimedwait(&sigpipe, NULL, &at_once) < 0 && errno == EINTR)
-            ;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    restore_sigpipe(&state, error == EPIPE);
     if (n < 0)
         return -error;
     message->len = (size_t)n;
@@ -239,5 +262,27 @@ ssize_t tl_real_write(struct tl_kernel *kernel, int fd, struct tl_message *messa
     if (n < 0)
         return -errno;
     messages->len = (size_t)n;
+    return n;
+}
+
+ssize_t tl_real_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count)
+{
+    struct tl_real *real = tl_real_of(kernel);
+    struct sigpipe state;
+    off_t at = *offset;
+    ssize_t n;
+    int error;
+
+    if (tl_real_fd(real, file) == NULL || tl_real_fd(real, fd) == NULL)
+        return -EBADF;
+    block_sigpipe(&state);
+    do {
+        n = sendfile(fd, file, &at, count);
+    } while (n < 0 && errno == EINTR);
+    error = n < 0 ? errno : 0;
+    restore_sigpipe(&state, error == EPIPE);
+    if (n < 0)
+        return -error;
+    *offset = at;
     return n;
 }

@@ -148,13 +148,13 @@ static void *worker_main(void *arg)
 }
 
 /* Signals go to the program's own threads. */
-int tl_real_thread_start(pthread_t *ret, void *(*main)(void *arg), void *arg)
+int tl_real_thread_start(pthread_t *ret, void *(*run)(void *arg), void *arg)
 {
     sigset_t all, before;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(ret, NULL, main, arg);
+    int r = pthread_create(ret, NULL, run, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return -r;
 }

@@ -141,6 +141,8 @@ static struct tl_endpoint *make_child(struct tl_endpoint *client, struct tl_endp
     child->v6only = listener->v6only;
     child->nodelay = listener->nodelay;
     child->keepalive = listener->keepalive;
+    child->broadcast = listener->broadcast;
+    child->shut = listener->shut;
     child->listener = listener;
     tl_list_push(&listener->half_open, &child->child);
     listener->children++;
@@ -186,6 +188,9 @@ void tl_handshake_acknowledged(struct tl_endpoint *child)
     tl_list_remove(&child->child);
     tl_list_push(&listener->queue, &child->child);
     tl_endpoint_touch(listener);
+    /* A listener that was shut down before it listened has children that are. */
+    if (child->shut & TL_SHUT_WRITE)
+        tl_endpoint_finish_sending(child);
 }
 
 /* --- The connecting side ---------------------------------------------------------------------- */

@@ -96,6 +96,8 @@ static int datagram_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
     }
     socket->port_locked = addr->port != 0;
     socket->address_locked = !tl_ip_is_any(&ip);
+    if (socket->address_locked && !tl_ip_is_v4(&ip))
+        socket->v6only = true; /* as Linux has it, for good */
     return 0;
 }
 
@@ -105,6 +107,7 @@ static void disconnect(struct tl_datagram_socket *socket)
         return;
     socket->connected = false;
     socket->peer_port = 0;
+    tl_datagram_changed(socket);
     if (!socket->address_locked)
         socket->local_ip = nowhere(socket->family);
     if (!socket->port_locked)
@@ -121,6 +124,9 @@ static int datagram_connect(struct tl_descriptor *descriptor, const tl_addr *add
         return 0;
     }
     int r = socket->port == NULL ? tl_datagram_hold(socket, 0) : 0;
+    bool other = socket->family == TL_FAMILY_INET6 && addr->family == TL_FAMILY_INET;
+    if (r == 0 && other && socket->v6only)
+        r = -EAFNOSUPPORT;
     if (r == 0)
         r = tl_datagram_route(socket, addr, &dest, &source);
     if (r < 0)
@@ -128,6 +134,7 @@ static int datagram_connect(struct tl_descriptor *descriptor, const tl_addr *add
     if (!socket->address_locked && tl_ip_is_any(&socket->local_ip))
         socket->local_ip = source;
     socket->connected = true;
+    tl_datagram_changed(socket);
     socket->peer_ip = dest;
     socket->peer_port = addr->port;
     return 0;
@@ -161,11 +168,10 @@ static int datagram_shutdown(struct tl_descriptor *descriptor, enum tl_shutdown 
     struct tl_datagram_socket *socket = tl_datagram_socket_of(descriptor);
     if ((unsigned)how > TL_SHUTDOWN_BOTH)
         return -EINVAL;
-    if (!socket->connected)
-        return -ENOTCONN;
+    /* Also of a socket that is not connected, which is told off for it nonetheless. */
     socket->shut |= halves[how];
     tl_descriptor_touch(descriptor);
-    return 0;
+    return socket->connected ? 0 : -ENOTCONN;
 }
 
 static int datagram_listen(struct tl_descriptor *descriptor, int backlog)
@@ -218,6 +224,7 @@ static int set_option(struct tl_datagram_socket *socket, enum tl_option option, 
         return -ENOPROTOOPT;
     if (option == TL_OPTION_V6ONLY && socket->port != NULL)
         return -EINVAL;
+    tl_datagram_changed(socket);
     if (flag != NULL)
         *flag = value != 0;
     else if (option == TL_OPTION_SNDBUF)
@@ -232,9 +239,12 @@ static int set_option(struct tl_datagram_socket *socket, enum tl_option option, 
 static int get_option(struct tl_datagram_socket *socket, enum tl_option option, int *ret)
 {
     const bool *flag = flag_of(socket, option);
-    if (option == TL_OPTION_NODELAY ||
-        (option == TL_OPTION_V6ONLY && socket->family != TL_FAMILY_INET6))
-        return -EOPNOTSUPP;
+    if (option == TL_OPTION_NODELAY || option == TL_OPTION_V6ONLY) {
+        if (socket->family != TL_FAMILY_INET6)
+            return -EOPNOTSUPP;
+        if (option == TL_OPTION_NODELAY)
+            return -ENOPROTOOPT;
+    }
     if (flag != NULL)
         *ret = *flag;
     else if (option == TL_OPTION_ERROR)
@@ -303,8 +313,15 @@ static const struct tl_socket_ops socket_ops = {
     .address = datagram_address,
 };
 
+static enum tl_adopted_kind kind(const struct tl_descriptor *descriptor)
+{
+    (void)descriptor;
+    return TL_ADOPTED_DATAGRAM;
+}
+
 const struct tl_descriptor_ops tl_datagram_ops = {
     .socket = &socket_ops,
+    .kind = kind,
     .readiness = readiness,
     .read = tl_datagram_read,
     .write = tl_datagram_write,

@@ -65,6 +65,12 @@ struct tl_datagram_socket {
     struct tl_ip last_ip; /* where it sent to last, and whose that is */
     tl_host *last_target;
 
+    /* Who got what it sent last, for as long as nobody's ports change. */
+    struct tl_datagram_socket *last_receiver; /* NULL: look again */
+    uint64_t last_changes;
+    struct tl_ip last_source;
+    uint16_t last_port;
+
     struct tl_agenda_event event;    /* the next arrival of what it sent, or the end of busy */
     tl_time busy_until;              /* until then the send buffer is full */
     tl_time last_arrival;            /* within its host, what is sent later arrives no earlier */
@@ -101,6 +107,12 @@ void tl_datagram_socket_release(struct tl_datagram_socket *socket);
 
 /* Frees every socket of a world whose processes are gone. */
 void tl_datagram_sockets_drop(tl_world *world);
+
+/* Something has changed by which it is found out who gets a datagram. */
+static inline void tl_datagram_changed(const struct tl_datagram_socket *socket)
+{
+    socket->host->datagram_changes++;
+}
 
 /* Takes the pending error; 0: none. */
 int tl_datagram_take_error(struct tl_datagram_socket *socket);

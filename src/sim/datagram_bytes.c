@@ -4,10 +4,10 @@
  * since it decides which of two errors a program sees.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "sim/datagram.h"
 #include "sim/endpoint.h"
+#include "sim/iov.h"
 #include "sim/mix.h"
 #include "sim/world.h"
 
@@ -23,17 +23,11 @@ enum {
 static void take(const struct tl_datagram_socket *socket, const struct tl_datagram *datagram,
                  struct tl_message *message)
 {
-    size_t at = 0;
-    for (size_t i = 0; i < message->iov_count && at < datagram->len; i++) {
-        size_t part = datagram->len - at;
-        if (part > message->iov[i].iov_len)
-            part = message->iov[i].iov_len;
-        if (part > 0)
-            memcpy(message->iov[i].iov_base, datagram->data + at, part);
-        at += part;
-    }
-    message->len = at;
-    message->truncated = at < datagram->len;
+    struct tl_iov_cursor cursor = {.iov = message->iov};
+    size_t room = tl_iov_total(message);
+    message->len = datagram->len < room ? datagram->len : room;
+    message->truncated = datagram->len > room;
+    tl_iov_scatter(&cursor, datagram->data, message->len);
     if (message->addr != NULL)
         *message->addr = tl_ip_to(&datagram->source, datagram->source_port, socket->family);
 }
@@ -94,7 +88,7 @@ static int may_write(struct tl_datagram_socket *socket, const tl_addr *addr, siz
         if (r < 0)
             return r;
     }
-    if (len > LEN_BELIEVABLE)
+    if (socket->family == TL_FAMILY_INET && len > LEN_BELIEVABLE)
         return -EMSGSIZE;
     int r = find_route(socket, addr, ret);
     if (r < 0)
@@ -108,29 +102,12 @@ static int may_write(struct tl_datagram_socket *socket, const tl_addr *addr, siz
     return socket->busy_until > tl_datagram_world(socket)->now ? -EAGAIN : 0;
 }
 
-static size_t total(const struct tl_message *message)
-{
-    size_t len = 0;
-    for (size_t i = 0; i < message->iov_count; i++)
-        len += message->iov[i].iov_len;
-    return len;
-}
-
-static void gather(struct tl_datagram *datagram, const struct tl_message *message)
-{
-    unsigned char *p = datagram->data;
-    for (size_t i = 0; i < message->iov_count; i++) {
-        if (message->iov[i].iov_len > 0)
-            memcpy(p, message->iov[i].iov_base, message->iov[i].iov_len);
-        p += message->iov[i].iov_len;
-    }
-}
-
 static int write_one(struct tl_datagram_socket *socket, struct tl_message *message,
                      uint64_t *content)
 {
     struct route route;
-    size_t len = total(message);
+    struct tl_iov_cursor cursor = {.iov = message->iov};
+    size_t len = tl_iov_total(message);
     int r = may_write(socket, message->addr, len, &route);
     if (r < 0)
         return r;
@@ -143,7 +120,7 @@ static int write_one(struct tl_datagram_socket *socket, struct tl_message *messa
     datagram->dest = route.dest;
     datagram->dest_port = route.port;
     datagram->to_many = tl_ip_is_broadcast(&route.dest);
-    gather(datagram, message);
+    tl_iov_gather(&cursor, datagram->data, len);
     *content = tl_mix(*content, tl_mix_bytes(datagram->data, len));
     tl_datagram_send(socket, datagram);
     message->len = len;

@@ -48,6 +48,7 @@ int tl_datagram_hold(struct tl_datagram_socket *socket, uint16_t number)
     socket->port = port;
     socket->local_port = (uint16_t)picked;
     tl_list_push(&port->holders, &socket->holder);
+    tl_datagram_changed(socket);
     return 0;
 }
 
@@ -56,6 +57,7 @@ void tl_datagram_let_go(struct tl_datagram_socket *socket)
     if (socket->port == NULL)
         return;
     tl_list_remove(&socket->holder);
+    tl_datagram_changed(socket);
     tl_port_put(socket->host, &socket->host->datagram_ports, socket->port);
     socket->port = NULL;
     socket->local_port = 0;
@@ -117,7 +119,7 @@ static uint32_t share_of(struct tl_datagram_socket *sender, uint32_t n)
     return sender->share % n;
 }
 
-struct tl_datagram_socket *tl_datagram_receiver(struct tl_datagram_socket *sender,
+static struct tl_datagram_socket *find_receiver(struct tl_datagram_socket *sender,
                                                 const struct tl_datagram *datagram)
 {
     const struct tl_port *port =
@@ -143,6 +145,30 @@ struct tl_datagram_socket *tl_datagram_receiver(struct tl_datagram_socket *sende
     if (last == NULL || held < 2 || !last->reuse_port)
         return last;
     return window[share_of(sender, held)];
+}
+
+/* Nearly everything goes where the last did: to the address that last_ip and last_target are of. */
+struct tl_datagram_socket *tl_datagram_receiver(struct tl_datagram_socket *sender,
+                                                const struct tl_datagram *datagram)
+{
+    uint64_t changes = datagram->target->datagram_changes;
+    bool same = sender->last_receiver != NULL && sender->last_changes == changes &&
+                sender->last_port == datagram->dest_port &&
+                sender->last_target == datagram->target &&
+                sender->local_port == datagram->source_port &&
+                tl_ip_equal(&sender->last_ip, &datagram->dest) &&
+                tl_ip_equal(&sender->last_source, &datagram->source);
+    if (same)
+        return sender->last_receiver;
+    struct tl_datagram_socket *receiver = find_receiver(sender, datagram);
+    bool cacheable = sender->last_target == datagram->target &&
+                     sender->local_port == datagram->source_port &&
+                     tl_ip_equal(&sender->last_ip, &datagram->dest);
+    sender->last_receiver = cacheable ? receiver : NULL;
+    sender->last_changes = changes;
+    sender->last_port = datagram->dest_port;
+    sender->last_source = datagram->source;
+    return receiver;
 }
 
 struct tl_datagram_socket *tl_datagram_next_receiver(const struct tl_datagram *datagram,

@@ -140,8 +140,16 @@ static void close_descriptor(struct tl_descriptor *descriptor)
     tl_endpoint_close(tl_endpoint_of(descriptor));
 }
 
+static enum tl_adopted_kind kind(const struct tl_descriptor *descriptor)
+{
+    const struct tl_endpoint *endpoint =
+        tl_listed(descriptor, const struct tl_endpoint, descriptor);
+    return endpoint->state == TL_TCP_LISTENING ? TL_ADOPTED_LISTENER : TL_ADOPTED_STREAM;
+}
+
 const struct tl_descriptor_ops tl_endpoint_ops = {
     .socket = &tl_endpoint_socket_ops,
+    .kind = kind,
     .readiness = readiness,
     .read = tl_endpoint_read,
     .write = tl_endpoint_write,

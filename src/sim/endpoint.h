@@ -145,7 +145,7 @@ static inline void tl_endpoint_touch(struct tl_endpoint *endpoint)
 /* Whether nobody has or can get a descriptor for it. */
 static inline bool tl_endpoint_orphaned(const struct tl_endpoint *endpoint)
 {
-    return endpoint->descriptor.kernel == NULL && endpoint->listener == NULL;
+    return endpoint->descriptor.fd < 0 && endpoint->listener == NULL;
 }
 
 static inline uint32_t tl_endpoint_ask(struct tl_endpoint *endpoint, enum tl_sim_site at,
@@ -214,6 +214,9 @@ void tl_handshake_acknowledged(struct tl_endpoint *child);
 extern const struct tl_socket_ops tl_endpoint_socket_ops;
 
 void tl_endpoint_close(struct tl_endpoint *endpoint);
+
+/* Sends the FIN, if this end has not yet, after what is unsent. */
+void tl_endpoint_finish_sending(struct tl_endpoint *endpoint);
 
 /* Forgets a child: it is not the listener's any more. */
 void tl_endpoint_leave_listener(struct tl_endpoint *child);

@@ -58,6 +58,8 @@ struct tl_socket_ops {
 
 struct tl_descriptor_ops {
     const struct tl_socket_ops *socket; /* NULL: it is no socket */
+    bool always_ready;                  /* cannot be waited for: -EPERM */
+    enum tl_adopted_kind (*kind)(const struct tl_descriptor *descriptor);
     /* TL_READABLE ... as they are now; TL_WRITABLE only where it is wanted. */
     uint32_t (*readiness)(const struct tl_descriptor *descriptor);
     ssize_t (*read)(struct tl_descriptor *descriptor, struct tl_message *messages, size_t count);
@@ -73,11 +75,11 @@ struct tl_descriptor_ops {
 struct tl_descriptor {
     struct tl_ready_item item;
     const struct tl_descriptor_ops *ops;
-    struct tl_sim_kernel *kernel; /* NULL: nobody has a descriptor for it */
+    struct tl_sim_kernel *kernel; /* NULL: no kernel of its process has it */
     void *token;                  /* watch's */
-    int fd;
-    uint32_t ordinal; /* among the objects of its process, from 1 */
-    uint32_t wanted;  /* TL_READABLE | TL_WRITABLE; 0: not watched */
+    int fd;                       /* -1: nobody has a descriptor for it */
+    uint32_t ordinal;             /* among the objects of its process, from 1 */
+    uint32_t wanted;              /* TL_READABLE | TL_WRITABLE; 0: not watched */
 };
 
 struct tl_fds {

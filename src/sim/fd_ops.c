@@ -18,14 +18,19 @@ void tl_sim_give(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor *des
     tl_fds_take(&kernel->process->fds, fd, descriptor);
 }
 
-void tl_sim_take_away(struct tl_sim_kernel *kernel, struct tl_descriptor *descriptor)
+static void take_away(tl_process *process, struct tl_descriptor *descriptor)
 {
     tl_ready_drop(&descriptor->item);
-    tl_fds_give_back(&kernel->process->fds, descriptor->fd);
+    tl_fds_give_back(&process->fds, descriptor->fd);
     descriptor->kernel = NULL;
     descriptor->wanted = 0;
     descriptor->fd = -1;
     descriptor->ops->close(descriptor);
+}
+
+void tl_sim_take_away(struct tl_sim_kernel *kernel, struct tl_descriptor *descriptor)
+{
+    take_away(kernel->process, descriptor);
 }
 
 bool tl_sim_refuses_descriptor(tl_process *process)
@@ -144,17 +149,51 @@ ssize_t tl_sim_write(struct tl_kernel *kernel, int fd, struct tl_message *messag
     return r;
 }
 
+/* --- Descriptors that no kernel has ----------------------------------------------------------- */
+
+/* A process has no other way to descriptors than its kernels, so what can be adopted is what one of
+ * them has released. */
+static int adopt(struct tl_sim_kernel *kernel, int fd, struct tl_adopted *ret)
+{
+    struct tl_descriptor *descriptor = tl_fds_get(&kernel->process->fds, fd);
+    if (descriptor == NULL)
+        return -EBADF;
+    if (descriptor->kernel != NULL)
+        return -EEXIST;
+    *ret = (struct tl_adopted){.kind = descriptor->ops->kind(descriptor), .nonblocking = true};
+    if (descriptor->ops->socket != NULL) {
+        (void)descriptor->ops->socket->address(descriptor, TL_ADDRESS_LOCAL, &ret->local);
+        (void)descriptor->ops->socket->address(descriptor, TL_ADDRESS_PEER, &ret->peer);
+    }
+    descriptor->kernel = kernel;
+    return 0;
+}
+
 int tl_sim_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret)
 {
-    (void)kernel;
-    (void)fd;
-    (void)ret;
-    return -ENOSYS;
+    int r = adopt(tl_sim(kernel), fd, ret);
+    tl_sim_note(tl_sim(kernel), TL_KIND_ADOPT, r == 0 ? tl_sim_ordinal(tl_sim(kernel), fd) : 0, r,
+                r == 0 ? ret->kind : 0, 0);
+    return r;
 }
 
 int tl_sim_release(struct tl_kernel *kernel, int fd)
 {
-    (void)kernel;
-    (void)fd;
-    return -ENOSYS;
+    struct tl_descriptor *descriptor = tl_sim_descriptor(tl_sim(kernel), fd);
+    uint32_t ordinal = descriptor != NULL ? descriptor->ordinal : 0;
+    int r = descriptor != NULL ? 0 : -EBADF;
+    if (descriptor != NULL) {
+        tl_ready_drop(&descriptor->item);
+        descriptor->wanted = 0;
+        descriptor->kernel = NULL;
+    }
+    tl_sim_note(tl_sim(kernel), TL_KIND_RELEASE, ordinal, r, 0, 0);
+    return r;
+}
+
+void tl_sim_close_released(tl_process *process)
+{
+    for (int fd = tl_fds_first(&process->fds, 0); fd >= 0; fd = tl_fds_first(&process->fds, fd + 1))
+        if (process->fds.slots[fd]->kernel == NULL)
+            take_away(process, process->fds.slots[fd]);
 }

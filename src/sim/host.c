@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "sim/file.h"
 #include "sim/names.h"
 #include "sim/world.h"
 
@@ -118,6 +119,7 @@ void tl_hosts_reset(tl_world *world)
     for (tl_host *host = world->hosts; host != NULL; host = host->next) {
         assert(host->ports.count == 0 && host->datagram_ports.count == 0);
         host->processes_count = 0;
+        tl_files_drop(host);
         host->ports.next_ephemeral = 0;
         host->next_unix_name = 0;
         host->datagram_ports.next_ephemeral = 0;
@@ -129,6 +131,7 @@ void tl_hosts_finish(tl_world *world)
     tl_host *next_host;
     for (tl_host *host = world->hosts; host != NULL; host = next_host) {
         next_host = host->next;
+        tl_files_drop(host);
         tl_allocator_free(&world->allocator, host->ports.buckets);
         tl_allocator_free(&world->allocator, host->datagram_ports.buckets);
         tl_allocator_free(&world->allocator, host);

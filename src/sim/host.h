@@ -12,6 +12,7 @@
 #include "sim/list.h"
 
 struct tl_endpoint;
+struct tl_file;
 
 /* A port that somebody holds. */
 struct tl_port {
@@ -42,8 +43,11 @@ struct tl_host {
     unsigned processes_count;       /* ever made */
     struct tl_ports ports;          /* TCP's */
     struct tl_ports datagram_ports; /* UDP's */
+    uint64_t datagram_changes;      /* counts what may change who gets a datagram */
     struct tl_list unix_names;      /* sockets with abstract names */
     uint32_t next_unix_name;        /* of those that the system makes up */
+    struct tl_file *root;           /* of its files; NULL: never looked at */
+    uint64_t files_count;           /* ever made */
 };
 
 /* How bytes travel between two hosts, or within one. */

@@ -102,6 +102,9 @@ ssize_t tl_sim_write(struct tl_kernel *kernel, int fd, struct tl_message *messag
 int tl_sim_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret);
 int tl_sim_release(struct tl_kernel *kernel, int fd);
 
+/* The process has ended: closes what its kernels had released. */
+void tl_sim_close_released(tl_process *process);
+
 /* --- Sockets (socket_ops.c) --- */
 
 /* A word of an address, for the hash. */

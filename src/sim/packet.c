@@ -15,10 +15,7 @@ static const struct {
     uint32_t room;
     uint32_t slab_count;
 } classes[TL_DATAGRAM_CLASSES] = {
-    {168, 32},
-    {1520, 8},
-    {9216, 2},
-    {65536, 1},
+    {168, 32}, {1520, 8}, {9216, 2}, {65536, 1}, {426240, 1}, /* only those of unix sockets */
 };
 
 void tl_datagram_pools_init(struct tl_datagram_pools *pools, const tl_allocator *allocator)
@@ -62,7 +59,7 @@ struct tl_datagram *tl_datagram_copy(struct tl_datagram_pools *pools,
 
 /* --- Queues ----------------------------------------------------------------------------------- */
 
-uint32_t tl_datagram_cost(const struct tl_datagram *datagram)
+uint32_t tl_datagram_cost_of(uint32_t len)
 {
     static const struct {
         uint32_t len;
@@ -71,9 +68,9 @@ uint32_t tl_datagram_cost(const struct tl_datagram *datagram)
         {208, 832}, {656, 1280}, {1680, 2304}, {3728, 4352}, {7824, 8448}, {16016, 16640},
     };
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-        if (datagram->len <= steps[i].len)
+        if (len <= steps[i].len)
             return steps[i].cost;
-    return datagram->len + 1024;
+    return len + 1024;
 }
 
 void tl_datagram_push(struct tl_datagram_queue *queue, struct tl_datagram *datagram)

@@ -12,7 +12,7 @@
 #include "sim/address.h"
 #include "sim/pool.h"
 
-enum { TL_DATAGRAM_CLASSES = 4 };
+enum { TL_DATAGRAM_CLASSES = 5 };
 
 /* One datagram, or the refusal of one. */
 struct tl_datagram {
@@ -57,8 +57,13 @@ static inline void tl_datagram_free(struct tl_datagram_pools *pools, struct tl_d
 struct tl_datagram *tl_datagram_copy(struct tl_datagram_pools *pools,
                                      const struct tl_datagram *datagram);
 
-/* What keeping one costs. */
-uint32_t tl_datagram_cost(const struct tl_datagram *datagram);
+/* What keeping one of so many bytes costs, and this one. */
+uint32_t tl_datagram_cost_of(uint32_t len);
+
+static inline uint32_t tl_datagram_cost(const struct tl_datagram *datagram)
+{
+    return tl_datagram_cost_of(datagram->len);
+}
 
 /* Puts a datagram at the end; where its arrival belongs, behind those of the same instant. */
 void tl_datagram_push(struct tl_datagram_queue *queue, struct tl_datagram *datagram);

@@ -265,7 +265,14 @@ static void pipe_close(struct tl_descriptor *descriptor)
     remove_end(end_of(descriptor));
 }
 
+static enum tl_adopted_kind kind(const struct tl_descriptor *descriptor)
+{
+    (void)descriptor;
+    return TL_ADOPTED_FIFO;
+}
+
 static const struct tl_descriptor_ops pipe_ops = {
+    .kind = kind,
     .readiness = readiness,
     .read = pipe_read,
     .write = pipe_write,

@@ -365,6 +365,7 @@ void tl_process_end(tl_process *process, int status, bool killed)
     }
     while (!tl_list_empty(&process->kernels))
         tl_sim_kernel_unmake(tl_listed(process->kernels.next, struct tl_sim_kernel, place));
+    tl_sim_close_released(process);
     free_memory(process, killed);
     tl_fiber_free(process->fiber);
     process->fiber = NULL;

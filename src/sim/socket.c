@@ -55,6 +55,8 @@ static int endpoint_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
     }
     endpoint->port_locked = addr->port != 0;
     endpoint->address_locked = !tl_ip_is_any(&ip);
+    if (endpoint->address_locked && !tl_ip_is_v4(&ip))
+        endpoint->v6only = true; /* as Linux has it, for good */
     return 0;
 }
 
@@ -183,8 +185,7 @@ void tl_endpoint_disconnect(struct tl_endpoint *endpoint)
             endpoint->family == TL_FAMILY_INET ? tl_ip_v4(0, 0, 0, 0) : (struct tl_ip){{0}};
 }
 
-/* Sends the FIN, if this end has not yet, after what is unsent. */
-static void finish_sending(struct tl_endpoint *endpoint)
+void tl_endpoint_finish_sending(struct tl_endpoint *endpoint)
 {
     if (endpoint->state == TL_TCP_ESTABLISHED)
         endpoint->state = TL_TCP_FIN_WAIT;
@@ -222,7 +223,7 @@ static int endpoint_shutdown(struct tl_descriptor *descriptor, enum tl_shutdown 
         r = endpoint->state == TL_TCP_CLOSED ? -ENOTCONN : 0;
         endpoint->shut |= halves[how];
         if (halves[how] & TL_SHUT_WRITE)
-            finish_sending(endpoint);
+            tl_endpoint_finish_sending(endpoint);
     }
     tl_endpoint_touch(endpoint);
     return r;
@@ -240,7 +241,7 @@ static void close_connection(struct tl_endpoint *endpoint)
         tl_endpoint_set_closed(endpoint);
         tl_travel_reset(endpoint);
     } else {
-        finish_sending(endpoint);
+        tl_endpoint_finish_sending(endpoint);
     }
 }
 

@@ -25,6 +25,8 @@ static int get_socket(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor
 uint64_t tl_sim_hash_address(const tl_addr *addr)
 {
     uint64_t head = (uint64_t)addr->family << 48 | (uint64_t)addr->port << 32 | addr->scope;
+    if (addr->family != TL_FAMILY_UNIX) /* 16 bytes at most: nearly every message has one */
+        return tl_mix(head, tl_mix(tl_load(addr->data), tl_load(addr->data + 8)));
     return tl_mix(head, tl_mix_bytes(addr->data, sizeof addr->data));
 }
 
@@ -33,7 +35,8 @@ static struct tl_descriptor *new_socket(tl_host *host, enum tl_family family,
                                         enum tl_socket_type type, uint64_t entity)
 {
     if (family == TL_FAMILY_UNIX) {
-        struct tl_unix *socket = tl_unix_new(host, entity);
+        struct tl_unix *socket =
+            type == TL_DATAGRAM ? tl_unix_datagram_new(host, entity) : tl_unix_new(host, entity);
         return socket != NULL ? &socket->descriptor : NULL;
     }
     if (type == TL_DATAGRAM) {
@@ -50,7 +53,7 @@ static int make_socket(struct tl_sim_kernel *kernel, enum tl_family family,
     tl_process *process = kernel->process;
     if (family != TL_FAMILY_INET && family != TL_FAMILY_INET6 && family != TL_FAMILY_UNIX)
         return -EAFNOSUPPORT;
-    if (type != TL_STREAM && (type != TL_DATAGRAM || family == TL_FAMILY_UNIX))
+    if (type != TL_STREAM && type != TL_DATAGRAM)
         return -EPROTONOSUPPORT;
     if (tl_sim_refuses_descriptor(process))
         return -EMFILE;
@@ -149,12 +152,29 @@ int tl_sim_shutdown(struct tl_kernel *kernel, int fd, enum tl_shutdown how)
     return r;
 }
 
-int tl_sim_option(struct tl_kernel *kernel, int fd, enum tl_option option, const int *set, int *ret)
+/* Nothing here ever blocks, but a program may ask. */
+static int nonblock(struct tl_sim_kernel *kernel, int fd, int *ret)
+{
+    if (tl_sim_descriptor(kernel, fd) == NULL)
+        return -EBADF;
+    if (ret != NULL)
+        *ret = 1;
+    return 0;
+}
+
+static int do_option(struct tl_sim_kernel *kernel, int fd, enum tl_option option, const int *set,
+                     int *ret)
 {
     struct tl_descriptor *socket;
-    int r = get_socket(tl_sim(kernel), fd, &socket);
-    if (r == 0)
-        r = socket->ops->socket->option(socket, option, set, ret);
+    if (option == TL_OPTION_NONBLOCK)
+        return nonblock(kernel, fd, ret);
+    int r = get_socket(kernel, fd, &socket);
+    return r == 0 ? socket->ops->socket->option(socket, option, set, ret) : r;
+}
+
+int tl_sim_option(struct tl_kernel *kernel, int fd, enum tl_option option, const int *set, int *ret)
+{
+    int r = do_option(tl_sim(kernel), fd, option, set, ret);
     uint64_t value = 0;
     if (r == 0 && ret != NULL)
         value = option == TL_OPTION_ERROR ? tl_err_index(-*ret) : (uint64_t)*ret;

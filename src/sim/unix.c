@@ -228,6 +228,9 @@ static ssize_t unix_write(struct tl_descriptor *descriptor, struct tl_message *m
     size_t len = tl_iov_total(&messages[0]);
     if (len > 0 && socket->charged >= send_buffer(socket))
         return -EAGAIN;
+    /* It may have shut down before it connected, and told nobody. */
+    if (len > 0 && socket->peer->shut & TL_SHUT_READ)
+        return -EPIPE;
     len -= choose_cut(socket, TL_AT_STREAM_WRITE, len);
     while (put < len && socket->charged < send_buffer(socket)) {
         uint32_t part = put_message(socket, &cursor, len - put, ret_content);
@@ -276,8 +279,15 @@ static void describe(const struct tl_descriptor *descriptor, char *text, size_t 
              peer != NULL ? peer->unread.bytes : 0);
 }
 
+static enum tl_adopted_kind kind(const struct tl_descriptor *descriptor)
+{
+    const struct tl_unix *socket = tl_listed(descriptor, const struct tl_unix, descriptor);
+    return socket->state == TL_UNIX_LISTENING ? TL_ADOPTED_LISTENER : TL_ADOPTED_STREAM;
+}
+
 static const struct tl_descriptor_ops unix_ops = {
     .socket = &tl_unix_socket_ops,
+    .kind = kind,
     .readiness = readiness,
     .read = unix_read,
     .write = unix_write,

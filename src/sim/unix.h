@@ -10,10 +10,13 @@
 #ifndef TL_SIM_UNIX_H
 #define TL_SIM_UNIX_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "sim/fd.h"
+#include "sim/file.h"
 #include "sim/host.h"
+#include "sim/packet.h"
 #include "sim/segment.h"
 #include "sim/world.h"
 
@@ -45,6 +48,7 @@ struct tl_unix {
     tl_addr name;         /* of family UNIX; without a name its len is 0 */
     tl_addr peer_name;    /* the peer's last, once it has gone */
     struct tl_list named; /* in the host's list of sockets with abstract names */
+    struct tl_file *file; /* a reference of the one at its path; NULL: it has none */
 
     /* Listening. */
     unsigned backlog;
@@ -52,6 +56,13 @@ struct tl_unix {
     struct tl_list queue;     /* to be accepted */
     struct tl_unix *listener; /* in whose queue it is; NULL: in none */
     struct tl_list turn;      /* its place there */
+
+    /* Of datagrams (unix_datagram.c): peer is whom it is connected to, which may know nothing of
+     * that; NULL in state CONNECTED: it has gone. */
+    bool datagrams;
+    struct tl_datagram_queue packets; /* unread */
+    struct tl_list senders;           /* those that are connected to it */
+    struct tl_list sends;             /* its place among its peer's senders */
 };
 
 static inline struct tl_unix *tl_unix_of(struct tl_descriptor *descriptor)
@@ -89,6 +100,17 @@ void tl_unix_part(struct tl_unix *socket, bool abrupt);
 extern const struct tl_socket_ops tl_unix_socket_ops;
 
 void tl_unix_close(struct tl_descriptor *descriptor);
+
+/* --- Datagrams (unix_datagram.c) --- */
+
+/* What is said of a name whose socket is of the other kind: abstract names are apart. */
+static inline int tl_unix_wrong_kind(const tl_addr *addr)
+{
+    return addr->data[0] == '\0' ? -ECONNREFUSED : -EPROTOTYPE;
+}
+
+/* A socket of datagrams on a host; NULL when memory is out. */
+struct tl_unix *tl_unix_datagram_new(tl_host *host, uint64_t entity);
 
 /* --- Names (unix_name.c) --- */
 

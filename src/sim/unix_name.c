@@ -8,6 +8,8 @@
 
 #include "sim/unix.h"
 
+/* --- Abstract names --------------------------------------------------------------------------- */
+
 /* A name that the system makes up: a NUL and five hexadecimal digits. */
 enum { MADE_UP_LEN = 6, MADE_UP_MAX = 0xfffff };
 
@@ -67,13 +69,57 @@ static int take_abstract(struct tl_unix *socket, const tl_addr *addr)
     return 0;
 }
 
-/* A path that somebody else has is found out before that the socket has a name already. */
+/* --- Paths ------------------------------------------------------------------------------------ */
+
+/* An address's path, as a string. */
+struct path {
+    char text[sizeof((tl_addr *)NULL)->data + 1];
+};
+
+static struct path path_of(const tl_addr *addr)
+{
+    struct path path = {{0}};
+    memcpy(path.text, addr->data, addr->len);
+    return path;
+}
+
+/* Makes the file. That somebody has the path is found out before that the socket has a name. */
 static int take_path(struct tl_unix *socket, const tl_addr *addr)
 {
-    (void)socket;
-    (void)addr;
-    return -EOPNOTSUPP;
+    struct path path = path_of(addr);
+    struct tl_file_place place;
+    struct tl_file *file;
+    int r = tl_file_walk(socket->host, path.text, &place);
+    if (r < 0)
+        return r;
+    if (place.file != NULL || place.dots)
+        return -EADDRINUSE;
+    if (place.slash)
+        return -ENOENT;
+    if (socket->bound)
+        return -EINVAL;
+    r = tl_file_create(&place, TL_FILE_SOCKET, &file);
+    if (r < 0)
+        return r;
+    file->socket = socket;
+    socket->file = tl_file_ref(file);
+    tl_addr named = {.family = TL_FAMILY_UNIX, .len = (uint8_t)strlen(path.text)};
+    memcpy(named.data, path.text, named.len);
+    set_name(socket, &named);
+    return 0;
 }
+
+static int find_path(tl_host *host, const tl_addr *addr, struct tl_unix **ret)
+{
+    struct path path = path_of(addr);
+    struct tl_file *file;
+    int r = tl_file_find(host, path.text, &file);
+    if (r == 0)
+        *ret = file->socket; /* of other kinds of files nobody's */
+    return r;
+}
+
+/* --- Both ------------------------------------------------------------------------------------- */
 
 int tl_unix_name_take(struct tl_unix *socket, const tl_addr *addr)
 {
@@ -88,14 +134,24 @@ int tl_unix_name_find(tl_host *host, const tl_addr *addr, struct tl_unix **ret)
 {
     if (addr->family != TL_FAMILY_UNIX || addr->len == 0 || addr->len > sizeof addr->data)
         return -EINVAL;
-    struct tl_unix *socket = is_abstract(addr) ? find_abstract(host, addr) : NULL;
-    if (socket == NULL)
-        return -ECONNREFUSED;
+    struct tl_unix *socket = NULL;
+    int r = 0;
+    if (is_abstract(addr))
+        socket = find_abstract(host, addr);
+    else
+        r = find_path(host, addr, &socket);
+    if (r < 0)
+        return r;
     *ret = socket;
-    return 0;
+    return socket != NULL ? 0 : -ECONNREFUSED;
 }
 
 void tl_unix_name_leave(struct tl_unix *socket)
 {
     tl_list_remove(&socket->named);
+    if (socket->file == NULL)
+        return;
+    socket->file->socket = NULL;
+    tl_file_unref(socket->file);
+    socket->file = NULL;
 }

@@ -53,6 +53,8 @@ static int unix_connect(struct tl_descriptor *descriptor, const tl_addr *addr)
     int r = tl_unix_name_find(client->host, addr, &listener);
     if (r < 0)
         return r;
+    if (listener->datagrams)
+        return tl_unix_wrong_kind(addr);
     if (listener->state != TL_UNIX_LISTENING || listener->shut & TL_SHUT_READ)
         return -ECONNREFUSED;
     if (listener->waiting > listener->backlog)

@@ -58,7 +58,7 @@ static const struct {
     {"side", {"local", "peer"}},
     {"option",
      {"error", "reuseaddr", "reuseport", "v6only", "nodelay", "keepalive", "broadcast", "sndbuf",
-      "rcvbuf"}},
+      "rcvbuf", "nonblock"}},
     {"asked", {"", "set", "get", "both"}},
     {"what", {"pid", "cpus", "main-thread", "environment"}},
 };
@@ -76,7 +76,7 @@ static const char *kind_name(uint32_t row, int64_t value)
 {
     static const char *const pipes[] = {"one-way", "stream-pair"};
     static const char *const adopted[] = {"stream",  "listener", "datagram", "fifo",
-                                          "chardev", "file",     "other"};
+                                          "chardev", "file",     "other",    "socket"};
 
     if (row == TL_TRACE_PIPE)
         return value == 0 || value == 1 ? pipes[value] : NULL;
@@ -213,6 +213,37 @@ static void add_answers(struct line *line, const uint8_t *data, size_t len, size
     }
 }
 
+/* Packed messages: each with its address, if it has one, and its bytes; "cut" behind those of which
+ * there were more. What is none is shown as bytes. */
+static void add_messages(struct line *line, const uint8_t *data, size_t len, size_t max)
+{
+    const uint8_t *p = data, *end = data + len;
+    const char *separator = "";
+    char text[TL_ADDR_TEXT_MAX];
+    tl_addr addr;
+
+    for (; p < end && tl_trace_unpack_addr(&p, end, &addr); separator = ",") {
+        bool named = addr.family != TL_FAMILY_NONE;
+        add(line, "%s%s", separator, named ? tl_addr_format(&addr, text, sizeof text) : "");
+        if (end - p < 5)
+            break; /* nothing was taken: the address is all there is */
+        bool cut = p[0] != 0;
+        size_t bytes = tl_get_be32(p + 1);
+        p += 5;
+        if (bytes > (size_t)(end - p))
+            bytes = (size_t)(end - p);
+        add(line, named ? " " : "");
+        add_bytes(line, p, bytes, max);
+        add(line, cut ? " cut" : "");
+        p += bytes;
+    }
+}
+
+static bool is_packed(const struct tl_trace_event *event)
+{
+    return (event->kind == TL_TRACE_READ || event->kind == TL_TRACE_WRITE) && event->arg[2] != 0;
+}
+
 static void add_blob(struct line *line, const struct tl_trace_event *event, size_t max)
 {
     const char *prefix = tl_trace_rows[event->kind].blob;
@@ -227,6 +258,8 @@ static void add_blob(struct line *line, const struct tl_trace_event *event, size
     add(line, " %s=", name);
     if (strncmp(prefix, "addr:", 5) == 0 || strncmp(prefix, "raddr:", 6) == 0)
         add_addresses(line, event->blob, event->blob_len);
+    else if (is_packed(event))
+        add_messages(line, event->blob, event->blob_len, max);
     else if (event->kind == TL_TRACE_ADDRESSES)
         add_answers(line, event->blob, event->blob_len, max);
     else if (strncmp(prefix, "text:", 5) == 0 || event->kind == TL_TRACE_INFO ||

@@ -46,7 +46,7 @@ static int sim_kernel(struct tl_kernel **ret)
 {
     /* The seed still decides every order that poll leaves open; faults and short transfers have
      * tests of their own. */
-    static const struct tl_world_options options = {.seed = 1, .quiet = true};
+    static const struct tl_world_options options = {.seed = 1, .quiet = true, .fds_max = 32768};
 
     return tl_sim_kernel_new(&options, ret);
 }

@@ -115,7 +115,7 @@ int party_open(struct party *party, tl_loop *loop, const tl_addr *local, const t
     assert_ptr_equal(pair->transport, party->transport);
     assert_ptr_equal(pair->protocol, &party->protocol);
     const tl_value *name = tl_transport_get_extra_info(party->transport, "sockname", NULL);
-    if (name != NULL) /* memory may be out */
+    if (name != NULL && name->kind == TL_VALUE_POINTER) /* memory may be out */
         party->addr = *(const tl_addr *)name->pointer;
     tl_value_finish(&value);
     return 0;

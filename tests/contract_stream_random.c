@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stream transports, at random: both ends of a connection do anything at any time, from callbacks
+ * and between them, and the rules that always hold are checked at every step.
+ *
+ *     connection_made first, connection_lost last, each once; nothing in between after it
+ *     pause_writing and resume_writing by turns, beginning with a pause; a pause only above the
+ *         high water mark
+ *     no data, buffer or end while reading is paused, after closing, or after the end
+ *     bytes arrive in order, without a gap; all of them, unless an end was cut short
+ *     an end that nobody cut short is told no error
+ *
+ * What is done follows from a number, so that a replay does the same.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+#include "support/patch.h"
+#include "support/scene.h"
+
+enum { RUNS = 40, STEPS = 60, BUFFER_SIZE = 5000, PIECE_MAX = 40000 };
+
+struct play;
+
+/* One end: a streaming and a buffered protocol, of which one is the transport's. */
+struct end {
+    struct play *play;
+    tl_protocol stream;
+    tl_protocol buffered;
+    tl_transport *transport; /* NULL before connection_made and in connection_lost */
+    uint64_t random;
+    int steps;       /* that it still takes */
+    size_t sent;     /* bytes that write took */
+    size_t received; /* of the other's */
+    bool made;
+    bool lost;
+    bool paused; /* pause_writing */
+    bool silent; /* pause_reading */
+    bool eof;    /* the other's */
+    bool ended;  /* write_eof */
+    bool closed;
+    bool aborted;
+    int code; /* connection_lost's */
+    int held; /* protocols that are not released */
+    char buffer[BUFFER_SIZE];
+};
+
+struct play {
+    struct scene scene;
+    struct kernel_patch patch;
+    uint64_t writes;
+    int pauses;
+    struct end ends[2]; /* the client, the server */
+};
+
+/* Takes little of what it is given, or nothing, so that queues grow. */
+static ssize_t little_write(struct tl_kernel *kernel, int fd, struct tl_message *messages,
+                            size_t count)
+{
+    struct play *play = tl_container_of(kernel_patch(kernel), struct play, patch);
+    if (play->writes++ % 3 == 0)
+        return -EAGAIN;
+    struct iovec iov = messages[0].iov[0];
+    size_t most = 1 + play->writes * play->writes % 5000;
+    if (iov.iov_len > most)
+        iov.iov_len = most;
+    struct tl_message message = {.iov = &iov, .iov_count = 1};
+    return play->patch.inner->write(kernel, fd, &message, count);
+}
+
+static uint32_t draw(struct end *end, uint32_t bound)
+{
+    end->random = end->random * 6364136223846793005U + 1442695040888963407U;
+    return (uint32_t)((end->random >> 33) % bound);
+}
+
+static struct end *end_of(tl_protocol *protocol);
+
+/* --- What an end does --- */
+
+static void write_some(struct end *end)
+{
+    static char bytes[PIECE_MAX];
+    size_t len = draw(end, 4) == 0 ? draw(end, PIECE_MAX) : draw(end, 100);
+    size_t cut = len > 0 ? draw(end, (uint32_t)len) : 0;
+    const tl_buf bufs[] = {{bytes, cut}, {NULL, 0}, {bytes + cut, len - cut}};
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = pattern_byte(end->sent + i);
+    bool allowed = !end->closed && !end->ended && !tl_transport_is_closing(end->transport);
+    size_t before = end->sent;
+    end->sent += len; /* it may pause inside, and write more */
+    int r = draw(end, 2) == 0 ? tl_transport_write(end->transport, bytes, len)
+                              : tl_transport_writelines(end->transport, bufs, 3);
+    if (!allowed) {
+        assert_int_equal(r, end->closed || end->aborted || tl_transport_is_closing(end->transport)
+                                ? TL_ECLOSED
+                                : TL_ESTATE);
+        end->sent = before;
+        return;
+    }
+    assert_int_equal(r, 0);
+}
+
+static void set_limits(struct end *end)
+{
+    ssize_t high = draw(end, 3) == 0 ? 0 : (ssize_t)draw(end, 100000);
+    if (!tl_transport_is_closing(end->transport))
+        assert_int_equal(tl_transport_set_write_buffer_limits(end->transport, high, TL_UNSET), 0);
+}
+
+static void toggle_reading(struct end *end)
+{
+    if (tl_transport_is_closing(end->transport))
+        return;
+    int r = end->silent ? tl_transport_resume_reading(end->transport)
+                        : tl_transport_pause_reading(end->transport);
+    assert_int_equal(r, 0);
+    end->silent = !end->silent;
+    assert_int_equal(tl_transport_is_reading(end->transport), !end->silent);
+}
+
+static void change_protocol(struct end *end)
+{
+    tl_protocol *now = tl_transport_get_protocol(end->transport);
+    tl_protocol *next = now == &end->stream ? &end->buffered : &end->stream;
+    if (next->holds > 0)
+        return; /* still in a callback */
+    end->held++;
+    assert_int_equal(tl_transport_set_protocol(end->transport, next), 0);
+    assert_ptr_equal(tl_transport_get_protocol(end->transport), next);
+}
+
+static void finish(struct end *end)
+{
+    switch (draw(end, 8)) {
+    case 0:
+        end->aborted = true;
+        tl_transport_abort(end->transport);
+        break;
+    case 1:
+    case 2:
+        end->closed = true;
+        tl_transport_close(end->transport);
+        break;
+    default:
+        if (tl_transport_write_eof(end->transport) == 0)
+            end->ended = true;
+    }
+}
+
+static void step(struct end *end)
+{
+    if (end->transport == NULL || end->steps == 0)
+        return;
+    end->steps--;
+    switch (draw(end, 20)) {
+    case 0:
+    case 1:
+        set_limits(end);
+        break;
+    case 2:
+    case 3:
+    case 4:
+        toggle_reading(end);
+        break;
+    case 5:
+    case 6:
+        change_protocol(end);
+        break;
+    case 7:
+        if (draw(end, 3) == 0)
+            finish(end);
+        break;
+    default:
+        write_some(end);
+    }
+}
+
+static int maybe_step(struct end *end)
+{
+    if (draw(end, 2) == 0)
+        step(end);
+    return 0;
+}
+
+/* Between callbacks; the last step lets go of everything that could keep the connection. */
+static void tick(void *arg)
+{
+    struct end *end = arg;
+    if (end->lost)
+        return;
+    if (end->transport != NULL && end->steps > 0)
+        step(end);
+    if (end->transport != NULL && end->steps == 0) {
+        if (end->silent)
+            toggle_reading(end);
+        if (end->transport != NULL && !end->aborted && !end->closed) {
+            end->closed = end->eof;
+            if (end->eof)
+                tl_transport_close(end->transport);
+            else if (tl_transport_write_eof(end->transport) == 0)
+                end->ended = true;
+        }
+    }
+    (void)tl_loop_call_later(end->play->scene.loop, 50 * TL_MICROSECOND, tick, end, NULL);
+}
+
+/* --- What an end is told --- */
+
+static int on_made(tl_protocol *protocol, tl_transport *transport)
+{
+    struct end *end = end_of(protocol);
+    assert_false(end->made);
+    end->made = true;
+    end->transport = transport;
+    tick(end);
+    return 0;
+}
+
+static void on_lost(tl_protocol *protocol, const tl_error *exc)
+{
+    struct end *end = end_of(protocol);
+    struct scene *scene = &end->play->scene;
+    assert_true(end->made && !end->lost);
+    assert_int_equal(tl_transport_get_write_buffer_size(end->transport), 0);
+    end->lost = true;
+    end->code = exc != NULL ? exc->code : 0;
+    end->transport = NULL;
+    if (++scene->lost == 2)
+        tl_loop_stop(scene->loop);
+}
+
+static int on_pause(tl_protocol *protocol)
+{
+    struct end *end = end_of(protocol);
+    size_t low, high;
+    assert_true(end->made && !end->lost && !end->paused);
+    tl_transport_get_write_buffer_limits(end->transport, &low, &high);
+    assert_true(tl_transport_get_write_buffer_size(end->transport) > high);
+    end->paused = true;
+    end->play->pauses++;
+    return maybe_step(end);
+}
+
+static int on_resume(tl_protocol *protocol)
+{
+    struct end *end = end_of(protocol);
+    size_t low, high;
+    assert_true(end->made && !end->lost && end->paused && !end->aborted);
+    tl_transport_get_write_buffer_limits(end->transport, &low, &high);
+    assert_true(tl_transport_get_write_buffer_size(end->transport) <= low);
+    end->paused = false;
+    return maybe_step(end);
+}
+
+static void check_reading(const struct end *end)
+{
+    assert_true(end->made && !end->lost && !end->silent && !end->eof && !end->closed &&
+                !end->aborted);
+}
+
+static void check_bytes(struct end *end, const char *data, size_t len)
+{
+    check_reading(end);
+    assert_true(len > 0);
+    for (size_t i = 0; i < len; i++)
+        assert_int_equal(data[i], pattern_byte(end->received + i));
+    end->received += len;
+}
+
+static int on_data(tl_protocol *protocol, const void *data, size_t len)
+{
+    struct end *end = end_of(protocol);
+    assert_ptr_equal(protocol, &end->stream);
+    check_bytes(end, data, len);
+    return maybe_step(end);
+}
+
+static int on_get_buffer(tl_protocol *protocol, ssize_t hint, void **ret_buffer, size_t *ret_len)
+{
+    struct end *end = end_of(protocol);
+    assert_ptr_equal(protocol, &end->buffered);
+    assert_int_equal(hint, -1);
+    check_reading(end);
+    *ret_buffer = end->buffer;
+    *ret_len = 1 + draw(end, BUFFER_SIZE);
+    return draw(end, 8) == 0 ? maybe_step(end) : 0;
+}
+
+static int on_updated(tl_protocol *protocol, size_t len)
+{
+    struct end *end = end_of(protocol);
+    assert_ptr_equal(protocol, &end->buffered);
+    check_bytes(end, end->buffer, len);
+    return maybe_step(end);
+}
+
+static int on_eof(tl_protocol *protocol)
+{
+    struct end *end = end_of(protocol);
+    check_reading(end);
+    end->eof = true;
+    (void)maybe_step(end);
+    if (draw(end, 2) == 0)
+        return 1;
+    end->closed = true;
+    return 0;
+}
+
+static void on_release(tl_protocol *protocol)
+{
+    struct end *end = end_of(protocol);
+    assert_true(end->held > 0);
+    end->held--;
+}
+
+static const struct tl_protocol_ops stream_ops = {
+    .kind = TL_PROTOCOL_STREAM,
+    .connection_made = on_made,
+    .connection_lost = on_lost,
+    .pause_writing = on_pause,
+    .resume_writing = on_resume,
+    .data_received = on_data,
+    .eof_received = on_eof,
+    .release = on_release,
+};
+
+static const struct tl_protocol_ops buffered_ops = {
+    .kind = TL_PROTOCOL_BUFFERED,
+    .connection_made = on_made,
+    .connection_lost = on_lost,
+    .pause_writing = on_pause,
+    .resume_writing = on_resume,
+    .get_buffer = on_get_buffer,
+    .buffer_updated = on_updated,
+    .eof_received = on_eof,
+    .release = on_release,
+};
+
+static struct end *end_of(tl_protocol *protocol)
+{
+    return protocol->ops == &stream_ops ? tl_container_of(protocol, struct end, stream)
+                                        : tl_container_of(protocol, struct end, buffered);
+}
+
+/* --- A run --- */
+
+static tl_protocol *end_start(struct end *end)
+{
+    end->held++;
+    return draw(end, 2) == 0 ? &end->stream : &end->buffered;
+}
+
+static tl_protocol *client_factory(void *arg)
+{
+    return end_start(&tl_container_of((struct scene *)arg, struct play, scene)->ends[0]);
+}
+
+static tl_protocol *server_factory(void *arg)
+{
+    return end_start(&tl_container_of((struct scene *)arg, struct play, scene)->ends[1]);
+}
+
+static void end_init(struct end *end, struct play *play, uint64_t random)
+{
+    memset(end, 0, sizeof *end);
+    end->play = play;
+    end->stream = TL_PROTOCOL_INIT(&stream_ops);
+    end->buffered = TL_PROTOCOL_INIT(&buffered_ops);
+    end->random = random;
+    end->steps = STEPS;
+}
+
+/* What one end sent and the other got, when both are lost. */
+static void check_whole(const struct end *sender, const struct end *receiver)
+{
+    bool cut = sender->aborted || sender->code != 0 || receiver->aborted || receiver->code != 0;
+    assert_true(receiver->received <= sender->sent);
+    assert_true(sender->held == 0 && receiver->held == 0);
+    if (receiver->eof && !cut)
+        assert_int_equal(receiver->received, sender->sent);
+}
+
+/* How often writing was paused. */
+static int run(struct contract *contract, uint64_t number)
+{
+    static struct play play;
+    struct scene *scene = &play.scene;
+    play.pauses = 0;
+    scene_open(scene, contract);
+    play.writes = number;
+    kernel_patch_apply(&play.patch, tl_loop_kernel(scene->loop));
+    play.patch.ops.write = little_write;
+    scene_serve(scene, server_factory);
+    end_init(&play.ends[0], &play, 2 * number + 1);
+    end_init(&play.ends[1], &play, 2 * number + 2);
+    tl_future_detach(tl_loop_create_connection(scene->loop, client_factory, scene, "127.0.0.1",
+                                               scene->port, NULL));
+    scene_run(scene);
+    scene_close(scene);
+    assert_string_equal(scene->errors, "");
+    check_whole(&play.ends[0], &play.ends[1]);
+    check_whole(&play.ends[1], &play.ends[0]);
+    return play.pauses;
+}
+
+static void anything_at_any_time(struct contract *contract)
+{
+    int pauses = 0;
+    for (uint64_t number = 0; number < RUNS; number++)
+        pauses += run(contract, number);
+    assert_true(pauses > RUNS); /* it is no test of flow control otherwise */
+}
+
+static const struct contract_case cases[] = {
+    CONTRACT(anything_at_any_time),
+};
+
+int main(int argc, char **argv)
+{
+    return contract_main(argc, argv, "stream_random", cases, sizeof cases / sizeof *cases);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The seam itself: Unix-domain sockets of datagrams. What UDP has too is in contract_datagrams.c;
+ * here nothing is lost, and writers wait.
+ *
+ * Names are abstract ones that the system makes up, so that bodies may run side by side.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "support/contract.h"
+#include "support/seam.h"
+#include "support/seam_datagram.h"
+
+static const tl_addr no_name = {.family = TL_FAMILY_UNIX};
+
+static int new_socket(struct tl_kernel *kernel)
+{
+    return seam_datagrams(kernel, TL_FAMILY_UNIX);
+}
+
+/* A socket with a name, and what that is. */
+static int bound(struct tl_kernel *kernel, tl_addr *ret)
+{
+    int fd = new_socket(kernel);
+
+    assert_int_equal(kernel->ops->bind(kernel, fd, &no_name), 0);
+    *ret = seam_name(kernel, fd);
+    assert_int_equal(ret->family, TL_FAMILY_UNIX);
+    assert_int_not_equal(ret->len, 0);
+    return fd;
+}
+
+static int connected(struct tl_kernel *kernel, const tl_addr *addr)
+{
+    int fd = new_socket(kernel);
+
+    assert_int_equal(kernel->ops->connect(kernel, fd, addr), 0);
+    return fd;
+}
+
+static void datagrams_keep_their_bounds_and_their_source(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    tl_addr here, there, from = {.family = TL_FAMILY_INET};
+    int one = bound(kernel, &here);
+    int two = bound(kernel, &there);
+    int nobody = new_socket(kernel);
+    char data[10];
+    unsigned truncated;
+
+    assert_int_equal(seam_send(kernel, one, "one", 3, &there), 3);
+    assert_int_equal(seam_send(kernel, one, "", 0, &there), 0);
+    assert_int_equal(seam_send(kernel, one, "longer", 6, &there), 6);
+    seam_expect(kernel, two, "one", &here);
+    seam_expect(kernel, two, "", &here);
+    assert_int_equal(seam_receive(kernel, two, data, 4, NULL, &truncated), 4);
+    assert_int_equal(truncated, 1);
+    seam_expect_no_datagram(kernel, two);
+    assert_int_equal(seam_send(kernel, nobody, "x", 1, &there), 1);
+    assert_int_equal(seam_receive(kernel, two, data, sizeof data, &from, NULL), 1);
+    assert_int_equal(from.family, TL_FAMILY_NONE);
+    kernel->ops->destroy(kernel);
+}
+
+static void several_messages_go_in_one_call(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    tl_addr here, there, from[4];
+    int one = bound(kernel, &here);
+    int two = bound(kernel, &there);
+    struct iovec out[] = {{"a", 1}, {"", 0}, {"ccc", 3}};
+    char data[4][3];
+    struct iovec in[] = {{data[0], 3}, {data[1], 3}, {data[2], 2}, {data[3], 3}};
+    struct tl_message messages[4];
+
+    for (int i = 0; i < 3; i++)
+        messages[i] = (struct tl_message){.iov = &out[i], .iov_count = 1, .addr = &there};
+    assert_int_equal(kernel->ops->write(kernel, one, messages, 3), 3);
+    for (int i = 0; i < 4; i++)
+        messages[i] = (struct tl_message){.iov = &in[i], .iov_count = 1, .addr = &from[i]};
+    assert_int_equal(kernel->ops->read(kernel, two, messages, 4), 3);
+    assert_int_equal(messages[0].len, 1);
+    assert_int_equal(messages[1].len, 0);
+    assert_int_equal(messages[2].len, 2);
+    assert_int_equal(messages[2].truncated, 1);
+    assert_true(tl_addr_equal(&from[2], &here));
+    kernel->ops->destroy(kernel);
+}
+
+static void a_full_queue_keeps_its_writers_waiting(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    tl_addr there;
+    int reader = bound(kernel, &there);
+    int writer = connected(kernel, &there);
+    int other = new_socket(kernel);
+    char data[10];
+    int n = 0;
+
+    while (seam_send(kernel, writer, "x", 1, NULL) == 1)
+        n++;
+    assert_int_equal(seam_send(kernel, writer, "x", 1, NULL), -EAGAIN);
+    assert_int_equal(seam_send(kernel, other, "x", 1, &there), -EAGAIN);
+    assert_int_equal(kernel->ops->watch(kernel, writer, TL_WRITABLE, data), 0);
+    seam_expect_nothing(kernel, TL_MILLISECOND);
+    assert_int_equal(seam_receive(kernel, reader, data, sizeof data, NULL, NULL), 1);
+    assert_int_equal(seam_await(kernel, writer, TL_WRITABLE), TL_WRITABLE);
+    assert_int_equal(seam_send(kernel, writer, "x", 1, NULL), 1);
+    while (seam_receive(kernel, reader, data, sizeof data, NULL, NULL) == 1)
+        n--;
+    assert_int_equal(n, 0);
+    kernel->ops->destroy(kernel);
+}
+
+static void the_send_buffer_is_full_of_what_is_unread(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    tl_addr there;
+    int reader = bound(kernel, &there);
+    int writer = connected(kernel, &there);
+    char *data = calloc(1, 400000);
+    int n = 0;
+
+    assert_int_equal(seam_send(kernel, writer, data, 400000, NULL), -EMSGSIZE);
+    assert_int_equal(seam_send(kernel, writer, data, 200000, NULL), 200000);
+    assert_int_equal(seam_receive(kernel, reader, data, 400000, NULL, NULL), 200000);
+    while (seam_send(kernel, writer, data, 30000, NULL) == 30000)
+        n++;
+    assert_int_equal(n, 7);
+    assert_int_equal(kernel->ops->watch(kernel, writer, TL_WRITABLE, data), 0);
+    seam_expect_nothing(kernel, TL_MILLISECOND);
+    while (n-- > 0)
+        assert_int_equal(seam_receive(kernel, reader, data, 30000, NULL, NULL), 30000);
+    assert_int_equal(seam_await(kernel, writer, TL_WRITABLE), TL_WRITABLE);
+    free(data);
+    kernel->ops->destroy(kernel);
+}
+
+static void sending_finds_out_who_is_there(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    tl_addr a, b, listening, gone, inet = seam_numeric("127.0.0.1", 9);
+    int one = bound(kernel, &a);
+    int two = bound(kernel, &b);
+    int fd = new_socket(kernel);
+    int listener = kernel->ops->socket(kernel, TL_FAMILY_UNIX, TL_STREAM);
+    int stream = kernel->ops->socket(kernel, TL_FAMILY_UNIX, TL_STREAM);
+
+    assert_int_equal(kernel->ops->bind(kernel, listener, &no_name), 0);
+    assert_int_equal(kernel->ops->listen(kernel, listener, 1), 0);
+    listening = seam_name(kernel, listener);
+    seam_close(kernel, bound(kernel, &gone));
+    assert_int_equal(seam_send(kernel, fd, "x", 1, NULL), -ENOTCONN);
+    assert_int_equal(seam_send(kernel, fd, "x", 1, &gone), -ECONNREFUSED);
+    assert_int_equal(seam_send(kernel, fd, "x", 1, &inet), -EINVAL);
+    /* Abstract names of streams are others. */
+    assert_int_equal(seam_send(kernel, fd, "x", 1, &listening), -ECONNREFUSED);
+    assert_int_equal(kernel->ops->connect(kernel, fd, &listening), -ECONNREFUSED);
+    assert_int_equal(kernel->ops->connect(kernel, fd, &gone), -ECONNREFUSED);
+    assert_int_equal(kernel->ops->connect(kernel, stream, &a), -ECONNREFUSED);
+
+    /* Who is connected hears nobody else. */
+    assert_int_equal(kernel->ops->connect(kernel, one, &b), 0);
+    assert_int_equal(seam_send(kernel, fd, "x", 1, &a), -EPERM);
+    assert_int_equal(kernel->ops->connect(kernel, fd, &a), -EPERM);
+    assert_int_equal(seam_send(kernel, two, "x", 1, &a), 1);
+    seam_expect(kernel, one, "x", &b);
+    assert_int_equal(kernel->ops->listen(kernel, one, 1), -EOPNOTSUPP);
+    assert_int_equal(kernel->ops->accept(kernel, one, &a), -EOPNOTSUPP);
+    kernel->ops->destroy(kernel);
+}
+
+static void a_peer_that_has_gone_is_told_once(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    tl_addr there, peer;
+    int reader = bound(kernel, &there);
+    int writer = connected(kernel, &there);
+
+    assert_int_equal(kernel->ops->address(kernel, writer, TL_ADDRESS_PEER, &peer), 0);
+    assert_true(tl_addr_equal(&peer, &there));
+    assert_int_equal(seam_send(kernel, writer, "x", 1, NULL), 1);
+    seam_close(kernel, reader);
+    assert_int_equal(seam_await(kernel, writer, TL_WRITABLE), TL_WRITABLE);
+    assert_int_equal(seam_send(kernel, writer, "x", 1, NULL), -ECONNREFUSED);
+    assert_int_equal(seam_send(kernel, writer, "x", 1, NULL), -ENOTCONN);
+    assert_int_equal(kernel->ops->address(kernel, writer, TL_ADDRESS_PEER, &peer), -ENOTCONN);
+    kernel->ops->destroy(kernel);
+}
+
+static void what_a_closed_socket_sent_is_still_read(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    tl_addr here, there;
+    int reader = bound(kernel, &there);
+    int writer = bound(kernel, &here);
+
+    assert_int_equal(seam_send(kernel, writer, "last", 4, &there), 4);
+    assert_int_equal(seam_send(kernel, writer, "words", 5, &there), 5);
+    seam_close(kernel, writer);
+    seam_expect(kernel, reader, "last", &here);
+    kernel->ops->destroy(kernel);
+}
+
+static void shutting_down_concerns_one_side(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    tl_addr there, none = {0};
+    int reader = bound(kernel, &there);
+    int writer = connected(kernel, &there);
+    int other = new_socket(kernel);
+
+    assert_int_equal(seam_send(kernel, writer, "x", 1, NULL), 1);
+    assert_int_equal(kernel->ops->shutdown(kernel, writer, TL_SHUTDOWN_WRITE), 0);
+    assert_int_equal(seam_send(kernel, writer, "x", 1, NULL), -EPIPE);
+    assert_int_equal(kernel->ops->shutdown(kernel, reader, TL_SHUTDOWN_READ), 0);
+    assert_int_equal(seam_send(kernel, other, "x", 1, &there), -EPIPE);
+    seam_expect(kernel, reader, "x", NULL);
+    seam_expect_no_datagram(kernel, reader);
+    assert_int_equal(kernel->ops->shutdown(kernel, other, TL_SHUTDOWN_BOTH), 0);
+    assert_int_equal(kernel->ops->connect(kernel, writer, &none), 0);
+    kernel->ops->destroy(kernel);
+}
+
+static const struct contract_case cases[] = {
+    CONTRACT(datagrams_keep_their_bounds_and_their_source),
+    CONTRACT(several_messages_go_in_one_call),
+    CONTRACT(a_full_queue_keeps_its_writers_waiting),
+    CONTRACT(the_send_buffer_is_full_of_what_is_unread),
+    CONTRACT(sending_finds_out_who_is_there),
+    CONTRACT(a_peer_that_has_gone_is_told_once),
+    CONTRACT(what_a_closed_socket_sent_is_still_read),
+    CONTRACT(shutting_down_concerns_one_side),
+};
+
+int main(int argc, char **argv)
+{
+    return contract_main(argc, argv, "unix_datagrams", cases, sizeof cases / sizeof *cases);
+}

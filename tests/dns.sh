@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The dns example as a program on real sockets: what dig says of its answers, what its own client
+# does, its exit codes, its manners on signals; then its scenario, and a run in the simulator.
+#
+#     BUILD=build/asan bash tests/dns.sh
+set -uo pipefail
+
+build=${BUILD:?the folder of a variant, build/asan say}
+scratch=$(mktemp -d)
+failures=0
+servers=()
+
+clean_up() {
+    for pid in "${servers[@]}"; do kill -KILL "$pid" 2>/dev/null; done
+    rm -rf "$scratch"
+}
+trap clean_up EXIT
+
+# expect WHAT WANTED GOT
+expect() {
+    [ "$2" = "$3" ] && return
+    printf 'dns.sh: %s: expected\n%s\ngot\n%s\n' "$1" "$2" "$3"
+    failures=$((failures + 1))
+}
+
+# contains WHAT WORDS TEXT
+contains() {
+    [[ $3 == *"$2"* ]] && return
+    printf 'dns.sh: %s: expected to find\n%s\nin\n%s\n' "$1" "$2" "$3"
+    failures=$((failures + 1))
+}
+
+# serve PROGRAM ARGS...: starts a server on a free port; sets server and port once it listens.
+serve() {
+    local line=
+    exec {output}< <(exec "$@" --port 0 2>"$scratch/stderr")
+    server=$!
+    servers+=("$server")
+    read -r -t 60 line <&"$output"
+    contains "what a server prints" "listening on 127.0.0.1:" "$line"
+    port=${line##*:}
+}
+
+# stop SIGNAL: ends the server; sets status.
+stop() {
+    kill -"$1" "$server"
+    wait "$server"
+    status=$?
+    exec {output}<&-
+}
+
+# ask ARGS...: dig's answer. It tries as often as it likes: the machine may be busy.
+ask() { dig @127.0.0.1 -p "$port" +tries=5 +time=10 +ignore "$@"; }
+
+# the_answers: what dig is asked, and what it has to say.
+the_answers() {
+    expect "A" "192.0.2.1" "$(ask +short twinloop.example)"
+    expect "AAAA" "2001:db8::1" "$(ask +short twinloop.example AAAA)"
+    expect "TXT" '"a loop and its twin"' "$(ask +short twinloop.example TXT)"
+    expect "an alias" $'twinloop.example.\n192.0.2.1' "$(ask +short WWW.twinloop.example)"
+    expect "SOA" "ns.twinloop.example. hostmaster.twinloop.example. 2025822785 3600 900 604800 300" \
+        "$(ask +short twinloop.example SOA)"
+    contains "a name that is not there" "status: NXDOMAIN" "$(ask nothing.twinloop.example)"
+    contains "its authority" "SOA" "$(ask nothing.twinloop.example)"
+    contains "a name without such a record" "status: NOERROR" "$(ask down.twinloop.example)"
+    contains "somebody else's name" "status: REFUSED" "$(ask www.example)"
+    contains "an answer too long for 512 bytes" "flags: qr aa tc rd" \
+        "$(ask +noedns many.twinloop.example)"
+    expect "one that EDNS makes room for" 40 "$(ask +short many.twinloop.example | wc -l)"
+    contains "an answer too long for anybody" "flags: qr aa tc rd" "$(ask long.twinloop.example TXT)"
+    contains "EDNS" "EDNS: version: 0, flags:; udp: 1232" "$(ask twinloop.example)"
+    contains "EDNS of a later version" "status: BADVERS" \
+        "$(ask +edns=1 +noednsneg twinloop.example)"
+    contains "an operation that is none of ours" "status: NOTIMP" \
+        "$(ask +opcode=status twinloop.example)"
+    contains "a header alone" "status: FORMERR" "$(ask +header-only +noedns twinloop.example)"
+}
+
+for dns in "$build/examples/dns" "$build/production/dns"; do
+    serve "$dns"
+    if command -v dig >/dev/null; then the_answers
+    else echo "dns.sh: dig is not installed (scripts/deps test): nothing is asked by it"; fi
+
+    contains "its own client" "100 questions answered, all of them right" \
+        "$("$dns" --client --port "$port" --tries 16 2>&1)"
+    expect "the client's exit code" 0 $?
+    message=$("$dns" --port "$port" 2>&1)
+    expect "the exit code when the port is in use" 1 $?
+    contains "the message then" "127.0.0.1:$port" "$message"
+    stop TERM
+    expect "the exit code after SIGTERM" 0 $status
+    expect "what it said about errors" "" "$(cat "$scratch/stderr")"
+
+    message=$("$dns" --client --port "$port" --tries 2 2>&1)
+    expect "a client's exit code where nobody serves" 1 $?
+    contains "the message then" "no answer" "$message"
+    serve "$dns"
+    stop INT
+    expect "the exit code after SIGINT" 0 $status
+    "$dns" --host nowhere 2>/dev/null
+    expect "the exit code of an address that is none" 2 $?
+done
+
+# The scenario: hundreds of bad networks in which every answer comes and is right.
+said=$("$build/examples/dns_scenario" explore --seeds 1:300 --failures "$scratch/failures" 2>&1)
+expect "the exit code of the scenario" 0 $?
+contains "what the scenario says" "300 seeds from 1: 300 held" "$said"
+said=$("$build/examples/dns_scenario" twice --seeds 1:40 2>&1)
+expect "the exit code of the scenario, twice" 0 $?
+contains "what it says then" "40 seeds twice: 0 differed" "$said"
+
+# The same program in a simulated world, recorded there and replayed here.
+first=$("$build/examples/dns" --sim 3)
+expect "the exit code of --sim" 0 $?
+contains "what --sim prints" "seed 3: held after" "$first"
+expect "the same seed again" "$first" "$("$build/examples/dns" --sim=3)"
+message=$("$build/examples/dns" --sim 3 --record "$scratch/sim.tlr" 2>&1)
+expect "the exit code of --sim with --record" 0 $?
+message=$("$build/examples/dns" --host 0.0.0.0 --replay "$scratch/sim.tlr" 2>&1)
+expect "the exit code of --replay" 0 $?
+contains "what --replay prints" "replay complete" "$message"
+
+[ $failures = 0 ]

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Programs of kernel operations: what the fidelity test makes at random, runs on two kernels,
+ * shortens and prints.
+ *
+ * A program has eight places for descriptors and up to forty operations, each on one place, some
+ * with a second one. Everything a kernel may pick freely is symbolic: a place instead of a
+ * descriptor, "@2" for the address that place 2 has or had last. An operation on a place that is
+ * empty, or one that would fill a place that is not, is skipped in both worlds, so every list of
+ * operations is a program and any operation may be deleted.
+ *
+ * As text a program is a line for each operation, as `write 3 70000 2`: the name, then what the
+ * table in program.c says. A line that begins with '#' is ignored.
+ */
+#ifndef TL_TESTS_FIDELITY_PROGRAM_H
+#define TL_TESTS_FIDELITY_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { PLACES = 8, OPS_MAX = 40, SIZE_MAX_BYTES = 200000, PIECES_MAX = 5 };
+
+enum op_kind {
+    OP_SOCKET,
+    OP_BIND,
+    OP_LISTEN,
+    OP_CONNECT,
+    OP_ACCEPT,
+    OP_WRITE,
+    OP_READ,
+    OP_SEND_TO,
+    OP_SHUTDOWN,
+    OP_SET,
+    OP_GET,
+    OP_LOCAL,
+    OP_PEER,
+    OP_WATCH,
+    OP_CLOSE,
+    OP_PIPE,
+    OP_PAIR,
+    OP_KINDS,
+};
+
+/* What a place can hold. */
+enum sort {
+    SORT_TCP,
+    SORT_TCP6,
+    SORT_UDP,
+    SORT_UDP6,
+    SORT_UNIX,
+    SORT_PIPE, /* only by OP_PIPE */
+    SORTS,
+};
+
+enum bind_to {
+    BIND_LOOPBACK,
+    BIND_ANY,
+};
+
+struct op {
+    uint8_t kind;   /* enum op_kind */
+    uint8_t place;  /* on which it is */
+    uint8_t other;  /* the second place; BIND: its own stands for a free port */
+    uint8_t what;   /* SOCKET: enum sort; BIND: enum bind_to; SHUTDOWN: enum tl_shutdown; SET, GET:
+                       enum tl_option; WATCH: TL_READABLE | TL_WRITABLE */
+    uint8_t pieces; /* READ, WRITE, SEND_TO: how many buffers, from 1 */
+    int32_t value;  /* LISTEN: backlog; SET: value; READ, WRITE, SEND_TO: bytes */
+};
+
+struct program {
+    struct op ops[OPS_MAX];
+    size_t count;
+};
+
+const char *op_name(enum op_kind kind);
+
+/* One line without its end; returns text. */
+const char *op_format(const struct op *op, char *text, size_t size);
+
+/* 0, or -EINVAL with *ret_line the number of the line that makes no sense. */
+int program_parse(FILE *file, struct program *ret, unsigned *ret_line);
+
+/* --- generate.c --- */
+
+/* The program of a number under a seed, always the same one. */
+void program_generate(uint64_t seed, uint64_t number, struct program *ret);
+
+#endif
