@@ -45,6 +45,12 @@ static inline size_t flow_under_way(const struct flow *flow)
     return flow->written - flow->read;
 }
 
+/* Whether the worlds may hold different amounts of it. */
+static inline bool flow_is_uncertain(const struct flow *flow)
+{
+    return flow->crowded || flow->flooded;
+}
+
 /* The next bytes to be written; at most 200,000 of them. */
 const unsigned char *flow_next_written(const struct flow *flow);
 

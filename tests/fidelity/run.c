@@ -109,7 +109,7 @@ static void look(struct run *run, struct answer *answer)
         const struct flow *in = run->places[i].in;
         if (out != NULL && out->bounded && (out->flooded || flow_under_way(out) > out->room / 3))
             answer->ready_loose[i] |= TL_WRITABLE;
-        if (in != NULL && in->crowded)
+        if (in != NULL && flow_is_uncertain(in))
             answer->ready_loose[i] |= TL_READABLE;
     }
 }
