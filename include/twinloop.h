@@ -16,6 +16,7 @@
 #include <twinloop/error.h>
 #include <twinloop/executor.h>
 #include <twinloop/fd.h>
+#include <twinloop/file.h>
 #include <twinloop/future.h>
 #include <twinloop/gather.h>
 #include <twinloop/handle.h>
@@ -26,6 +27,7 @@
 #include <twinloop/policy.h>
 #include <twinloop/protocol.h>
 #include <twinloop/resolve.h>
+#include <twinloop/sendfile.h>
 #include <twinloop/sock.h>
 #include <twinloop/task.h>
 #include <twinloop/timer.h>

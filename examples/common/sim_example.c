@@ -174,6 +174,7 @@ static int report_replay(const tl_trace_reader *reader, int status)
         printf("replay diverged: the program ended before the trace\n");
         return EXAMPLE_DIVERGED;
     case TL_REPLAY_DIVERGED:
+    case TL_REPLAY_REFUSED: /* only stream replays */
         break;
     }
     printf("replay diverged\n%s\n", report);

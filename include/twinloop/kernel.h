@@ -31,6 +31,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <twinloop/fd.h>
+#include <twinloop/file.h>
 #include <twinloop/loop.h>
 #include <twinloop/net.h>
 #include <twinloop/resolve.h>
@@ -197,21 +198,6 @@ enum tl_note {
     TL_NOTE_TEXT,      /* something for people */
     TL_NOTE_RECORDING, /* a recorder says that it begins; the one reading of each clock that it
                           makes next is for its header and none of the program's */
-};
-
-enum {
-    TL_OPEN_READ = 1,
-    TL_OPEN_WRITE = 2,
-    TL_OPEN_CREATE = 4,
-    TL_OPEN_TRUNCATE = 8,
-    TL_OPEN_EXCLUSIVE = 16,
-};
-
-struct tl_stat {
-    int64_t size;
-    int64_t modified; /* wall nanoseconds */
-    uint32_t kind;    /* enum tl_adopted_kind */
-    uint64_t identity;
 };
 
 struct tl_kernel;

@@ -84,12 +84,38 @@ int tl_replay_kernel_new(tl_trace_reader *reader, unsigned index, struct tl_kern
 int tl_replay_policy_new(tl_trace_reader *reader, tl_policy **ret);
 void tl_replay_policy_free(tl_policy *policy);
 
+/* Stream replay, which tolerates that the program has been refactored: the trace plays the other
+ * side. A program may ask other questions than were recorded, in another order and other sizes;
+ * what it is compared by is what it sends: of each connection the bytes, however they are cut, of
+ * datagram sockets the datagrams. Its inputs come in the recorded order, each when the program is
+ * quiet and its connection has been sent what it had been sent then; one for which that does not
+ * come about is given all the same, and counted as early. docs/trace-format.md has the rules.
+ *
+ * The kernel and the policy are used as those above. A stream with something in it that cannot be
+ * played (children, pipes, files, descriptors made elsewhere) is refused: -ENOTSUP, with
+ * TL_REPLAY_REFUSED and a report that names the event. The script is kept in memory, with all
+ * inputs in it. */
+int tl_stream_replay_kernel_new(tl_trace_reader *reader, unsigned index, struct tl_kernel **ret);
+int tl_stream_replay_policy_new(tl_trace_reader *reader, tl_policy **ret); /* tl_replay_policy_free
+                                                                            */
+
+/* What the stream replays of a reader have done, all together. */
+struct tl_stream_replay_counts {
+    uint64_t inputs; /* given */
+    uint64_t output; /* bytes that the program sent and that were compared */
+    uint64_t early;  /* inputs given before the program had sent what it had sent then */
+    uint64_t unused; /* inputs for what the program had closed, called off or not asked for */
+};
+
+void tl_stream_replay_count(const tl_trace_reader *reader, struct tl_stream_replay_counts *ret);
+
 /* How a replay ended. */
 enum tl_replay_end {
     TL_REPLAY_RUNNING,  /* there is more, and nothing has differed */
     TL_REPLAY_COMPLETE, /* every event was matched */
     TL_REPLAY_DIVERGED, /* the program did something else */
     TL_REPLAY_SHORT,    /* a torn trace ran out: everything in it was matched */
+    TL_REPLAY_REFUSED,  /* a stream replay cannot play this trace */
 };
 
 /* The state of a reader's replays taken together, with a report of several lines: for a divergence

@@ -73,7 +73,7 @@ int tl_transport_resume_reading(tl_transport *transport);
 
 /* Row WriteTransport.write. Sends data, or queues a copy of what the kernel does not take now. 0;
  * TL_ECLOSED when closing: the data is dropped, from the fifth time on with a warning in the log;
- * TL_ESTATE after write_eof; -ENOMEM when it cannot
+ * TL_ESTATE after write_eof; -EBUSY while tl_loop_sendfile sends; -ENOMEM when it cannot
  * be queued, and then the connection is aborted with that error, since part may have been sent. An
  * error of the connection is not returned here: it ends the transport. */
 int tl_transport_write(tl_transport *transport, const void *data, size_t len);

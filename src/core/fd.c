@@ -85,6 +85,7 @@ static void use(struct tl_fd *fd, int number, enum tl_adopted_kind kind)
     fd->watch.fd = number;
     fd->known = true;
     fd->adopted = false;
+    fd->passing = false;
     fd->blocking = false;
     fd->kind = (uint8_t)kind;
 }
@@ -257,6 +258,8 @@ int tl_socket_close(tl_loop *loop, tl_socket socket)
     int r = tl_fd_get(loop, socket, &fd);
     if (r < 0)
         return r;
+    if (fd->holders > 0)
+        return -EBUSY;
     for (int d = TL_READING; d <= TL_WRITING; d++)
         if (fd->side[d].op != NULL)
             tl_sock_op_fail(fd->side[d].op, -EBADF);
@@ -272,7 +275,7 @@ int tl_socket_release(tl_loop *loop, tl_socket socket)
     int r = tl_fd_get(loop, socket, &fd);
     if (r < 0)
         return r;
-    if (fd->side[TL_READING].op != NULL || fd->side[TL_WRITING].op != NULL)
+    if (fd->side[TL_READING].op != NULL || fd->side[TL_WRITING].op != NULL || fd->holders > 0)
         return -EBUSY;
     tl_fd_give_up(fd);
     return loop->kernel->ops->release(loop->kernel, socket.fd);

@@ -35,7 +35,9 @@ struct tl_fd {
     bool claimed;              /* it is about to be a transport's or a server's (core/given.h) */
     bool adopted;              /* made elsewhere: stays open when the loop is closed */
     bool blocking;             /* as it was found */
+    bool passing;              /* a sendfile made it known, and gives it back when it is done */
     uint8_t kind;              /* enum tl_adopted_kind: when it was made or found */
+    unsigned holders;          /* sendfiles that send it: it cannot be closed */
 };
 
 /* The program's descriptor with this number; one that is not known yet is adopted. 0; -EBADF;
@@ -51,6 +53,11 @@ int tl_fd_add(tl_loop *loop, int fd, enum tl_adopted_kind kind);
 /* The table forgets it, and the kernel does not: for whoever takes it over. Nothing may be pending.
  */
 void tl_fd_give_up(struct tl_fd *fd);
+
+/* Holds on to a file: as tl_fd_get, but one that was not known before is given back to the program
+ * by the last unhold (file.c). */
+int tl_fd_hold(tl_loop *loop, int file, struct tl_fd **ret);
+void tl_fd_unhold(struct tl_fd *fd);
 
 /* Watches for what the two sides want. 0 or the kernel's error. */
 int tl_fd_update(struct tl_fd *fd);

@@ -21,6 +21,7 @@ static void detach(struct tl_sock_op *op)
 static void free_op(struct tl_sock_op *op)
 {
     tl_future *future = op->future;
+    tl_file_sender_finish(&op->file);
     tl_free(op);
     tl_future_unref(future);
 }
@@ -59,6 +60,7 @@ void tl_sock_op_fail(struct tl_sock_op *op, int code)
 void tl_sock_op_abandon(struct tl_sock_op *op)
 {
     tl_future_set_canceller(op->future, NULL, NULL);
+    tl_file_sender_abandon(&op->file);
     free_op(op);
 }
 
@@ -94,14 +96,13 @@ static void try_first(struct tl_sock_op *op)
 {
     tl_value value = tl_value_none();
     int r = op->attempt(op, &value);
-    if (r == TL_SOCK_WAIT)
+    if (r == TL_SOCK_WAIT) {
         r = wait_for_ready(op);
-    else if (r == 0) {
-        settle(op, 0, &value);
-        return;
+        if (r == 0)
+            return;
     }
-    if (r < 0)
-        settle(op, r, NULL);
+    settle(op, r, &value);
+    tl_file_sender_finish(&op->file);
 }
 
 /* An operation that cannot begin. */

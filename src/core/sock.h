@@ -10,6 +10,7 @@
 #include <twinloop/sock.h>
 #include "core/fd.h"
 #include "core/future.h"
+#include "core/sendfile.h"
 
 /* What a try returns besides 0 and errors: once more when the socket is ready. */
 #define TL_SOCK_WAIT 1
@@ -24,6 +25,7 @@ struct tl_sock_op {
     size_t done; /* of len */
     bool begun;  /* connect has been called */
     tl_addr addr;
+    struct tl_file_sender file;
 
     /* The rest is sock.c's. */
     struct tl_fd *fd;

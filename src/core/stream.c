@@ -31,6 +31,7 @@
 #include "core/datagram.h"
 #include "core/protocol.h"
 #include "core/self.h"
+#include "core/sendfile.h"
 
 /* One readiness is read this often at most, and only while the buffer comes back full. */
 enum { READS_MAX = 4 };
@@ -61,6 +62,8 @@ static void abandon(struct tl_live *live)
 {
     struct tl_stream *stream = tl_container_of(live, struct tl_stream, live);
     stream->transport.phase = TL_TRANSPORT_ENDED;
+    if (stream->transport.sending_file)
+        tl_sendfile_abandon(stream);
     tl_watch_close(&stream->watch, stream->transport.loop);
     tl_write_queue_clear(&stream->queue);
     stream->flow.size = 0;
@@ -113,6 +116,8 @@ void tl_stream_end(struct tl_stream *stream, int error)
         return;
     transport->phase = TL_TRANSPORT_ENDING;
     transport->error = error;
+    if (transport->sending_file)
+        tl_sendfile_end(stream, error);
     tl_write_queue_clear(&stream->queue);
     stream->flow.size = 0;
     if (!transport->made)
@@ -134,6 +139,8 @@ void tl_stream_close(tl_transport *transport)
         return;
     }
     transport->phase = TL_TRANSPORT_FLUSHING;
+    if (transport->sending_file)
+        tl_sendfile_end(stream, 0);
     tl_watch_drop(&stream->watch, transport->loop, TL_READABLE);
 }
 
@@ -343,7 +350,7 @@ int tl_stream_resume_reading(tl_transport *transport)
     if (!transport->reading_paused)
         return 0;
     /* asyncio would meet the end-of-file again here: it is delivered once. */
-    if (!transport->eof_received) {
+    if (!transport->eof_received && !transport->sending_file) {
         int r = tl_watch_add(&stream->watch, transport->loop, TL_READABLE);
         if (r < 0)
             return r;
@@ -358,11 +365,19 @@ static void start_reading(struct tl_stream *stream)
 {
     tl_transport *transport = &stream->transport;
     if (transport->phase != TL_TRANSPORT_OPEN || transport->reading_paused ||
-        !tl_stream_type(stream)->watches)
+        transport->eof_received || transport->sending_file || !tl_stream_type(stream)->watches)
         return;
     int r = tl_watch_add(&stream->watch, transport->loop, TL_READABLE);
     if (r < 0)
         tl_stream_end(stream, r);
+}
+
+void tl_stream_go_on(struct tl_stream *stream)
+{
+    if (stream->transport.made)
+        start_reading(stream);
+    if (stream->transport.output == TL_OUTPUT_EOF_QUEUED && stream->flow.size == 0)
+        tl_stream_send_eof(stream);
 }
 
 /* asyncio: connection_made, then the reader, then the creator's waiter; three callbacks there, one
@@ -428,6 +443,7 @@ const struct tl_stream_type tl_stream_socket_type = {
             .writelines = tl_stream_writelines,
             .write_eof = tl_stream_write_eof,
             .flow = tl_stream_flow,
+            .sends_files = true,
         },
     .size = sizeof(struct tl_stream),
     .late = "socket.send() raised exception.",

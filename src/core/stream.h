@@ -109,6 +109,11 @@ void tl_stream_destroy(tl_object *object);
  * no-op when that has happened already. */
 void tl_stream_end(struct tl_stream *stream, int error);
 
+/* A sendfile is over: reads again, if that is wanted, and sends the end-of-file that was held back.
+ */
+void tl_stream_go_on(struct tl_stream *stream);
+void tl_stream_send_eof(struct tl_stream *stream);
+
 /* Calls connection_lost, closes the descriptor and lets go of everything. From the loop; the stream
  * may be freed memory afterwards. */
 void tl_stream_finish(struct tl_stream *stream);

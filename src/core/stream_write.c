@@ -37,7 +37,7 @@ static inline const struct iovec *outgoing(const struct tl_stream *stream)
 static inline bool may_write(const tl_transport *transport)
 {
     return transport->phase == TL_TRANSPORT_OPEN && transport->output == TL_OUTPUT_OPEN &&
-           tl_loop_open(transport->loop);
+           !transport->sending_file && tl_loop_open(transport->loop);
 }
 
 /* A write that may not be made, of something or of nothing. Why it may not. */
@@ -45,7 +45,7 @@ static __attribute__((noinline)) int refuse(tl_transport *transport, bool someth
 {
     const struct tl_stream *stream = tl_stream_of(transport);
     if (transport->phase == TL_TRANSPORT_OPEN && tl_loop_open(transport->loop))
-        return TL_ESTATE;
+        return transport->output == TL_OUTPUT_OPEN ? -EBUSY : TL_ESTATE;
     if (something)
         tl_transport_ignore_write(transport, tl_stream_type(stream)->late);
     return TL_ECLOSED;
@@ -209,7 +209,7 @@ static int why_not_connected(const struct tl_stream *stream)
     return r == 0 && error != 0 ? -error : -ENOTCONN;
 }
 
-static void send_eof(struct tl_stream *stream)
+void tl_stream_send_eof(struct tl_stream *stream)
 {
     tl_transport *transport = &stream->transport;
     struct tl_kernel *kernel = transport->loop->kernel;
@@ -225,8 +225,8 @@ int tl_stream_write_eof(tl_transport *transport)
     if (transport->output != TL_OUTPUT_OPEN)
         return 0;
     transport->output = TL_OUTPUT_EOF_QUEUED;
-    if (stream->flow.size == 0)
-        send_eof(stream);
+    if (stream->flow.size == 0 && !transport->sending_file)
+        tl_stream_send_eof(stream);
     return 0;
 }
 
@@ -240,8 +240,8 @@ static void flushed(struct tl_stream *stream)
     /* asyncio: here connection_lost is called at once, being in the loop already. */
     if (transport->phase == TL_TRANSPORT_FLUSHING)
         tl_stream_finish(stream);
-    else if (transport->output == TL_OUTPUT_EOF_QUEUED)
-        send_eof(stream);
+    else if (transport->output == TL_OUTPUT_EOF_QUEUED && !transport->sending_file)
+        tl_stream_send_eof(stream);
 }
 
 void tl_stream_writable(struct tl_stream *stream)

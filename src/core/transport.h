@@ -41,6 +41,7 @@ struct tl_transport {
     bool reading_paused : 1; /* by the program */
     bool eof_received : 1;   /* there is nothing more to read */
     bool writing_paused : 1; /* pause_writing has been called last, not resume_writing */
+    bool sending_file : 1;   /* the watch is a sendfile's, see core/sendfile.c */
     uint8_t ignored : 3;     /* writes that came too late, as far as TL_IGNORED_QUIETLY */
     uint8_t info;            /* the kind of its extra info: see core/extra_info.h */
 };
@@ -63,6 +64,7 @@ struct tl_transport_type {
     int (*writelines)(tl_transport *transport, const tl_buf *bufs, size_t count);
     int (*write_eof)(tl_transport *transport);
     struct tl_flow *(*flow)(tl_transport *transport);
+    bool sends_files; /* it is a struct tl_stream on a socket */
 };
 
 /* Something is written to a transport that is closing: it is counted, and from the fifth on logged

@@ -187,6 +187,17 @@ static int get_ends(struct tl_kernel *kernel, int fd, int file, int64_t offset,
     return (*ret_open)->file->kind == TL_FILE_DIRECTORY ? -EINVAL : 0;
 }
 
+/* A pipe is asked for room before the file is asked for bytes; 0 when it has some. */
+static int ask_pipe(const struct tl_descriptor *target)
+{
+    if (target->ops->kind(target) != TL_ADOPTED_FIFO)
+        return 0;
+    uint32_t ready = target->ops->readiness(target);
+    if ((ready & TL_FAULT) != 0)
+        return -EPIPE;
+    return (ready & TL_WRITABLE) != 0 ? 0 : -EAGAIN;
+}
+
 static ssize_t send_file(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count,
                          uint64_t *ret_content)
 {
@@ -198,6 +209,9 @@ static ssize_t send_file(struct tl_kernel *kernel, int fd, int file, int64_t *of
         return r;
     if (is_beyond(*offset, count))
         return -EINVAL;
+    r = ask_pipe(target);
+    if (r < 0)
+        return r;
     size_t len = tl_file_look(open->file, *offset, count, &bytes);
     if (len == 0)
         return 0;

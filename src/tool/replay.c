@@ -95,12 +95,14 @@ static int tell(const char *program, int status, char *text)
     fprintf(stderr, "twinloop: replay %s: %s", text, report);
     if (WIFSIGNALED(status))
         fprintf(stderr, "twinloop: %s was killed by signal %d\n", program, WTERMSIG(status));
+    if (strcmp(text, TL_REPLAY_WORD_REFUSED) == 0)
+        return EXIT_USAGE;
     bool fits =
         strcmp(text, TL_REPLAY_WORD_COMPLETE) == 0 || strcmp(text, TL_REPLAY_WORD_SHORT) == 0;
     return fits ? EXIT_HELD : EXIT_DIVERGED;
 }
 
-static int replay(const char *trace, char **argv)
+static int replay(const char *trace, const char *mode, char **argv)
 {
     char text[TL_REPORT_MAX + 64], result[PATH_MAX];
 
@@ -112,7 +114,7 @@ static int replay(const char *trace, char **argv)
     /* The program may change its directory before it makes its first loop. */
     char *absolute = realpath(trace, NULL);
     r = setenv("TWINLOOP_REPLAY", absolute != NULL ? absolute : trace, 1) |
-        setenv("TWINLOOP_REPLAY_RESULT", result, 1);
+        setenv("TWINLOOP_REPLAY_MODE", mode, 1) | setenv("TWINLOOP_REPLAY_RESULT", result, 1);
     free(absolute);
     if (r == 0)
         r = run(argv);
@@ -128,7 +130,13 @@ static int replay(const char *trace, char **argv)
 int tool_replay(int argc, char **argv)
 {
     struct tl_trace_problem problem;
+    const char *mode = TL_REPLAY_MODE_STRICT;
 
+    if (argc > 1 && strcmp(argv[1], "--stream") == 0) {
+        mode = TL_REPLAY_MODE_STREAM;
+        argc--;
+        argv++;
+    }
     if (argc < 4 || argv[1][0] == '-' || strcmp(argv[2], "--") != 0)
         return TOOL_USAGE;
     tl_trace_reader *reader = tool_open(argv[1]);
@@ -137,5 +145,5 @@ int tool_replay(int argc, char **argv)
     if (tl_trace_reader_torn(reader, &problem))
         (void)tool_complain(argv[1], &problem);
     tl_trace_reader_close(reader);
-    return replay(argv[1], argv + 3);
+    return replay(argv[1], mode, argv + 3);
 }

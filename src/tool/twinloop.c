@@ -21,7 +21,7 @@ static const struct command {
     {"dump", "[--stream N] [--clocks] [--bytes N] TRACE", "prints a trace, one line per event",
      tool_dump},
     {"stat", "TRACE", "says what is in a trace, and what is missing", tool_stat},
-    {"replay", "TRACE -- PROGRAM [ARGUMENT...]", "runs a program again on its recording",
+    {"replay", "[--stream] TRACE -- PROGRAM [ARGUMENT...]", "runs a program again on its recording",
      tool_replay},
 };
 
@@ -37,7 +37,8 @@ static void print_usage(FILE *to)
           "dump: --stream N shows one stream (a stream is a loop), --clocks also what the clocks\n"
           "answered, --bytes N how much of the data (32). Columns: stream, number of the event in\n"
           "it, seconds since the stream began, the event.\n"
-          "replay: PROGRAM must be linked with libtwinloop-sim.\n"
+          "replay: PROGRAM must be linked with libtwinloop-sim. With --stream it may ask other\n"
+          "things than were recorded; what each connection is sent has to be the same.\n"
           "Exit codes: 0 all is well, 2 usage or unreadable input, 3 the program crashed,\n"
           "8 the replay diverged.\n",
           to);

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Cursors over a stream's events, and the books on replays; see reader.h.
+ * Cursors over a stream's events; see reader.h.
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include "core/alloc.h"
 #include "trace/decode.h"
 #include "trace/file.h"
 #include "trace/reader.h"
-
-/* --- Cursors --- */
 
 void tl_trace_cursor_init(struct tl_trace_cursor *cursor, const tl_trace_reader *reader,
                           unsigned index)
@@ -101,98 +96,4 @@ int tl_trace_cursor_next(struct tl_trace_cursor *cursor, struct tl_trace_event *
         cursor->number++;
     ret->time = cursor->now;
     return 1;
-}
-
-/* --- The books --- */
-
-void tl_trace_reader_note(const tl_trace_reader *reader, unsigned index, enum tl_replay_end end,
-                          const char *report)
-{
-    struct tl_trace_books *books = reader->books;
-    bool first = false;
-
-    pthread_mutex_lock(&books->mutex);
-    if (index < reader->streams_count) {
-        books->ends[index] = end;
-        if (end == TL_REPLAY_RUNNING)
-            atomic_store_explicit(&books->matched[index], 0, memory_order_relaxed);
-    }
-    if (report != NULL && !books->diverged) {
-        first = true;
-        books->diverged = true;
-        (void)snprintf(books->report, sizeof books->report, "%s", report);
-    }
-    pthread_mutex_unlock(&books->mutex);
-    if (first && books->notify != NULL)
-        books->notify(reader);
-}
-
-void tl_trace_reader_matched(const tl_trace_reader *reader, unsigned index)
-{
-    atomic_fetch_add_explicit(&reader->books->matched[index], 1, memory_order_relaxed);
-}
-
-/* Whether all events of a stream have been matched, and its loop simply was not closed: neither in
- * the replay nor when it was recorded. */
-static bool ran_out(const tl_trace_reader *reader, unsigned index)
-{
-    uint64_t matched = atomic_load_explicit(&reader->books->matched[index], memory_order_relaxed);
-    struct tl_trace_cursor cursor;
-    struct tl_trace_event event;
-
-    if (matched == 0)
-        return false;
-    tl_trace_cursor_init(&cursor, reader, index);
-    int r;
-    do
-        r = tl_trace_cursor_next(&cursor, &event);
-    while (r == 1 && cursor.number <= matched);
-    tl_trace_cursor_finish(&cursor);
-    return r != 1;
-}
-
-static enum tl_replay_end end_of(const tl_trace_reader *reader, unsigned index)
-{
-    enum tl_replay_end end = reader->books->ends[index];
-
-    return end == TL_REPLAY_RUNNING && ran_out(reader, index) ? TL_REPLAY_SHORT : end;
-}
-
-static enum tl_replay_end sum_up(const tl_trace_reader *reader)
-{
-    struct tl_trace_books *books = reader->books;
-    enum tl_replay_end all = TL_REPLAY_COMPLETE;
-    uint64_t total = 0;
-    size_t len = 0;
-
-    for (unsigned i = 0; i < reader->streams_count; i++) {
-        enum tl_replay_end end = end_of(reader, i);
-        uint64_t matched = atomic_load_explicit(&books->matched[i], memory_order_relaxed);
-        total += matched;
-        if (end == TL_REPLAY_COMPLETE)
-            continue;
-        if (end == TL_REPLAY_RUNNING || all == TL_REPLAY_COMPLETE)
-            all = end;
-        if (len < sizeof books->report)
-            len += (size_t)snprintf(books->report + len, sizeof books->report - len,
-                                    "stream %u: %" PRIu64 " events matched, %s\n", i, matched,
-                                    end == TL_REPLAY_SHORT ? "and the trace says no more"
-                                                           : "more are in the trace");
-    }
-    if (all == TL_REPLAY_COMPLETE)
-        (void)snprintf(books->report, sizeof books->report, "all %" PRIu64 " events matched\n",
-                       total);
-    return all;
-}
-
-enum tl_replay_end tl_replay_result(const tl_trace_reader *reader, const char **ret_report)
-{
-    struct tl_trace_books *books = reader->books;
-
-    pthread_mutex_lock(&books->mutex);
-    enum tl_replay_end end = books->diverged ? TL_REPLAY_DIVERGED : sum_up(reader);
-    pthread_mutex_unlock(&books->mutex);
-    if (ret_report != NULL)
-        *ret_report = books->report;
-    return end;
 }

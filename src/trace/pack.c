@@ -203,23 +203,38 @@ void tl_trace_scatter(const struct iovec *iov, const uint8_t *data, size_t len)
     }
 }
 
+bool tl_trace_unpack_message(const uint8_t **p, const uint8_t *end, tl_addr *ret_addr,
+                             bool *ret_truncated, const uint8_t **ret_data, size_t *ret_len)
+{
+    const uint8_t *from = *p;
+
+    if (!tl_trace_unpack_addr(&from, end, ret_addr) || end - from < MESSAGE_HEAD)
+        return false;
+    size_t len = tl_get_be32(from + 1);
+    if (len > (size_t)(end - from) - MESSAGE_HEAD)
+        return false;
+    *ret_truncated = *from != 0;
+    *ret_data = from + MESSAGE_HEAD;
+    *ret_len = len;
+    *p = *ret_data + len;
+    return true;
+}
+
 static bool unpack_message(const uint8_t **p, const uint8_t *end, struct tl_message *message)
 {
+    const uint8_t *data;
+    bool truncated;
     tl_addr addr;
+    size_t len;
 
-    if (!tl_trace_unpack_addr(p, end, &addr) || end - *p < MESSAGE_HEAD)
-        return false;
-    size_t len = tl_get_be32(*p + 1);
-    if (len > (size_t)(end - *p) - MESSAGE_HEAD ||
+    if (!tl_trace_unpack_message(p, end, &addr, &truncated, &data, &len) ||
         len > tl_trace_iov_size(message->iov, message->iov_count))
         return false;
     if (message->addr != NULL)
         *message->addr = addr;
-    message->truncated = **p;
+    message->truncated = truncated;
     message->len = len;
-    *p += MESSAGE_HEAD;
-    tl_trace_scatter(message->iov, *p, len);
-    *p += len;
+    tl_trace_scatter(message->iov, data, len);
     return true;
 }
 

@@ -73,6 +73,10 @@ void tl_trace_pack_answer(struct tl_trace_pack *pack, const struct tl_query *que
 /* Takes an address from the bytes at *p, which is moved on. False when there is none. */
 bool tl_trace_unpack_addr(const uint8_t **p, const uint8_t *end, tl_addr *ret);
 
+/* Takes a message from the bytes at *p, where its own bytes stay. False when there is none. */
+bool tl_trace_unpack_message(const uint8_t **p, const uint8_t *end, tl_addr *ret_addr,
+                             bool *ret_truncated, const uint8_t **ret_data, size_t *ret_len);
+
 /* Gives back what a read transferred: the inverse of tl_trace_pack_messages. False when the blob is
  * no such thing, or does not fit. */
 bool tl_trace_unpack_messages(const uint8_t *blob, size_t len, struct tl_message *messages,

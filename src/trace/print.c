@@ -156,6 +156,15 @@ static void add_bytes(struct line *line, const uint8_t *data, size_t len, size_t
     add(line, shown < len ? "\"..." : "\"");
 }
 
+const char *tl_trace_format_bytes(const void *data, size_t len, size_t max, char *text, size_t size)
+{
+    struct line line = {.text = text, .size = size};
+
+    *text = '\0';
+    add_bytes(&line, data, len, max);
+    return text;
+}
+
 /* Strings, each but the last with its NUL. */
 static void add_strings(struct line *line, const uint8_t *data, size_t len, size_t max)
 {

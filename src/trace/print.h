@@ -20,6 +20,11 @@ enum tl_trace_side {
 const char *tl_trace_format_event(const struct tl_trace_event *event, enum tl_trace_side side,
                                   size_t blob_max, char *text, size_t size);
 
+/* Writes the first max bytes of data in quotes, what does not print escaped, with dots behind it
+ * when there are more. Returns text. */
+const char *tl_trace_format_bytes(const void *data, size_t len, size_t max, char *text,
+                                  size_t size);
+
 /* Writes a time as seconds with nine decimals, "-0.000000001". Returns text. */
 const char *tl_trace_format_time(tl_time time, char *text, size_t size);
 

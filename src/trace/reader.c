@@ -469,7 +469,8 @@ static int open_books(tl_trace_reader *reader)
     reader->books = books;
     books->ends = tl_allocator_calloc(&reader->allocator, count * sizeof *books->ends);
     books->matched = tl_allocator_calloc(&reader->allocator, count * sizeof *books->matched);
-    return books->ends != NULL && books->matched != NULL ? 0 : -ENOMEM;
+    books->counts = tl_allocator_calloc(&reader->allocator, count * sizeof *books->counts);
+    return books->ends != NULL && books->matched != NULL && books->counts != NULL ? 0 : -ENOMEM;
 }
 
 static int open_and_walk(tl_trace_reader *reader, const char *path)
@@ -523,6 +524,7 @@ void tl_trace_reader_close(tl_trace_reader *reader)
         pthread_mutex_destroy(&reader->books->mutex);
         tl_allocator_free(&allocator, reader->books->ends);
         tl_allocator_free(&allocator, reader->books->matched);
+        tl_allocator_free(&allocator, reader->books->counts);
         tl_allocator_free(&allocator, reader->books);
     }
     tl_allocator_free(&allocator, reader->places);

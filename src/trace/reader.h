@@ -47,7 +47,10 @@ struct tl_trace_books {
     pthread_mutex_t mutex;
     enum tl_replay_end *ends;  /* by stream */
     _Atomic uint64_t *matched; /* how many events of each stream */
-    bool diverged;             /* report tells of the first divergence */
+    bool diverged;             /* report tells of the first divergence, */
+    bool refused;              /* or of what a stream replay could not play */
+    bool by_stream;            /* they are stream replays: counts by stream, not matched, tells */
+    struct tl_stream_replay_counts *counts;
     char report[TL_REPORT_MAX];
     void (*notify)(const tl_trace_reader *reader); /* after a divergence; NULL: nobody */
 };
@@ -106,6 +109,10 @@ int tl_trace_cursor_next(struct tl_trace_cursor *cursor, struct tl_trace_event *
  * first; index may then be beyond the last stream. */
 void tl_trace_reader_note(const tl_trace_reader *reader, unsigned index, enum tl_replay_end end,
                           const char *report);
+
+/* Says what a stream replay has done so far. */
+void tl_trace_reader_count(const tl_trace_reader *reader, unsigned index,
+                           const struct tl_stream_replay_counts *counts);
 
 /* Counts an event that was matched. */
 void tl_trace_reader_matched(const tl_trace_reader *reader, unsigned index);

@@ -3,8 +3,8 @@
  * Who gives a program its replay: a policy that the program sets itself, or the environment.
  *
  * Either way the n-th loop that is made gets stream n of the trace. `twinloop replay` uses the
- * environment: TWINLOOP_REPLAY names the trace, the process's context asks here for the kernels of
- * its default policy, and when the process ends, or the replay has diverged, the outcome is written
+ * environment: TWINLOOP_REPLAY names the trace and TWINLOOP_REPLAY_MODE which of the two replayers
+ * it is, the process's context asks here for the kernels of its default policy, and when the process ends, or the replay has diverged, the outcome is written
  * to the file that TWINLOOP_REPLAY_RESULT names (a word on the first line, then the report), or to
  * the log.
  */
@@ -21,12 +21,16 @@
 #include "trace/file.h"
 #include "trace/reader.h"
 
+/* One of the two ways to make a kernel. */
+typedef int new_kernel(tl_trace_reader *reader, unsigned index, struct tl_kernel **ret);
+
 /* A kernel for the loop number index. A loop that the recording did not have is a divergence. */
-static int next_kernel(tl_trace_reader *reader, unsigned index, struct tl_kernel **ret)
+static int next_kernel(new_kernel *make, tl_trace_reader *reader, unsigned index,
+                       struct tl_kernel **ret)
 {
     char report[128];
 
-    int r = tl_replay_kernel_new(reader, index, ret);
+    int r = make(reader, index, ret);
     if (r != -ENOENT)
         return r;
     (void)snprintf(report, sizeof report,
@@ -41,6 +45,7 @@ static int next_kernel(tl_trace_reader *reader, unsigned index, struct tl_kernel
 struct replay_policy {
     tl_policy policy;
     tl_trace_reader *reader;
+    new_kernel *make;
     atomic_uint loops; /* made so far, on any thread */
     tl_allocator allocator;
 };
@@ -50,7 +55,7 @@ static int replay_new_event_loop(tl_policy *policy, tl_loop **ret)
     struct replay_policy *ours = (struct replay_policy *)policy;
     struct tl_kernel *kernel;
 
-    int r = next_kernel(ours->reader, atomic_fetch_add(&ours->loops, 1), &kernel);
+    int r = next_kernel(ours->make, ours->reader, atomic_fetch_add(&ours->loops, 1), &kernel);
     if (r < 0)
         return r;
     r = tl_loop_new(kernel, ret);
@@ -65,7 +70,7 @@ static const struct tl_policy_ops replay_policy_ops = {
     .new_event_loop = replay_new_event_loop,
 };
 
-int tl_replay_policy_new(tl_trace_reader *reader, tl_policy **ret)
+static int new_policy(new_kernel *make, tl_trace_reader *reader, tl_policy **ret)
 {
     if (reader == NULL || ret == NULL)
         return -EINVAL;
@@ -74,9 +79,20 @@ int tl_replay_policy_new(tl_trace_reader *reader, tl_policy **ret)
         return -ENOMEM;
     policy->policy.ops = &replay_policy_ops;
     policy->reader = reader;
+    policy->make = make;
     policy->allocator = *tl_get_allocator();
     *ret = &policy->policy;
     return 0;
+}
+
+int tl_replay_policy_new(tl_trace_reader *reader, tl_policy **ret)
+{
+    return new_policy(tl_replay_kernel_new, reader, ret);
+}
+
+int tl_stream_replay_policy_new(tl_trace_reader *reader, tl_policy **ret)
+{
+    return new_policy(tl_stream_replay_kernel_new, reader, ret);
 }
 
 void tl_replay_policy_free(tl_policy *policy)
@@ -94,7 +110,8 @@ void tl_replay_policy_free(tl_policy *policy)
 static struct {
     pthread_mutex_t mutex;
     tl_trace_reader *reader; /* NULL until a loop is made */
-    int64_t process;         /* a forked child has nothing to tell */
+    new_kernel *make;
+    int64_t process; /* a forked child has nothing to tell */
     unsigned loops;
 } environment = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
@@ -105,6 +122,7 @@ static void tell(const tl_trace_reader *reader)
         [TL_REPLAY_COMPLETE] = TL_REPLAY_WORD_COMPLETE,
         [TL_REPLAY_DIVERGED] = TL_REPLAY_WORD_DIVERGED,
         [TL_REPLAY_SHORT] = TL_REPLAY_WORD_SHORT,
+        [TL_REPLAY_REFUSED] = TL_REPLAY_WORD_REFUSED,
     };
     const char *path = secure_getenv("TWINLOOP_REPLAY_RESULT");
     char text[TL_REPORT_MAX + 32];
@@ -130,11 +148,30 @@ static void tell_at_exit(void)
         tell(environment.reader);
 }
 
+/* The mode that the environment asks for; NULL, and a message, for one that there is not. */
+static new_kernel *find_mode(void)
+{
+    const char *mode = secure_getenv("TWINLOOP_REPLAY_MODE");
+
+    if (mode == NULL || *mode == '\0' || strcmp(mode, TL_REPLAY_MODE_STRICT) == 0)
+        return tl_replay_kernel_new;
+    if (strcmp(mode, TL_REPLAY_MODE_STREAM) == 0)
+        return tl_stream_replay_kernel_new;
+    tl_log(TL_LOG_ERROR,
+           "TWINLOOP_REPLAY_MODE is '%s', neither " TL_REPLAY_MODE_STRICT
+           " nor " TL_REPLAY_MODE_STREAM,
+           mode);
+    return NULL;
+}
+
 static int open_reader(void)
 {
     struct tl_trace_problem problem;
     tl_trace_reader *reader;
 
+    environment.make = find_mode();
+    if (environment.make == NULL)
+        return -EINVAL;
     int r = tl_trace_reader_open(secure_getenv("TWINLOOP_REPLAY"), &reader, &problem);
     if (r < 0) {
         tl_log(TL_LOG_ERROR, "the trace that TWINLOOP_REPLAY names cannot be read: byte %llu: %s",
@@ -156,7 +193,7 @@ int tl_replay_kernel_from_environment(struct tl_kernel **ret)
     pthread_mutex_lock(&environment.mutex);
     int r = environment.reader != NULL ? 0 : open_reader();
     if (r == 0)
-        r = next_kernel(environment.reader, environment.loops++, ret);
+        r = next_kernel(environment.make, environment.reader, environment.loops++, ret);
     pthread_mutex_unlock(&environment.mutex);
     return r;
 }

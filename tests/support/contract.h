@@ -27,6 +27,9 @@
  * fail, arms contract->ladder, copes with -ENOMEM from every call after that, and leaves nothing
  * behind. Not in the replay worlds: recorders and replayers ask for memory too, and not the same.
  *
+ * With CONTRACT_REPLAY=stream in the environment the replays are stream replays, which most bodies
+ * above the seam pass as well (tests/stream_replay.sh says which); what they refuse is left out.
+ *
  * Its rows are called "real/echo", "replay-sim/echo" and so on; an argument picks rows by a glob,
  * and --list prints their names.
  */

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stream replayer's insides, for stream_replay*.c: the kernel that plays a script, and what its
+ * operations share. stream_replay.c says how it goes.
+ */
+#ifndef TL_TRACE_STREAM_REPLAY_H
+#define TL_TRACE_STREAM_REPLAY_H
+
+#include <twinloop/trace.h>
+#include "trace/pack.h"
+#include "trace/replay_threads.h"
+#include "trace/stream_replay_script.h"
+
+/* A socket of the program. */
+struct tl_play_handle {
+    int fd;
+    uint8_t family;
+    uint8_t type;
+    bool connecting;
+    bool listening;
+    bool shut_read;
+    bool shut_write;
+    tl_addr bound;             /* none: no bind */
+    tl_addr remote;            /* none: no connect */
+    struct tl_play_peer *peer; /* the recorded socket that it is; NULL: none, or none yet */
+    struct {
+        bool set;
+        int value;
+    } options[TL_OPTION_COUNT]; /* as the program set them */
+    unsigned interest;          /* of watch */
+    void *token;
+    bool queued; /* in the list of those that poll has something to tell of */
+    struct tl_play_handle *prev;
+    struct tl_play_handle *next;
+};
+
+struct tl_stream_replay {
+    struct tl_kernel kernel;
+    tl_trace_reader *reader; /* borrowed */
+    unsigned index;          /* of the stream */
+    tl_allocator allocator;
+    int fate; /* what every operation answers from now on: 0 go on, TL_EDIVERGED, TL_EOUTOFREACH */
+
+    struct tl_play_script script;
+    size_t step;       /* that comes next */
+    size_t nows;       /* the reading of each clock that comes next, */
+    size_t nows_limit; /* and that which has to wait for a step to pass */
+    size_t walls;
+    size_t walls_limit;
+    tl_time now; /* the last readings */
+    tl_time wall;
+    tl_time wall_now; /* now when wall was read */
+    bool header_now;  /* the next reading is a recorder's: see TL_NOTE_RECORDING */
+    bool header_wall;
+    unsigned spins;    /* polls in a row that did not wait and had nothing */
+    unsigned overtime; /* polls that waited beyond the script's end */
+
+    struct tl_play_handle **handles; /* by descriptor, from TL_REPLAY_FD_BASE on */
+    size_t handles_count;            /* all of them but those in use are NULL */
+    struct tl_play_handle ready;     /* head of a ring */
+    size_t outgoing;                 /* no peer before this one waits for a connect */
+    uint64_t signals;                /* enabled, by number */
+
+    struct tl_replay_posts posts;
+    struct tl_request *jobs;  /* that have not been run */
+    struct tl_request *added; /* jobs that the script does not know, the newest first */
+    int64_t process;          /* the one that replays */
+    uint64_t invented;        /* bytes of entropy that the script did not have */
+    struct tl_trace_pack pack;
+    struct tl_stream_replay_counts counts;
+};
+
+static inline struct tl_stream_replay *tl_stream_replay_of(struct tl_kernel *kernel)
+{
+    return (struct tl_stream_replay *)kernel;
+}
+
+/* Shortens how long a post is waited for, for tests. */
+void tl_stream_replay_kernel_set_patience(struct tl_kernel *kernel, tl_time patience);
+
+/* --- How it ends (stream_replay.c) --- */
+
+/* Ends the replay with a report. Returns TL_EDIVERGED. */
+int tl_play_diverge(struct tl_stream_replay *replay, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Ends the replay where a trace that was cut off does. Returns TL_EOUTOFREACH. */
+int tl_play_run_out(struct tl_stream_replay *replay);
+
+/* Notes that a step has passed. */
+void tl_play_passed(struct tl_stream_replay *replay);
+
+/* --- Waiting (stream_replay_poll.c) --- */
+
+/* Looks again at what poll has to tell of a socket. */
+void tl_play_update(struct tl_stream_replay *replay, struct tl_play_handle *handle);
+
+int tl_play_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token);
+int tl_play_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count);
+
+/* --- The program's output (stream_replay_output.c) --- */
+
+/* What a peer is called in reports. Returns text. */
+enum { TL_PEER_NAME_MAX = 400 };
+const char *tl_play_peer_name(const struct tl_play_peer *peer, char text[TL_PEER_NAME_MAX]);
+
+/* Compares the next len bytes that a peer was sent. 0 or the end of the replay. */
+int tl_play_compare(struct tl_stream_replay *replay, struct tl_play_peer *peer,
+                    const struct iovec *iov, size_t len);
+
+/* The same for a datagram. Its length; what the recorded one met instead of being sent; or the end
+ * of the replay. */
+ssize_t tl_play_compare_message(struct tl_stream_replay *replay,
+                                const struct tl_play_handle *handle,
+                                const struct tl_message *message);
+
+/* Whether the next datagram will meet an error. */
+bool tl_play_fails_next(const struct tl_play_peer *peer);
+
+/* Checks that a peer, which will be sent nothing more, was sent everything. 0 or the end of the
+ * replay. */
+int tl_play_compare_end(struct tl_stream_replay *replay, struct tl_play_peer *peer,
+                        const char *what);
+
+/* --- Sockets (stream_replay_fds.c, stream_replay_data.c) --- */
+
+/* The program's socket with that number, or NULL. */
+struct tl_play_handle *tl_play_handle_of(const struct tl_stream_replay *replay, int fd);
+
+/* Puts a step at the end of its peer's queue. */
+void tl_play_queue(struct tl_play_peer *peer, struct tl_play_step *step);
+struct tl_play_step *tl_play_unqueue(struct tl_play_peer *peer);
+
+/* Lets a datagram socket that was never bound be one of the recorded ones, if it is none yet. */
+void tl_play_take_datagram(struct tl_stream_replay *replay, struct tl_play_handle *handle);
+
+/* Frees the sockets that the program has not closed. */
+void tl_play_free_handles(struct tl_stream_replay *replay);
+
+int tl_play_socket(struct tl_kernel *kernel, enum tl_family family, enum tl_socket_type type);
+int tl_play_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr);
+int tl_play_listen(struct tl_kernel *kernel, int fd, int backlog);
+int tl_play_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer);
+int tl_play_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr);
+int tl_play_shutdown(struct tl_kernel *kernel, int fd, enum tl_shutdown how);
+int tl_play_option(struct tl_kernel *kernel, int fd, enum tl_option option, const int *set,
+                   int *ret);
+int tl_play_address(struct tl_kernel *kernel, int fd, enum tl_address_side side, tl_addr *ret);
+int tl_play_close(struct tl_kernel *kernel, int fd);
+ssize_t tl_play_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
+ssize_t tl_play_write(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
+
+/* --- Requests and facts (stream_replay_process.c) --- */
+
+/* Lets the program have the answer to a request that it has made: an event. 0, -ENOMEM or the end
+ * of the replay. */
+int tl_play_answer(struct tl_stream_replay *replay, struct tl_play_request *request,
+                   struct tl_event *ret);
+
+/* The same for the oldest in a list of requests, which need not be in the script: 1, or an error. */
+int tl_play_answer_added(struct tl_stream_replay *replay, struct tl_request **requests,
+                         struct tl_event *ret);
+
+int tl_play_signal(struct tl_kernel *kernel, int signum, bool enable);
+int tl_play_resolve(struct tl_kernel *kernel, struct tl_query *query);
+int tl_play_work(struct tl_kernel *kernel, struct tl_work *work);
+int tl_play_cancel(struct tl_kernel *kernel, struct tl_request *request);
+int64_t tl_play_info(struct tl_kernel *kernel, enum tl_info what, const char *name, char *text,
+                     size_t size);
+int tl_play_entropy(struct tl_kernel *kernel, void *buf, size_t len);
+
+#endif

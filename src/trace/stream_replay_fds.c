@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The program's sockets in a stream replay, and which recorded one each of them is; see
+ * stream_replay.c.
+ *
+ * A socket is matched when it first says something of itself: by the address that it is bound to,
+ * or connects to, taking the oldest recorded one of that address which is still free. A listener
+ * for whose address there is none takes the oldest one that is free, until one comes that has the
+ * right address; a datagram socket that sends without being bound does the same. One that is none
+ * of them is a socket to which nothing ever happens.
+ */
+#include <errno.h>
+#include <string.h>
+#include "core/alloc.h"
+#include "trace/replay.h"
+#include "trace/stream_replay.h"
+
+/* --- Handles --- */
+
+struct tl_play_handle *tl_play_handle_of(const struct tl_stream_replay *replay, int fd)
+{
+    size_t slot = (size_t)fd - TL_REPLAY_FD_BASE;
+
+    return fd >= TL_REPLAY_FD_BASE && slot < replay->handles_count ? replay->handles[slot] : NULL;
+}
+
+/* The lowest place without a handle, with room for one; -ENOMEM. */
+static int64_t free_slot(struct tl_stream_replay *replay)
+{
+    size_t slot = 0, count = replay->handles_count;
+
+    while (slot < count && replay->handles[slot] != NULL)
+        slot++;
+    if (slot < count)
+        return (int64_t)slot;
+    size_t larger = count != 0 ? 2 * count : 64;
+    struct tl_play_handle **handles =
+        tl_allocator_realloc(&replay->allocator, replay->handles, larger * sizeof(void *));
+    if (handles == NULL)
+        return -ENOMEM;
+    memset(handles + count, 0, (larger - count) * sizeof(void *));
+    replay->handles = handles;
+    replay->handles_count = larger;
+    return (int64_t)slot;
+}
+
+/* Makes a handle, or returns NULL when memory is out. */
+static struct tl_play_handle *new_handle(struct tl_stream_replay *replay, int family, int type)
+{
+    int64_t slot = free_slot(replay);
+    struct tl_play_handle *handle =
+        slot >= 0 ? tl_allocator_calloc(&replay->allocator, sizeof *handle) : NULL;
+
+    if (handle == NULL)
+        return NULL;
+    handle->fd = TL_REPLAY_FD_BASE + (int)slot;
+    handle->family = (uint8_t)family;
+    handle->type = (uint8_t)type;
+    replay->handles[slot] = handle;
+    return handle;
+}
+
+static void free_handle(struct tl_stream_replay *replay, struct tl_play_handle *handle)
+{
+    handle->interest = 0;
+    if (handle->peer != NULL)
+        handle->peer->handle = NULL;
+    tl_play_update(replay, handle);
+    replay->handles[handle->fd - TL_REPLAY_FD_BASE] = NULL;
+    tl_allocator_free(&replay->allocator, handle);
+}
+
+void tl_play_free_handles(struct tl_stream_replay *replay)
+{
+    for (size_t i = 0; i < replay->handles_count; i++)
+        tl_allocator_free(&replay->allocator, replay->handles[i]);
+    tl_allocator_free(&replay->allocator, replay->handles);
+}
+
+/* --- Queues --- */
+
+void tl_play_queue(struct tl_play_peer *peer, struct tl_play_step *step)
+{
+    step->next = NULL;
+    *peer->queue_tail = step;
+    peer->queue_tail = &step->next;
+}
+
+struct tl_play_step *tl_play_unqueue(struct tl_play_peer *peer)
+{
+    struct tl_play_step *step = peer->queue;
+
+    peer->queue = step->next;
+    if (peer->queue == NULL)
+        peer->queue_tail = &peer->queue;
+    peer->queue_used = 0;
+    return step;
+}
+
+/* --- Matching --- */
+
+static void attach(struct tl_play_handle *handle, struct tl_play_peer *peer)
+{
+    if (handle->peer != NULL) { /* it was another one for too little reason */
+        handle->peer->handle = NULL;
+        handle->peer->taken = false;
+    }
+    peer->taken = true;
+    peer->handle = handle;
+    handle->peer = peer;
+}
+
+/* The oldest free peer of the handle's type with that address bound. A stream socket may still
+ * become a listener or connect, so one that came to nothing does as well. */
+static struct tl_play_peer *find_bound(const struct tl_stream_replay *replay,
+                                       const struct tl_play_handle *handle, const tl_addr *addr)
+{
+    for (size_t i = 0; i < replay->script.peers_count; i++) {
+        struct tl_play_peer *peer = replay->script.peers[i];
+        if (peer->type == handle->type && (!peer->taken || peer->by_order) &&
+            peer->bound.family != TL_FAMILY_NONE && tl_addr_equal(&peer->bound, addr))
+            return peer;
+    }
+    return NULL;
+}
+
+/* The same for the address connected to. */
+static struct tl_play_peer *find_connected(struct tl_stream_replay *replay,
+                                           const struct tl_play_handle *handle, const tl_addr *addr)
+{
+    bool before = true;
+
+    for (size_t i = replay->outgoing; i < replay->script.peers_count; i++) {
+        struct tl_play_peer *peer = replay->script.peers[i];
+        bool waits = (peer->role == TL_PEER_OUTGOING || peer->role == TL_PEER_DATAGRAM) &&
+                     (!peer->taken || peer == handle->peer);
+        if (before && !waits)
+            replay->outgoing = i + 1;
+        before = before && !waits;
+        if (waits && peer->type == handle->type && tl_addr_equal(&peer->remote, addr))
+            return peer;
+    }
+    return NULL;
+}
+
+/* The oldest free peer with a role. */
+static struct tl_play_peer *find_by_order(const struct tl_stream_replay *replay,
+                                          enum tl_play_role role)
+{
+    for (size_t i = 0; i < replay->script.peers_count; i++)
+        if (replay->script.peers[i]->role == role && !replay->script.peers[i]->taken)
+            return replay->script.peers[i];
+    return NULL;
+}
+
+void tl_play_take_datagram(struct tl_stream_replay *replay, struct tl_play_handle *handle)
+{
+    struct tl_play_peer *peer =
+        handle->peer == NULL ? find_by_order(replay, TL_PEER_DATAGRAM) : NULL;
+
+    if (peer == NULL)
+        return;
+    attach(handle, peer);
+    tl_play_update(replay, handle);
+}
+
+/* --- The operations --- */
+
+int tl_play_socket(struct tl_kernel *kernel, enum tl_family family, enum tl_socket_type type)
+{
+    struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
+
+    if (replay->fate != 0)
+        return replay->fate;
+    struct tl_play_handle *handle = new_handle(replay, family, type);
+    return handle != NULL ? handle->fd : -ENOMEM;
+}
+
+int tl_play_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr)
+{
+    struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
+    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+
+    if (replay->fate != 0 || handle == NULL)
+        return replay->fate != 0 ? replay->fate : -EBADF;
+    if (handle->bound.family != TL_FAMILY_NONE)
+        return -EINVAL;
+    struct tl_play_peer *peer = find_bound(replay, handle, addr);
+    if (peer != NULL) {
+        if (peer->by_order && peer->handle != NULL)
+            peer->handle->peer = NULL;
+        peer->by_order = false;
+        attach(handle, peer);
+    }
+    if (peer != NULL && peer->bind_result < 0)
+        return peer->bind_result;
+    handle->bound = *addr;
+    tl_play_update(replay, handle);
+    return 0;
+}
+
+int tl_play_listen(struct tl_kernel *kernel, int fd, int backlog)
+{
+    struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
+    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+
+    (void)backlog;
+    if (replay->fate != 0 || handle == NULL)
+        return replay->fate != 0 ? replay->fate : -EBADF;
+    if (handle->peer == NULL) {
+        struct tl_play_peer *peer = find_by_order(replay, TL_PEER_LISTENER);
+        if (peer != NULL) {
+            attach(handle, peer);
+            peer->by_order = true;
+        }
+    }
+    if (handle->peer != NULL && handle->peer->listen_result < 0)
+        return handle->peer->listen_result;
+    handle->listening = true;
+    tl_play_update(replay, handle);
+    return 0;
+}
+
+int tl_play_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
+{
+    struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
+    struct tl_play_handle *listener = tl_play_handle_of(replay, fd);
+
+    if (replay->fate != 0 || listener == NULL)
+        return replay->fate != 0 ? replay->fate : -EBADF;
+    if (!listener->listening)
+        return -EINVAL;
+    if (listener->peer != NULL && listener->peer->queue == NULL)
+        listener->peer->stirred = 0;
+    if (listener->peer == NULL || listener->peer->queue == NULL) {
+        tl_play_update(replay, listener);
+        return -EAGAIN;
+    }
+    struct tl_play_peer *peer = listener->peer->queue->other;
+    struct tl_play_handle *handle = NULL;
+    if (peer != NULL && (handle = new_handle(replay, listener->family, TL_STREAM)) == NULL)
+        return -ENOMEM;
+    struct tl_play_step *step = tl_play_unqueue(listener->peer);
+    tl_play_update(replay, listener);
+    if (peer == NULL)
+        return (int)step->value;
+    attach(handle, peer);
+    if (ret_peer != NULL)
+        *ret_peer = peer->remote;
+    return handle->fd;
+}
+
+static int too_many_connects(struct tl_stream_replay *replay, const tl_addr *addr)
+{
+    char text[TL_ADDR_TEXT_MAX];
+
+    return tl_play_diverge(replay,
+                           "diverged: the program connects to %s more often than the trace\n",
+                           tl_addr_format(addr, text, sizeof text));
+}
+
+/* A datagram socket only says where it sends to from now on. */
+static int connect_datagram(struct tl_stream_replay *replay, struct tl_play_handle *handle,
+                            const tl_addr *addr)
+{
+    if (handle->peer == NULL) {
+        struct tl_play_peer *peer = find_connected(replay, handle, addr);
+        if (peer != NULL)
+            attach(handle, peer);
+        tl_play_update(replay, handle);
+    }
+    handle->remote = *addr;
+    return handle->peer != NULL && tl_addr_equal(&handle->peer->remote, addr)
+               ? handle->peer->connect_result
+               : 0;
+}
+
+int tl_play_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
+{
+    struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
+    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+
+    if (replay->fate != 0 || handle == NULL)
+        return replay->fate != 0 ? replay->fate : -EBADF;
+    if (handle->type == TL_DATAGRAM)
+        return connect_datagram(replay, handle, addr);
+    if (handle->remote.family != TL_FAMILY_NONE)
+        return handle->connecting ? -EALREADY : -EISCONN;
+    struct tl_play_peer *peer = find_connected(replay, handle, addr);
+    if (peer == NULL)
+        return too_many_connects(replay, addr);
+    if (peer != handle->peer)
+        attach(handle, peer);
+    if (peer->connect_result < 0 && peer->connect_result != -EINPROGRESS)
+        return peer->connect_result;
+    handle->remote = *addr;
+    handle->connecting = peer->connect_result != 0 && !peer->established && !peer->broken;
+    tl_play_update(replay, handle);
+    return peer->connect_result;
+}
+
+int tl_play_shutdown(struct tl_kernel *kernel, int fd, enum tl_shutdown how)
+{
+    struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
+    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+
+    if (replay->fate != 0 || handle == NULL)
+        return replay->fate != 0 ? replay->fate : -EBADF;
+    if (handle->type == TL_STREAM && (handle->peer == NULL || !handle->peer->established))
+        return -ENOTCONN;
+    if (handle->peer != NULL && handle->peer->shutdown_result < 0)
+        return handle->peer->shutdown_result;
+    if (how != TL_SHUTDOWN_WRITE)
+        handle->shut_read = true;
+    if (how != TL_SHUTDOWN_READ && !handle->shut_write && handle->type == TL_STREAM) {
+        handle->shut_write = true;
+        int r = tl_play_compare_end(replay, handle->peer, "the program ends its output");
+        if (r < 0)
+            return r;
+    }
+    tl_play_update(replay, handle);
+    return 0;
+}
+
+/* The error that a connection met, which is told once; 0 for none. */
+static int take_error(struct tl_stream_replay *replay, struct tl_play_handle *handle)
+{
+    int error = handle->peer != NULL ? handle->peer->error : 0;
+
+    if (error != 0) {
+        handle->peer->error = 0;
+        tl_play_update(replay, handle);
+    }
+    return error;
+}
+
+int tl_play_option(struct tl_kernel *kernel, int fd, enum tl_option option, const int *set,
+                   int *ret)
+{
+    struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
+    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+
+    if (replay->fate != 0 || handle == NULL)
+        return replay->fate != 0 ? replay->fate : -EBADF;
+    if ((unsigned)option >= TL_OPTION_COUNT)
+        return -ENOPROTOOPT;
+    bool known = handle->peer != NULL && handle->peer->options[option].known;
+    if (known && handle->peer->options[option].result < 0)
+        return handle->peer->options[option].result;
+    if (set != NULL) {
+        handle->options[option].set = true;
+        handle->options[option].value = *set;
+    }
+    if (ret == NULL)
+        return 0;
+    if (option == TL_OPTION_ERROR)
+        *ret = -take_error(replay, handle);
+    else if (known)
+        *ret = handle->peer->options[option].value;
+    else
+        *ret = handle->options[option].set ? handle->options[option].value : 0;
+    return 0;
+}
+
+int tl_play_address(struct tl_kernel *kernel, int fd, enum tl_address_side side, tl_addr *ret)
+{
+    struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
+    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+
+    if (replay->fate != 0 || handle == NULL)
+        return replay->fate != 0 ? replay->fate : -EBADF;
+    const struct tl_play_peer *peer = handle->peer;
+    if (peer != NULL && peer->names[side].known) {
+        *ret = peer->names[side].addr;
+        return peer->names[side].result;
+    }
+    if (side == TL_ADDRESS_PEER) {
+        *ret = peer != NULL && peer->role == TL_PEER_ACCEPTED ? peer->remote : handle->remote;
+        return ret->family != TL_FAMILY_NONE ? 0 : -ENOTCONN;
+    }
+    /* The recorded program did not ask: as far as it is known. */
+    *ret = handle->bound;
+    if (peer != NULL && peer->role == TL_PEER_ACCEPTED)
+        *ret = peer->listener->names[TL_ADDRESS_LOCAL].known
+                   ? peer->listener->names[TL_ADDRESS_LOCAL].addr
+                   : peer->listener->bound;
+    if (ret->family == TL_FAMILY_NONE)
+        *ret = (tl_addr){.family = handle->family};
+    return 0;
+}
+
+int tl_play_close(struct tl_kernel *kernel, int fd)
+{
+    struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
+    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+    int r = 0;
+
+    if (handle == NULL)
+        return -EBADF;
+    if (replay->fate == 0 && handle->peer != NULL && !handle->shut_write)
+        r = tl_play_compare_end(replay, handle->peer, "the program closes it");
+    free_handle(replay, handle);
+    return r;
+}

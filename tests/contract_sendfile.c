@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * loop.sendfile: files over stream transports, by the system and by the fallback; what goes before
+ * and after, what is refused meanwhile, and how it ends early.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "support/files.h"
+#include "support/patch.h"
+#include "support/scene.h"
+
+/* More than any kernel here takes off a writer's hands before a reader reads. */
+#define LARGE ((size_t)8 << 20)
+
+/* A connection whose client sends a file as soon as it is made. */
+struct show {
+    struct scene scene;
+    int file;
+    bool fallback;
+    tl_future *future; /* of the sendfile; NULL: none was begun */
+    bool done;
+    int code; /* how it ended */
+    int64_t sent;
+    struct kernel_patch patch;
+    int calls; /* of sendfile that the patch has seen */
+    struct later later;
+};
+
+static struct show *show_of(struct side *side)
+{
+    return tl_container_of(side->scene, struct show, scene);
+}
+
+static void show_open(struct show *show, struct contract *contract)
+{
+    memset(show, 0, sizeof *show);
+    scene_open(&show->scene, contract);
+    show->fallback = true;
+    show->scene.peer.hooks.eof = NULL;
+}
+
+static void show_close(struct show *show)
+{
+    if (show->file > 0)
+        assert_int_equal(tl_loop_close_file(show->scene.loop, show->file), 0);
+    scene_close(&show->scene);
+    assert_string_equal(show->scene.errors, "");
+}
+
+static void note_end(tl_future *future, void *arg)
+{
+    struct show *show = arg;
+    tl_value value = tl_value_none();
+    show->code = tl_future_result(future, &value);
+    show->sent = show->code == 0 ? value.integer : -1;
+    show->done = true;
+    tl_future_unref(future);
+    show->future = NULL;
+}
+
+/* Sends a part of the file; what it comes to is noted. */
+static void send_part(struct show *show, int64_t offset, int64_t count)
+{
+    tl_transport *transport = show->scene.client.transport;
+    show->future =
+        tl_loop_sendfile(show->scene.loop, transport, show->file, offset, count, show->fallback);
+    assert_non_null(show->future);
+    assert_int_equal(tl_future_add_done_callback(show->future, note_end, show), 0);
+}
+
+/* Writes and closes once the file has been sent. */
+static void write_after(tl_future *future, void *arg)
+{
+    struct side *side = arg;
+    (void)future;
+    assert_int_equal(tl_transport_write(side->transport, " tail", 5), 0);
+    tl_transport_close(side->transport);
+}
+
+static int send_between(struct side *side)
+{
+    struct show *show = show_of(side);
+    assert_int_equal(tl_transport_write(side->transport, "head ", 5), 0);
+    send_part(show, 0, -1);
+    assert_int_equal(tl_future_add_done_callback(show->future, write_after, side), 0);
+    return 0;
+}
+
+static void between_what_is_written(struct contract *contract)
+{
+    struct show show;
+    show_open(&show, contract);
+    show.file = files_text(show.scene.loop, "body");
+    show.scene.client.hooks.made = send_between;
+    scene_play(&show.scene);
+    show_close(&show);
+    assert_int_equal(show.code, 0);
+    assert_int_equal(show.sent, 4);
+    assert_log(&show.scene.client, "made lost released");
+    assert_log(&show.scene.peer, "made data(head body tail) eof lost released");
+}
+
+/* --- Parts ------------------------------------------------------------------------------------ */
+
+/* One part after the other, each as soon as the last has been sent. */
+static const struct {
+    int64_t offset, count, sent;
+} parts[] = {
+    {0, -1, 10}, {2, 3, 3},    {7, 100, 3}, {10, -1, 0},
+    {10, 5, 0},  {500, -1, 0}, {0, 1, 1},   {9, 1, 1},
+};
+
+static void next_part(tl_future *future, void *arg)
+{
+    struct show *show = arg;
+    struct side *side = &show->scene.client;
+    if (future != NULL) {
+        assert_int_equal(show->code, 0);
+        assert_int_equal(show->sent, parts[side->count].sent);
+        side->count++;
+    }
+    if (side->count == sizeof parts / sizeof *parts) {
+        tl_transport_close(side->transport);
+        return;
+    }
+    send_part(show, parts[side->count].offset, parts[side->count].count);
+    assert_int_equal(tl_future_add_done_callback(show->future, next_part, show), 0);
+}
+
+static int send_parts(struct side *side)
+{
+    next_part(NULL, show_of(side));
+    return 0;
+}
+
+static void parts_of_a_file(struct contract *contract)
+{
+    struct show show;
+    show_open(&show, contract);
+    show.file = files_text(show.scene.loop, "0123456789");
+    show.scene.client.hooks.made = send_parts;
+    scene_play(&show.scene);
+    show_close(&show);
+    assert_int_equal(show.scene.client.count, sizeof parts / sizeof *parts);
+    assert_log(&show.scene.peer, "made data(012345678923478909) eof lost released");
+}
+
+/* --- Large files ------------------------------------------------------------------------------ */
+
+static void close_after(tl_future *future, void *arg)
+{
+    struct side *side = arg;
+    (void)future;
+    if (side->transport != NULL)
+        tl_transport_close(side->transport);
+}
+
+static int send_whole(struct side *side)
+{
+    struct show *show = show_of(side);
+    send_part(show, 0, -1);
+    assert_int_equal(tl_future_add_done_callback(show->future, close_after, side), 0);
+    return 0;
+}
+
+static void check_whole(struct show *show)
+{
+    assert_int_equal(show->code, 0);
+    assert_int_equal(show->sent, LARGE);
+    assert_int_equal(show->scene.peer.received, LARGE);
+    assert_int_equal(show->scene.peer.wrong, 0);
+    assert_log(&show->scene.client, "made lost released");
+    assert_log(&show->scene.peer, "made eof lost released");
+}
+
+static void a_large_file(struct contract *contract)
+{
+    struct show show;
+    show_open(&show, contract);
+    show.file = files_pattern(show.scene.loop, LARGE);
+    show.scene.client.hooks.made = send_whole;
+    show.scene.peer.quiet = true;
+    scene_play(&show.scene);
+    show_close(&show);
+    check_whole(&show);
+}
+
+/* What is queued goes first, however much it is; resume_writing comes in between. */
+static int queue_and_send(struct side *side)
+{
+    struct show *show = show_of(side);
+    side->total = LARGE / 2;
+    assert_int_equal(hook_send_at_once(side), 0);
+    assert_true(tl_transport_get_write_buffer_size(side->transport) > 0);
+    send_part(show, (int64_t)LARGE / 2, (int64_t)LARGE / 2);
+    assert_int_equal(tl_future_add_done_callback(show->future, close_after, side), 0);
+    return 0;
+}
+
+static void after_what_is_queued(struct contract *contract)
+{
+    struct show show;
+    show_open(&show, contract);
+    show.file = files_pattern(show.scene.loop, LARGE);
+    show.scene.client.hooks.made = queue_and_send;
+    show.scene.peer.quiet = true;
+    scene_play(&show.scene);
+    show_close(&show);
+    assert_int_equal(show.sent, LARGE / 2);
+    assert_int_equal(show.scene.peer.received, LARGE);
+    assert_int_equal(show.scene.peer.wrong, 0);
+    assert_log(&show.scene.client, "made pause resume lost released");
+}
+
+/* --- The fallback ----------------------------------------------------------------------------- */
+
+static ssize_t no_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset,
+                           size_t count)
+{
+    (void)fd, (void)file, (void)offset, (void)count;
+    tl_container_of(kernel_patch(kernel), struct show, patch)->calls++;
+    return -EINVAL;
+}
+
+static void show_open_without(struct show *show, struct contract *contract)
+{
+    show_open(show, contract);
+    kernel_patch_apply(&show->patch, tl_loop_kernel(show->scene.loop));
+    show->patch.ops.sendfile = no_sendfile;
+}
+
+static void where_the_system_cannot(struct contract *contract)
+{
+    struct show show;
+    show_open_without(&show, contract);
+    show.file = files_pattern(show.scene.loop, LARGE);
+    show.scene.client.hooks.made = send_whole;
+    show.scene.peer.quiet = true;
+    scene_play(&show.scene);
+    show_close(&show);
+    check_whole(&show);
+    assert_int_equal(show.calls, 1);
+}
+
+static void parts_where_the_system_cannot(struct contract *contract)
+{
+    struct show show;
+    show_open_without(&show, contract);
+    show.file = files_text(show.scene.loop, "0123456789");
+    show.scene.client.hooks.made = send_parts;
+    scene_play(&show.scene);
+    show_close(&show);
+    assert_int_equal(show.calls, sizeof parts / sizeof *parts);
+    assert_log(&show.scene.peer, "made data(012345678923478909) eof lost released");
+}
+
+static void without_the_fallback(struct contract *contract)
+{
+    struct show show;
+    show_open_without(&show, contract);
+    show.fallback = false;
+    show.file = files_text(show.scene.loop, "text");
+    show.scene.client.hooks.made = send_between;
+    scene_play(&show.scene);
+    show_close(&show);
+    assert_int_equal(show.code, TL_ENOSENDFILE);
+    assert_log(&show.scene.peer, "made data(head  tail) eof lost released");
+}
+
+/* A directory can be opened, sent by neither way, and that is told by the second. */
+static void what_is_no_file(struct contract *contract)
+{
+    struct show show;
+    show_open(&show, contract);
+    show.file = tl_loop_open_file(show.scene.loop, "/tmp", TL_OPEN_READ, 0);
+    assert_true(show.file >= 0);
+    show.scene.client.hooks.made = send_between;
+    scene_play(&show.scene);
+    show_close(&show);
+    assert_int_equal(show.code, -EISDIR);
+    assert_log(&show.scene.peer, "made data(head  tail) eof lost released");
+}
+
+/* --- Refusals --------------------------------------------------------------------------------- */
+
+static void expect_failed(tl_future *future, int code, const char *message)
+{
+    assert_true(tl_future_done(future));
+    const tl_error *error = tl_future_exception(future);
+    assert_non_null(error);
+    assert_int_equal(error->code, code);
+    if (message != NULL)
+        assert_string_equal(error->message, message);
+    tl_future_unref(future);
+}
+
+static int ask_wrongly(struct side *side)
+{
+    struct show *show = show_of(side);
+    tl_loop *loop = show->scene.loop;
+    tl_transport *transport = side->transport;
+    int file = show->file;
+#define ASK(t, f, o, c) tl_loop_sendfile(loop, t, f, o, c, true)
+    assert_null(tl_loop_sendfile(NULL, transport, file, 0, -1, true));
+    expect_failed(ASK(NULL, file, 0, -1), -EINVAL, NULL);
+    expect_failed(ASK(transport, file, -1, -1), -EINVAL, "offset must not be negative");
+    expect_failed(ASK(transport, file, 0, 0), -EINVAL, "count must be positive");
+    expect_failed(ASK(transport, file, 0, -2), -EINVAL, "count must be positive");
+    expect_failed(ASK(transport, -1, 0, -1), -EBADF, NULL);
+    expect_failed(ASK(transport, 99999, 0, -1), -EBADF, NULL);
+    assert_int_equal(tl_transport_write_eof(transport), 0);
+    expect_failed(ASK(transport, file, 0, -1), TL_ESTATE, NULL);
+    tl_transport_close(transport);
+    expect_failed(ASK(transport, file, 0, -1), TL_ECLOSED, "Transport is closing");
+#undef ASK
+    return 0;
+}
+
+static void what_is_refused(struct contract *contract)
+{
+    struct show show;
+    show_open(&show, contract);
+    show.file = files_text(show.scene.loop, "text");
+    show.scene.client.hooks.made = ask_wrongly;
+    scene_play(&show.scene);
+    show_close(&show);
+    assert_log(&show.scene.peer, "made eof lost released");
+}
+
+static int write_meanwhile(struct side *side)
+{
+    struct show *show = show_of(side);
+    const tl_buf bufs[] = {{"x", 1}};
+    send_whole(side);
+    assert_false(tl_future_done(show->future));
+    assert_int_equal(tl_transport_write(side->transport, "x", 1), -EBUSY);
+    assert_int_equal(tl_transport_writelines(side->transport, bufs, 1), -EBUSY);
+    assert_int_equal(tl_loop_close_file(show->scene.loop, show->file), -EBUSY);
+    assert_int_equal(tl_transport_get_write_buffer_size(side->transport), 0);
+    expect_failed(tl_loop_sendfile(show->scene.loop, side->transport, show->file, 0, -1, true),
+                  -EBUSY, "sendfile is in progress");
+    return 0;
+}
+
+static void what_is_refused_meanwhile(struct contract *contract)
+{
+    struct show show;
+    show_open(&show, contract);
+    show.file = files_pattern(show.scene.loop, LARGE);
+    show.scene.client.hooks.made = write_meanwhile;
+    show.scene.peer.quiet = true;
+    scene_play(&show.scene);
+    show_close(&show);
+    check_whole(&show);
+}
+
+/* --- Reading and the end-of-file -------------------------------------------------------------- */
+
+/* The peer greets at once; the client hears of it only when its file has gone. */
+static int log_sent(struct side *side, const char *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    side_log(side, show_of(side)->done ? "after" : "during");
+    tl_transport_close(side->transport);
+    return 0;
+}
+
+static int send_only(struct side *side)
+{
+    send_part(show_of(side), 0, -1);
+    return 0;
+}
+
+static void nothing_is_read_meanwhile(struct contract *contract)
+{
+    struct show show;
+    show_open(&show, contract);
+    show.file = files_pattern(show.scene.loop, LARGE);
+    show.scene.client.hooks.made = send_only;
+    show.scene.client.hooks.data = log_sent;
+    show.scene.peer.hooks.made = hook_write_hello;
+    show.scene.peer.quiet = true;
+    scene_play(&show.scene);
+    show_close(&show);
+    assert_int_equal(show.scene.peer.received, LARGE);
+    assert_non_null(strstr(show.scene.client.log, "after"));
+    assert_null(strstr(show.scene.client.log, "during"));
+}
+
+static void resume_at_last(struct side *side)
+{
+    side_log(side, "resumed");
+    assert_int_equal(tl_transport_resume_reading(side->transport), 0);
+}
+
+static void resume_later(tl_future *future, void *arg)
+{
+    struct side *side = arg;
+    struct show *show = show_of(side);
+    (void)future;
+    show->later = (struct later){.side = side, .callback = resume_at_last};
+    later_start(&show->later);
+}
+
+/* Paused while it is sent, or before: afterwards it is still paused. */
+static int send_paused(struct side *side)
+{
+    struct show *show = show_of(side);
+    send_part(show, 0, -1);
+    assert_int_equal(tl_transport_pause_reading(side->transport), 0);
+    assert_int_equal(tl_transport_resume_reading(side->transport), 0);
+    assert_int_equal(tl_transport_pause_reading(side->transport), 0);
+    assert_int_equal(tl_future_add_done_callback(show->future, resume_later, side), 0);
+    return 0;
+}
+
+static int close_on_data(struct side *side, const char *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    tl_transport_close(side->transport);
+    return 0;
+}
+
+static void paused_reading_stays_paused(struct contract *contract)
+{
+    struct show show;
+    show_open(&show, contract);
+    show.file = files_pattern(show.scene.loop, LARGE);
+    show.scene.client.hooks.made = send_paused;
+    show.scene.client.hooks.data = close_on_data;
+    show.scene.peer.hooks.made = hook_write_hello;
+    show.scene.peer.quiet = true;
+    scene_play(&show.scene);
+    show_close(&show);
+    assert_log(&show.scene.client, "made resumed data(hello) lost released");
+}
+
+static int send_and_eof(struct side *side)
+{
+    send_only(side);
+    assert_int_equal(tl_transport_write_eof(side->transport), 0);
+    assert_int_equal(tl_transport_write(side->transport, "x", 1), TL_ESTATE);
+    return 0;
+}
+
+static void the_end_of_file_comes_after_it(struct contract *contract)
+{
+    struct show show;
+    show_open(&show, contract);
+    show.file = files_pattern(show.scene.loop, LARGE);
+    show.scene.client.hooks.made = send_and_eof;
+    show.scene.peer.quiet = true;
+    scene_play(&show.scene);
+    show_close(&show);
+    assert_int_equal(show.sent, LARGE);
+    assert_int_equal(show.scene.peer.received, LARGE);
+    assert_log(&show.scene.peer, "made eof lost released");
+}
+
+/* --- Early ends ------------------------------------------------------------------------------- */
+
+static int abort_on_data(struct side *side, const char *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    tl_transport_abort(side->transport);
+    return 0;
+}
+
+static void expect_lost(struct contract *contract, bool native)
+{
+    struct show show;
+    (native ? show_open : show_open_without)(&show, contract);
+    show.file = files_pattern(show.scene.loop, LARGE);
+    show.scene.client.hooks.made = send_only;
+    show.scene.peer.quiet = true;
+    show.scene.peer.hooks.data = abort_on_data;
+    scene_play(&show.scene);
+    show_close(&show);
+    char log[96];
+    snprintf(log, sizeof log, "made lost(%s) released", tl_err_name(show.code));
+    assert_true(show.code == -ECONNRESET || show.code == -EPIPE);
+    assert_log(&show.scene.client, log);
+}
+
+static void the_peer_goes(struct contract *contract)
+{
+    expect_lost(contract, true);
+}
+
+static void the_peer_goes_during_the_fallback(struct contract *contract)
+{
+    expect_lost(contract, false);
+}
+
+static int send_and_close(struct side *side)
+{
+    send_only(side);
+    tl_transport_close(side->transport);
+    return 0;
+}
+
+static int send_and_abort(struct side *side)
+{
+    send_only(side);
+    tl_transport_abort(side->transport);
+    return 0;
+}
+
+static int queue_send_and_close(struct side *side)
+{
+    side->total = LARGE;
+    assert_int_equal(hook_send_at_once(side), 0);
+    return send_and_close(side);
+}
+
+static void expect_closed(struct contract *contract, int (*made)(struct side *side),
+                          const char *log)
+{
+    struct show show;
+    show_open(&show, contract);
+    show.file = files_pattern(show.scene.loop, LARGE);
+    show.scene.client.hooks.made = made;
+    show.scene.peer.quiet = true;
+    scene_play(&show.scene);
+    show_close(&show);
+    assert_true(show.done);
+    assert_int_equal(show.code, TL_ECLOSED);
+    assert_log(&show.scene.client, log);
+    assert_int_equal(show.scene.peer.wrong, 0);
+    assert_true(show.scene.peer.received <= LARGE);
+}
+
+static void closing_ends_it(struct contract *contract)
+{
+    expect_closed(contract, send_and_close, "made lost released");
+    expect_closed(contract, send_and_abort, "made lost released");
+}
+
+static void closing_before_its_turn_flushes(struct contract *contract)
+{
+    expect_closed(contract, queue_send_and_close, "made pause resume lost released");
+}
+
+/* What was sent stays sent; the transport goes on. */
+static int cancel_and_write(struct side *side)
+{
+    struct show *show = show_of(side);
+    send_only(side);
+    assert_true(tl_future_cancel(show->future));
+    assert_int_equal(tl_loop_close_file(show->scene.loop, show->file), 0);
+    show->file = 0;
+    side->sent = 0;
+    assert_int_equal(tl_transport_write(side->transport, "!", 1), 0);
+    tl_transport_close(side->transport);
+    return 0;
+}
+
+static void cancelling_leaves_the_transport(struct contract *contract)
+{
+    struct show show;
+    show_open(&show, contract);
+    show.file = files_pattern(show.scene.loop, LARGE);
+    show.scene.client.hooks.made = cancel_and_write;
+    show.scene.peer.quiet = true;
+    scene_play(&show.scene);
+    show_close(&show);
+    assert_int_equal(show.code, -ECANCELED);
+    assert_true(show.scene.peer.received > 0 && show.scene.peer.received < LARGE);
+    assert_true(show.scene.peer.wrong <= 1); /* the "!" */
+    assert_log(&show.scene.peer, "made eof lost released");
+}
+
+static int stop_on_data(struct side *side, const char *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    tl_loop_stop(side->scene->loop);
+    return tl_transport_pause_reading(side->transport);
+}
+
+static void a_closed_loop_forgets_it(struct contract *contract)
+{
+    struct show show;
+    show_open(&show, contract);
+    show.file = files_pattern(show.scene.loop, LARGE);
+    show.scene.client.hooks.made = send_only;
+    show.scene.peer.quiet = true;
+    show.scene.peer.hooks.data = stop_on_data;
+    scene_connect(&show.scene);
+    scene_run(&show.scene);
+    tl_future *future = show.future;
+    assert_non_null(future);
+    scene_close(&show.scene);
+    assert_false(tl_future_done(future));
+    tl_future_unref(future);
+}
+
+/* --- Descriptors that the program opened by itself -------------------------------------------- */
+
+static void a_file_opened_elsewhere(struct contract *contract)
+{
+    struct show show;
+    show_open(&show, contract);
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_int_equal(fwrite("body", 1, 4, file), 4);
+    assert_int_equal(fflush(file), 0);
+    show.file = fileno(file);
+    show.scene.client.hooks.made = send_between;
+    scene_play(&show.scene);
+    assert_int_equal(show.code, 0);
+    /* The loop does not know it any more, and its position is where it was. */
+    assert_int_equal(lseek(show.file, 0, SEEK_CUR), 4);
+    assert_int_equal(fclose(file), 0);
+    show.file = 0;
+    show_close(&show);
+    assert_log(&show.scene.peer, "made data(head body tail) eof lost released");
+}
+
+static const struct contract_case cases[] = {
+    CONTRACT(between_what_is_written),
+    CONTRACT(parts_of_a_file),
+    CONTRACT(a_large_file),
+    CONTRACT(after_what_is_queued),
+    CONTRACT(where_the_system_cannot),
+    CONTRACT(parts_where_the_system_cannot),
+    CONTRACT(without_the_fallback),
+    CONTRACT(what_is_no_file),
+    CONTRACT(what_is_refused),
+    CONTRACT(what_is_refused_meanwhile),
+    CONTRACT(nothing_is_read_meanwhile),
+    CONTRACT(paused_reading_stays_paused),
+    CONTRACT(the_end_of_file_comes_after_it),
+    CONTRACT(the_peer_goes),
+    CONTRACT(the_peer_goes_during_the_fallback),
+    CONTRACT(closing_ends_it),
+    CONTRACT(closing_before_its_turn_flushes),
+    CONTRACT(cancelling_leaves_the_transport),
+    CONTRACT(a_closed_loop_forgets_it),
+    CONTRACT_ONLY(a_file_opened_elsewhere, CONTRACT_REAL | CONTRACT_REPLAY_REAL),
+};
+
+int main(int argc, char **argv)
+{
+    return contract_main(argc, argv, "sendfile", cases, sizeof cases / sizeof *cases);
+}

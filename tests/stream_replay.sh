@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Stream replays of what the contract tests do: each body is recorded on the real kernel and in the
+# simulator, and then has to get through a stream replay of that. Both ends of its connections are in
+# it, and its assertions see to it that it was told the same things.
+#
+# These are the tests of what a program sees of the world, through the loop. Left out are those of
+# the seam itself, which count its answers one by one, and those that wait for something by
+# looking again and again without waiting.
+#
+#     BUILD=build/asan bash tests/stream_replay.sh
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+failures=0
+for name in stream stream_end stream_flow stream_write connect server server_close timers \
+    executor executor_end post datagram; do
+    said=$(CONTRACT_REPLAY=stream "${BUILD:?the folder of a variant}/tests/contract_$name" \
+        'replay-*' 2>&1)
+    status=$?
+    [ $status = 0 ] && [[ $said == *'[  PASSED  ]'* ]] && continue
+    printf 'stream_replay.sh: contract_%s: status %s\n%s\n' "$name" $status \
+        "$(grep -v 'RUN  \|  OK \]' <<<"$said")"
+    failures=$((failures + 1))
+done
+
+[ $failures = 0 ]
