@@ -12,8 +12,8 @@
  *   - more than the send buffer makes it flooded too: then a write may take all, some or nothing.
  *
  * Pipes and Unix-domain sockets have no network under them: they are never crowded, and the kernels
- * agree to the byte on what they hold. Unless writes are cut: then their slots and messages are other
- * ones, and they too are flooded by more than surely fits.
+ * agree to the byte on what they hold. Unless writes are cut: then their slots and messages are
+ * other ones, and they too are flooded by more than surely fits.
  */
 #ifndef TL_TESTS_FIDELITY_FLOW_H
 #define TL_TESTS_FIDELITY_FLOW_H

@@ -171,8 +171,8 @@ static void do_bind(struct run *run, const struct op *op, struct answer *answer)
     learn_name(run, op->place);
 }
 
-/* Where delays are at work nobody may find a queue full: it would try again after a second, which is
- * no time for a delay and for ever on the real kernel. */
+/* Where delays are at work nobody may find a queue full: it would try again after a second, which
+ * is no time for a delay and for ever on the real kernel. */
 static void do_listen(struct run *run, const struct op *op, struct answer *answer)
 {
     struct place *place = &run->places[op->place];
