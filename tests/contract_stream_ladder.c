@@ -222,8 +222,8 @@ static void protocols(struct contract *contract)
 static void cancel_connecting(struct climb *climb)
 {
     struct scene *scene = &climb->scene;
-    tl_future *future = tl_loop_create_connection(scene->loop, scene_client_factory, scene, NULL,
-                                                  scene->port, NULL);
+    tl_future *future = tl_loop_create_connection(scene->loop, scene_client_factory, scene,
+                                                  "127.0.0.1", scene->port, NULL);
     (void)tl_future_cancel(future);
     (void)tl_future_exception(future);
     tl_future_unref(future);
