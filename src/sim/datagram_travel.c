@@ -95,7 +95,6 @@ static tl_host *target_of(struct tl_datagram_socket *socket, const struct tl_ip 
     if (socket->last_target == NULL || !tl_ip_equal(&socket->last_ip, ip)) {
         socket->last_target = tl_host_find(socket->host, ip);
         socket->last_ip = *ip;
-        socket->last_receiver = NULL; /* it was found for the other address */
     }
     return socket->last_target;
 }
