@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * connect_read_pipe and connect_write_pipe on pipes and socket pairs of the loop's own: bytes, ends,
- * full pipes, pauses, and what each kind can do. What fails is in contract_pipe_fail.c.
+ * connect_read_pipe and connect_write_pipe on pipes and socket pairs of the loop's own: bytes,
+ * ends, full pipes, pauses, and what each kind can do. What fails is in contract_pipe_fail.c.
  */
 #include <errno.h>
 #include <setjmp.h>

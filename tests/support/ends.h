@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Both ends of a pipe or socket pair in one loop, for tests of pipes as transports: a scene in which
- * the client writes and the peer reads.
+ * Both ends of a pipe or socket pair in one loop, for tests of pipes as transports: a scene in
+ * which the client writes and the peer reads.
  */
 #ifndef TL_TESTS_ENDS_H
 #define TL_TESTS_ENDS_H
