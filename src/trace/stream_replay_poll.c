@@ -297,13 +297,6 @@ static struct tl_play_step *pass(struct tl_stream_replay *replay)
     return step;
 }
 
-/* Where the clock stands before the next step at the latest, if it is looked at. */
-static tl_time last_reading(const struct tl_stream_replay *replay)
-{
-    return replay->nows < replay->nows_limit ? replay->script.nows[replay->nows_limit - 1]
-                                             : replay->now;
-}
-
 static void move_clock(struct tl_stream_replay *replay, tl_time now)
 {
     while (replay->nows < replay->nows_limit && replay->script.nows[replay->nows] <= now)
@@ -373,6 +366,21 @@ static int give_more(struct tl_stream_replay *replay, int n, struct tl_event *ev
     return n;
 }
 
+/* The next input has to wait for what the program is still to send: whether a timer of its own
+ * comes first, which then is due. One that is set for a little later may: what was sent at once then
+ * may be sent from a timer now. */
+static bool let_timer_come(struct tl_stream_replay *replay, tl_time deadline)
+{
+    const tl_time *nows = replay->script.nows;
+    size_t limit = replay->nows_limit;
+    tl_time last = limit > 0 && nows[limit - 1] > 0 ? nows[limit - 1] : 0;
+
+    if (deadline - TIMER_SLACK >= last)
+        return false;
+    move_clock(replay, deadline < last ? last : deadline);
+    return true;
+}
+
 /* The program would wait until deadline: goes on with the script until there is something to tell
  * it. How many events, or an error. */
 static int play(struct tl_stream_replay *replay, tl_time deadline, struct tl_event *events,
@@ -388,10 +396,8 @@ static int play(struct tl_stream_replay *replay, tl_time deadline, struct tl_eve
         if (replay->step == replay->script.steps_count)
             return wait_on(replay, deadline, events);
         if (!is_time(replay, &replay->script.steps[replay->step])) {
-            if (deadline <= last_reading(replay)) {
-                move_clock(replay, last_reading(replay));
+            if (let_timer_come(replay, deadline))
                 return 0;
-            }
             replay->counts.early++;
         }
         int n = give(replay, pass(replay), events);
