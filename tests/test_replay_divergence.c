@@ -54,8 +54,8 @@ static void assert_report(tl_trace_reader *reader, const char *part)
 
 /* --- Divergence --- */
 
-/* A reader of a pipe that was made elsewhere: asks the kernel for what is there, or the system; then
- * closes it, or reads it once more if that is said. */
+/* A reader of a pipe that was made elsewhere: asks the kernel for what is there, or the system;
+ * then closes it, or reads it once more if that is said. */
 static void read_pipe(struct tl_kernel *kernel, const int *ends, bool past, bool again)
 {
     struct tl_adopted adopted;
