@@ -242,7 +242,7 @@ static int give(struct tl_stream_replay *replay, struct tl_play_step *step, stru
     case TL_STEP_ANSWER:
         return give_answer(replay, step, ret);
     default:
-        return give_to_peer(replay, step);
+        return step->peer != NULL ? give_to_peer(replay, step) : 0;
     }
 }
 
@@ -367,8 +367,8 @@ static int give_more(struct tl_stream_replay *replay, int n, struct tl_event *ev
 }
 
 /* The next input has to wait for what the program is still to send: whether a timer of its own
- * comes first, which then is due. One that is set for a little later may: what was sent at once then
- * may be sent from a timer now. */
+ * comes first, which then is due. One that is set for a little later may: what was sent at once
+ * then may be sent from a timer now. */
 static bool let_timer_come(struct tl_stream_replay *replay, tl_time deadline)
 {
     const tl_time *nows = replay->script.nows;
