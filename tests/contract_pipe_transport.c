@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -316,6 +317,43 @@ static void what_a_peer_says_ends_the_writing(struct contract *contract)
     scene_close(&ends.scene);
 }
 
+struct warnings {
+    int count;
+    char last[96];
+};
+
+static void note_warning(enum tl_log_level level, const char *text, void *arg)
+{
+    struct warnings *warnings = arg;
+    if (level != TL_LOG_WARNING)
+        return;
+    warnings->count++;
+    (void)snprintf(warnings->last, sizeof warnings->last, "%s", text);
+}
+
+static int close_and_write(struct side *side)
+{
+    tl_transport_close(side->transport);
+    for (int i = 0; i < 7; i++)
+        assert_int_equal(tl_transport_write(side->transport, "x", 1), TL_ECLOSED);
+    return 0;
+}
+
+static void late_writes_are_counted(struct contract *contract)
+{
+    static struct ends ends;
+    struct warnings warnings = {.count = 0};
+    open_ends(&ends, contract, TL_PIPE_ONE_WAY);
+    ends.writer->hooks.made = close_and_write;
+    tl_set_log_handler(note_warning, &warnings);
+    play(&ends);
+    tl_set_log_handler(NULL, NULL);
+    assert_int_equal(warnings.count, 3); /* from the fifth on */
+    assert_string_equal(warnings.last,
+                        "pipe closed by peer or os.write(pipe, data) raised exception.");
+    assert_log(ends.reader, "made eof lost released");
+}
+
 /* --- Pausing ---------------------------------------------------------------------------------- */
 
 static int pause(struct side *side)
@@ -618,6 +656,7 @@ static const struct contract_case cases[] = {
     CONTRACT(abort_drops_what_is_queued),
     CONTRACT(a_write_that_fails),
     CONTRACT(what_a_peer_says_ends_the_writing),
+    CONTRACT(late_writes_are_counted),
     CONTRACT(a_paused_reader_hears_nothing),
     CONTRACT(each_goes_one_way),
     CONTRACT(a_pipe_is_known_as_such),

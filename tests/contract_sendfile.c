@@ -221,6 +221,49 @@ static void after_what_is_queued(struct contract *contract)
     assert_log(&show.scene.client, "made pause resume lost released");
 }
 
+/* Begun by data_received, when the same event has said that the queue can go on. */
+static int send_on_data(struct side *side, const char *data, size_t len)
+{
+    struct show *show = show_of(side);
+    (void)data;
+    (void)len;
+    if (side->count++ == 0)
+        send_part(show, (int64_t)LARGE / 2, (int64_t)LARGE / 2);
+    return 0;
+}
+
+static int send_half(struct side *side)
+{
+    side->total = LARGE / 2;
+    return hook_send_at_once(side);
+}
+
+static int nudge(struct side *side, const char *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    if (side->received < LARGE)
+        return tl_transport_write(side->transport, "x", 1);
+    tl_transport_close(side->transport);
+    return 0;
+}
+
+static void begun_while_both_are_ready(struct contract *contract)
+{
+    struct show show;
+    show_open(&show, contract);
+    show.file = files_pattern(show.scene.loop, LARGE);
+    show.scene.client.hooks = (struct hooks){.made = send_half, .data = send_on_data};
+    show.scene.client.quiet = true;
+    show.scene.peer.hooks.data = nudge;
+    show.scene.peer.quiet = true;
+    scene_play(&show.scene);
+    show_close(&show);
+    assert_int_equal(show.sent, LARGE / 2);
+    assert_int_equal(show.scene.peer.received, LARGE);
+    assert_int_equal(show.scene.peer.wrong, 0);
+}
+
 /* --- The fallback ----------------------------------------------------------------------------- */
 
 static ssize_t no_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset,
@@ -634,6 +677,7 @@ static const struct contract_case cases[] = {
     CONTRACT(parts_of_a_file),
     CONTRACT(a_large_file),
     CONTRACT(after_what_is_queued),
+    CONTRACT(begun_while_both_are_ready),
     CONTRACT(where_the_system_cannot),
     CONTRACT(parts_where_the_system_cannot),
     CONTRACT(without_the_fallback),

@@ -55,7 +55,6 @@ int tl_given_claim(tl_loop *loop, tl_socket socket, const struct tl_given_rule *
                    tl_future *future, struct tl_fd **ret)
 {
     struct tl_fd *fd;
-    bool known = tl_fd_find(loop, socket) != NULL;
     int r = tl_fd_get(loop, socket, &fd);
     if (r < 0) {
         tl_fd_fail(future, r, socket);
@@ -67,8 +66,7 @@ int tl_given_claim(tl_loop *loop, tl_socket socket, const struct tl_given_rule *
             (void)tl_future_set_exception(future, r, rule->why);
         else
             tl_fd_fail(future, r, socket);
-        if (!known)
-            (void)tl_socket_release(loop, socket);
+        tl_fd_done(fd);
         return r;
     }
     tl_fd_quieten(fd);
@@ -80,6 +78,7 @@ int tl_given_claim(tl_loop *loop, tl_socket socket, const struct tl_given_rule *
 void tl_given_unclaim(struct tl_fd *fd)
 {
     fd->claimed = false;
+    tl_fd_done(fd);
 }
 
 /* --- Connections ------------------------------------------------------------------------------ */

@@ -15,6 +15,7 @@ static void detach(struct tl_sock_op *op)
 {
     op->fd->side[op->direction].op = NULL;
     (void)tl_fd_update(op->fd);
+    tl_fd_done(op->fd);
     tl_future_set_canceller(op->future, NULL, NULL);
 }
 
@@ -101,6 +102,7 @@ static void try_first(struct tl_sock_op *op)
         if (r == 0)
             return;
     }
+    tl_fd_done(op->fd);
     settle(op, r, &value);
     tl_file_sender_finish(&op->file);
 }
@@ -119,14 +121,18 @@ tl_future *tl_sock_op_start(tl_loop *loop, tl_socket socket, struct tl_sock_op *
     int r = tl_fd_get(loop, socket, &op->fd);
     if (r < 0)
         return failed(loop, r, socket);
-    if (loop->debug && op->fd->blocking)
-        return tl_loop_failed_future(loop, -EINVAL, "the socket must be non-blocking");
     const struct tl_fd_side *side = &op->fd->side[op->direction];
-    if (side->op != NULL || side->callback != NULL)
-        return failed(loop, -EBUSY, socket);
-    tl_future *future = tl_loop_create_future(loop);
-    if (tl_future_done(future)) /* memory is out */
+    tl_future *future;
+    if (loop->debug && op->fd->blocking)
+        future = tl_loop_failed_future(loop, -EINVAL, "the socket must be non-blocking");
+    else if (side->op != NULL || side->callback != NULL)
+        future = failed(loop, -EBUSY, socket);
+    else
+        future = tl_loop_create_future(loop);
+    if (tl_future_done(future)) { /* also when memory is out */
+        tl_fd_done(op->fd);
         return future;
+    }
     op->future = future;
     try_first(op);
     return future;

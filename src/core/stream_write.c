@@ -232,15 +232,18 @@ int tl_stream_write_eof(tl_transport *transport)
 
 /* --- Flushing --- */
 
-/* The queue is empty and the protocol knows. */
+/* The queue is empty and the protocol knows. If a file is to follow, the writer stays wanted: it is
+ * the sendfile's from its next turn on. */
 static void flushed(struct tl_stream *stream)
 {
     tl_transport *transport = &stream->transport;
+    if (transport->sending_file)
+        return;
     tl_watch_drop(&stream->watch, transport->loop, TL_WRITABLE);
     /* asyncio: here connection_lost is called at once, being in the loop already. */
     if (transport->phase == TL_TRANSPORT_FLUSHING)
         tl_stream_finish(stream);
-    else if (transport->output == TL_OUTPUT_EOF_QUEUED && !transport->sending_file)
+    else if (transport->output == TL_OUTPUT_EOF_QUEUED)
         tl_stream_send_eof(stream);
 }
 

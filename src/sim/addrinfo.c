@@ -302,7 +302,7 @@ static int fill(struct tl_query *query, const struct found *found, const struct 
 static int answer_addresses(tl_host *host, struct tl_query *query, uint32_t turn)
 {
     const char *service = query->service;
-    struct found found;
+    struct found found = {.count = 0};
     struct wanted wanted;
     if (service != NULL && service[0] == '\0')
         service = NULL;
