@@ -482,6 +482,31 @@ static void clocks_stand_where_they_stood(void **state)
     tl_trace_reader_close(reader);
 }
 
+/* --- What there is no script for --- */
+
+static void what_cannot_be_played_is_refused(void **state)
+{
+    const char *path = ((struct trace_file *)*state)->path;
+    tl_trace_writer *writer;
+    struct tl_kernel *real, *kernel;
+    const char *report;
+    int ends[2];
+
+    assert_int_equal(tl_real_kernel_new(&real), 0);
+    kernel = trace_record(real, path, NULL, &writer);
+    assert_int_equal(kernel->ops->pipe(kernel, TL_PIPE_ONE_WAY, ends), 0);
+    kernel->ops->destroy(kernel);
+    assert_int_equal(tl_trace_writer_close(writer), 0);
+    tl_trace_reader *reader = trace_open(path);
+    assert_int_equal(tl_stream_replay_kernel_new(reader, 0, &kernel), -ENOTSUP);
+    assert_int_equal(tl_replay_result(reader, &report), TL_REPLAY_REFUSED);
+    assert_string_equal(report, "not replayable as a stream: event 0: pipe fd:1 kind=one-way -> 0 "
+                                "new=fd:2\n");
+    assert_int_equal(tl_stream_replay_kernel_new(reader, 1, &kernel), -ENOENT);
+    assert_int_equal(tl_stream_replay_kernel_new(NULL, 0, &kernel), -EINVAL);
+    tl_trace_reader_close(reader);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -489,6 +514,7 @@ int main(void)
         TRACE_TEST(a_broken_protocol_does_not),
         TRACE_TEST(signals_messages_and_jobs_come_in_their_time),
         TRACE_TEST(clocks_stand_where_they_stood),
+        TRACE_TEST(what_cannot_be_played_is_refused),
     };
 
     return cmocka_run_group_tests_name("stream_replay_loop", tests, NULL, NULL);
