@@ -390,9 +390,10 @@ int tl_host_write_file(tl_host *host, const char *path, const void *data, size_t
     if (strlen(path) >= PATH_MAX)
         return -ENAMETOOLONG;
     int r = make_directories(host, path);
-    if (r == 0)
-        r = tl_file_walk(host, path, &place);
-    if (r < 0)
+    if (r != 0)
+        return r;
+    r = tl_file_walk(host, path, &place);
+    if (r != 0)
         return r;
     struct tl_file *file = place.file;
     if (place.dots || place.slash || (file != NULL && file->kind == TL_FILE_DIRECTORY))
