@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzz target: the http example's parser of requests, and what reads the values in them. However its
- * input is cut, it gives the same requests and the same refusal; no target leads out of the folder.
+ * Fuzz target: the http example's parser of requests, and what reads the values in them. However
+ * its input is cut, it gives the same requests and the same refusal; no target leads out of the
+ * folder.
  *
  * The last byte of an input says how long the pieces are; the bytes before it are requests.
  */

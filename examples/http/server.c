@@ -5,8 +5,8 @@
  *     data_received --> feed --> answer --> head written --> file sent --> feed ...
  *
  * Bytes that have come behind a request whose file is still being sent are kept in ahead; there is
- * at most one read of them, since nothing is read from a connection while it sends a file, nor while
- * it has asked not to be written to.
+ * at most one read of them, since nothing is read from a connection while it sends a file, nor
+ * while it has asked not to be written to.
  */
 #include "server.h"
 
@@ -95,8 +95,8 @@ static void apply_range(const struct http_request *request, struct http_answer *
     }
 }
 
-/* Looks up what is asked for, and says in answer what there is to say. Whether a file follows, whose
- * path that is then. */
+/* Looks up what is asked for, and says in answer what there is to say. Whether a file follows,
+ * whose path that is then. */
 static bool look_up(const struct connection *connection, struct http_answer *answer, char *path)
 {
     const struct http_request *request = &connection->parser.request;
