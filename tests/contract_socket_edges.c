@@ -467,6 +467,26 @@ static void a_unix_client_may_have_shut_down_before_it_connects(struct contract 
     kernel->ops->destroy(kernel);
 }
 
+/* A pair is writable while less than a quarter of the send buffer is charged: not at a quarter, which
+ * these messages cost to the byte, with their heads and pages. */
+static void a_quarter_of_a_pairs_buffer_is_too_much(struct contract *contract)
+{
+    static const size_t sizes[] = {4096, 30000, 4097, 10000};
+    static const char block[30000];
+    struct tl_kernel *kernel = contract_kernel(contract);
+    int fds[2], token;
+
+    assert_int_equal(kernel->ops->pipe(kernel, TL_PIPE_STREAM_PAIR, fds), 0);
+    set(kernel, fds[0], TL_OPTION_SNDBUF, 106496);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        seam_await(kernel, fds[0], TL_WRITABLE);
+        seam_write_all(kernel, fds[0], block, sizes[i]);
+    }
+    assert_int_equal(kernel->ops->watch(kernel, fds[0], TL_WRITABLE, &token), 0);
+    seam_expect_nothing(kernel, TL_MILLISECOND);
+    kernel->ops->destroy(kernel);
+}
+
 int main(int argc, char **argv)
 {
     static const struct contract_case cases[] = {
@@ -488,6 +508,7 @@ int main(int argc, char **argv)
         CONTRACT(who_is_writable_has_a_third_of_the_buffer_free),
         CONTRACT(datagrams_are_shut_down_unconnected_too),
         CONTRACT(each_family_of_datagrams_has_its_own_errors),
+        CONTRACT(a_quarter_of_a_pairs_buffer_is_too_much),
         CONTRACT(a_unix_client_may_have_shut_down_before_it_connects),
     };
 

@@ -256,7 +256,8 @@ static uint32_t readiness(const struct tl_descriptor *descriptor)
         ready |= TL_HANGUP;
     if (socket->shut & TL_SHUT_READ || socket->unread.head != NULL || socket->waiting > 0)
         ready |= TL_READABLE;
-    if (socket->state != TL_UNIX_LISTENING && 4 * socket->charged <= send_buffer(socket))
+    /* Linux counts one more than what is charged. */
+    if (socket->state != TL_UNIX_LISTENING && 4 * (socket->charged + 1) <= send_buffer(socket))
         ready |= TL_WRITABLE;
     return ready;
 }

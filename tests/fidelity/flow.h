@@ -12,8 +12,8 @@
  *   - more than the send buffer makes it flooded too: then a write may take all, some or nothing.
  *
  * Pipes and Unix-domain sockets have no network under them: they are never crowded, and the kernels
- * agree to the byte on what they hold. Unless writes are cut: then their slots and messages are other
- * ones, and they too are flooded by more than surely fits.
+ * agree to the byte on what they hold. Unless writes are cut: then their slots and messages are
+ * other ones, and they too are flooded by more than surely fits.
  */
 #ifndef TL_TESTS_FIDELITY_FLOW_H
 #define TL_TESTS_FIDELITY_FLOW_H
@@ -43,6 +43,12 @@ struct flow {
 static inline size_t flow_under_way(const struct flow *flow)
 {
     return flow->written - flow->read;
+}
+
+/* Whether the worlds may hold different amounts of it. */
+static inline bool flow_is_uncertain(const struct flow *flow)
+{
+    return flow->crowded || flow->flooded;
 }
 
 /* The next bytes to be written; at most 200,000 of them. */

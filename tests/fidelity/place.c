@@ -171,8 +171,8 @@ static void do_bind(struct run *run, const struct op *op, struct answer *answer)
     learn_name(run, op->place);
 }
 
-/* Where delays are at work nobody may find a queue full: it would try again after a second, which is
- * no time for a delay and for ever on the real kernel. */
+/* Where delays are at work nobody may find a queue full: it would try again after a second, which
+ * is no time for a delay and for ever on the real kernel. */
 static void do_listen(struct run *run, const struct op *op, struct answer *answer)
 {
     struct place *place = &run->places[op->place];
@@ -264,9 +264,10 @@ static bool end(struct place *place, bool writing, bool reading, bool closing)
     out->ended = out->ended || writing;
     out->closed = out->closed || reading;
     bool unread = flow_under_way(in) > 0;
-    if (closing ? unread && (in->crowded || out->crowded) : reading && in->crowded)
+    bool uncertain = flow_is_uncertain(in) || flow_is_uncertain(out);
+    if (closing ? unread && uncertain : reading && flow_is_uncertain(in))
         return true;
-    return in->ended && out->ended && (in->crowded || out->crowded);
+    return in->ended && out->ended && uncertain;
 }
 
 static void do_shutdown(struct run *run, const struct op *op, struct answer *answer)
@@ -328,7 +329,7 @@ static void do_close(struct run *run, const struct op *op, struct answer *answer
         if (place->listening && place->sort == SORT_UNIX &&
             tl_addr_equal(&run->waiting[i].target, &place->local))
             run->waiting[i].over = true;
-    answer->amount_loose = place->in != NULL && place->in->crowded;
+    answer->amount_loose = place->in != NULL && flow_is_uncertain(place->in);
     answer->before = place->in != NULL ? flow_under_way(place->in) : 0;
     answer->beyond = end(place, true, true, true);
     answer->result = run->kernel->ops->close(run->kernel, place->fd);

@@ -41,7 +41,8 @@ struct run {
     tl_time settle;
     tl_addr loopback; /* this run's own */
     uint32_t unique;
-    uint32_t op; /* the index of the operation under way */
+    bool reading_out; /* the program is over */
+    uint32_t op;      /* the index of the operation under way */
     struct place places[PLACES];
     struct flow flows[FLOWS_MAX];
     unsigned flows_count;

@@ -14,6 +14,7 @@ struct manner {
     bool real;
     bool patient; /* real: after each operation, wait until nothing moves */
     bool whole;   /* reads and writes go on until they have all, or are told to stop */
+    bool hurried; /* simulated: after an operation little time passes, or none */
     bool chances; /* simulated: choices by the seed, faults off; else every choice is 0 */
     uint64_t seed;
 };
@@ -47,6 +48,9 @@ void run_program(const struct program *program, const struct manner *manner,
 void run_finish(void);
 
 /* --- compare.c --- */
+
+/* The first answer that cannot be, whatever another world says, or -1. */
+int find_broken(const struct transcript *transcript);
 
 /* The first answer in which two transcripts disagree, or -1. */
 int compare_transcripts(const struct program *program, const struct transcript *real,

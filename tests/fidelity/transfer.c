@@ -92,7 +92,7 @@ void place_write(struct run *run, const struct op *op, struct answer *answer)
     }
     bool flooded = place->out != NULL && place->out->flooded;
     bool refused = place->in != NULL && place->in->closed;
-    answer->beyond = refused && (place->in->crowded || place->out->crowded);
+    answer->beyond = refused && (flow_is_uncertain(place->in) || flow_is_uncertain(place->out));
     size_t done = 0;
     int64_t r;
     do {
@@ -130,7 +130,7 @@ void place_read(struct run *run, const struct op *op, struct answer *answer)
         receive_datagram(run, op, answer);
         return;
     }
-    answer->amount_loose = place->in != NULL && place->in->crowded;
+    answer->amount_loose = place->in != NULL && flow_is_uncertain(place->in);
     answer->before = place->in != NULL ? flow_under_way(place->in) : 0;
     size_t done = 0;
     int64_t r;
