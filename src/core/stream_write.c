@@ -34,17 +34,18 @@ static inline const struct iovec *outgoing(const struct tl_stream *stream)
     return &stream->transport.loop->outgoing.bytes;
 }
 
+/* A stream of a closed loop is not OPEN: see tl_streams_closing. */
 static inline bool may_write(const tl_transport *transport)
 {
     return transport->phase == TL_TRANSPORT_OPEN && transport->output == TL_OUTPUT_OPEN &&
-           !transport->sending_file && tl_loop_open(transport->loop);
+           !transport->sending_file;
 }
 
 /* A write that may not be made, of something or of nothing. Why it may not. */
 static __attribute__((noinline)) int refuse(tl_transport *transport, bool something)
 {
     const struct tl_stream *stream = tl_stream_of(transport);
-    if (transport->phase == TL_TRANSPORT_OPEN && tl_loop_open(transport->loop))
+    if (transport->phase == TL_TRANSPORT_OPEN)
         return transport->output == TL_OUTPUT_OPEN ? -EBUSY : TL_ESTATE;
     if (something)
         tl_transport_ignore_write(transport, tl_stream_type(stream)->late);
