@@ -347,6 +347,33 @@ static bool is_known(tl_loop *loop, int fd)
     return r == -EEXIST || kernel->ops->release(kernel, fd) != 0;
 }
 
+/* What was released is from elsewhere from then on, in every world: known while it is used. */
+static void released_and_known_while_it_is_used(struct contract *contract)
+{
+    struct pair pair;
+    char byte;
+    pair_open(&pair, contract);
+    assert_int_equal(tl_socket_release(pair.loop, pair.one), 0);
+    assert_false(is_known(pair.loop, pair.one.fd));
+    say(&pair, "abc");
+    assert_int_equal(tl_socket_read(pair.loop, pair.one, &byte, 1), 1);
+    assert_false(is_known(pair.loop, pair.one.fd));
+    tl_future *future = tl_loop_sock_recv(pair.loop, pair.one, 10);
+    assert_true(tl_future_done(future));
+    tl_future_unref(future);
+    assert_false(is_known(pair.loop, pair.one.fd));
+
+    future = tl_loop_sock_recv(pair.loop, pair.one, 10);
+    assert_true(is_known(pair.loop, pair.one.fd));
+    say(&pair, "d");
+    assert_int_equal(tl_loop_run_until_complete(pair.loop, future, NULL), 0);
+    assert_false(is_known(pair.loop, pair.one.fd));
+    assert_int_equal(tl_socket_adopt(pair.loop, pair.one.fd, &pair.one), 0);
+    assert_int_equal(tl_socket_read(pair.loop, pair.one, &byte, 1), -EAGAIN);
+    assert_true(is_known(pair.loop, pair.one.fd));
+    pair_close(&pair, "");
+}
+
 /* Known while a callback or an operation needs it, and no longer. */
 static void known_while_it_is_used(struct contract *contract)
 {
@@ -463,6 +490,7 @@ static const struct contract_case cases[] = {
     CONTRACT(closed_in_its_own_callback),
     CONTRACT(a_transports_descriptor_is_refused),
     CONTRACT_ONLY(from_elsewhere, NATIVE),
+    CONTRACT(released_and_known_while_it_is_used),
     CONTRACT_ONLY(known_while_it_is_used, NATIVE),
     CONTRACT_ONLY(adopted_for_longer, NATIVE),
     CONTRACT_ONLY(stays_open_when_the_loop_is_closed, NATIVE),

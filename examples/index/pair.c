@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The examples that are a server and a client: their options, and which half they ask for. asyncio's
- * pages have the address in the program; here tests choose it.
+ * The examples that are a server and a client: their options, and which half they ask for.
+ * asyncio's pages have the address in the program; here tests choose it.
  */
 #include <stddef.h>
 

@@ -9,9 +9,8 @@
  * must not wait. A file is addressed by offset: there is no position to keep or to restore.
  *
  * A file that was opened here is closed by tl_loop_close_file, at the latest with its loop. One that
- * the program opened by itself may be given to any function here by its number: the loop gets to
- * know it at its first use, and whoever closes it without tl_loop_close_file calls
- * tl_socket_release first. Errors are the system's, negative; also TL_ECLOSED for a closed loop,
+ * the program opened by itself may be given to any function here by its number; the loop knows it
+ * for as long as the call lasts, or the sendfile. Errors are the system's, negative; also TL_ECLOSED for a closed loop,
  * -EINVAL for NULL where something is required, -EBUSY for a descriptor that a transport has.
  */
 #ifndef TWINLOOP_FILE_H

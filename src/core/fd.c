@@ -102,7 +102,7 @@ struct tl_fd *tl_fd_find(const tl_loop *loop, tl_socket socket)
 static int adopt(tl_loop *loop, int number, struct tl_fd **ret)
 {
     struct tl_adopted found;
-    struct tl_fd *fd;
+    struct tl_fd *fd = NULL;
     int r = loop->kernel->ops->adopt(loop->kernel, number, &found);
     if (r < 0)
         return r == -EEXIST ? -EBUSY : r;
@@ -133,7 +133,7 @@ int tl_fd_get(tl_loop *loop, tl_socket socket, struct tl_fd **ret)
 
 int tl_fd_add(tl_loop *loop, int number, enum tl_adopted_kind kind)
 {
-    struct tl_fd *fd;
+    struct tl_fd *fd = NULL;
     int r = reserve(loop, number, &fd);
     if (r < 0) {
         (void)loop->kernel->ops->close(loop->kernel, number);
@@ -212,7 +212,7 @@ void tl_fds_close(tl_loop *loop)
 
 int tl_socket_adopt(tl_loop *loop, int number, tl_socket *ret)
 {
-    struct tl_fd *fd;
+    struct tl_fd *fd = NULL;
     if (loop == NULL || ret == NULL)
         return -EINVAL;
     int r = tl_fd_get(loop, (tl_socket){number}, &fd);
@@ -275,7 +275,7 @@ int tl_pipe_open(tl_loop *loop, tl_socket *ret_reader, tl_socket *ret_writer)
 
 int tl_socket_close(tl_loop *loop, tl_socket socket)
 {
-    struct tl_fd *fd;
+    struct tl_fd *fd = NULL;
     if (loop == NULL)
         return -EINVAL;
     int r = tl_fd_get(loop, socket, &fd);
@@ -293,7 +293,7 @@ int tl_socket_close(tl_loop *loop, tl_socket socket)
 
 int tl_socket_release(tl_loop *loop, tl_socket socket)
 {
-    struct tl_fd *fd;
+    struct tl_fd *fd = NULL;
     if (loop == NULL)
         return -EINVAL;
     int r = tl_fd_get(loop, socket, &fd);
@@ -327,56 +327,56 @@ static int done(struct tl_fd *fd, int result)
 
 int tl_socket_bind(tl_loop *loop, tl_socket socket, const tl_addr *addr)
 {
-    struct tl_kernel *kernel;
-    struct tl_fd *fd;
+    struct tl_kernel *kernel = NULL;
+    struct tl_fd *fd = NULL;
     int r = addr == NULL ? -EINVAL : begin(loop, socket, &fd, &kernel);
     return r < 0 ? r : done(fd, kernel->ops->bind(kernel, socket.fd, addr));
 }
 
 int tl_socket_listen(tl_loop *loop, tl_socket socket, int backlog)
 {
-    struct tl_kernel *kernel;
-    struct tl_fd *fd;
+    struct tl_kernel *kernel = NULL;
+    struct tl_fd *fd = NULL;
     int r = begin(loop, socket, &fd, &kernel);
     return r < 0 ? r : done(fd, kernel->ops->listen(kernel, socket.fd, backlog));
 }
 
 int tl_socket_shutdown(tl_loop *loop, tl_socket socket, enum tl_shutdown how)
 {
-    struct tl_kernel *kernel;
-    struct tl_fd *fd;
+    struct tl_kernel *kernel = NULL;
+    struct tl_fd *fd = NULL;
     int r = begin(loop, socket, &fd, &kernel);
     return r < 0 ? r : done(fd, kernel->ops->shutdown(kernel, socket.fd, how));
 }
 
 int tl_socket_address(tl_loop *loop, tl_socket socket, enum tl_address_side side, tl_addr *ret)
 {
-    struct tl_kernel *kernel;
-    struct tl_fd *fd;
+    struct tl_kernel *kernel = NULL;
+    struct tl_fd *fd = NULL;
     int r = ret == NULL ? -EINVAL : begin(loop, socket, &fd, &kernel);
     return r < 0 ? r : done(fd, kernel->ops->address(kernel, socket.fd, side, ret));
 }
 
 int tl_socket_set_option(tl_loop *loop, tl_socket socket, enum tl_option option, int value)
 {
-    struct tl_kernel *kernel;
-    struct tl_fd *fd;
+    struct tl_kernel *kernel = NULL;
+    struct tl_fd *fd = NULL;
     int r = begin(loop, socket, &fd, &kernel);
     return r < 0 ? r : done(fd, kernel->ops->option(kernel, socket.fd, option, &value, NULL));
 }
 
 int tl_socket_get_option(tl_loop *loop, tl_socket socket, enum tl_option option, int *ret)
 {
-    struct tl_kernel *kernel;
-    struct tl_fd *fd;
+    struct tl_kernel *kernel = NULL;
+    struct tl_fd *fd = NULL;
     int r = ret == NULL ? -EINVAL : begin(loop, socket, &fd, &kernel);
     return r < 0 ? r : done(fd, kernel->ops->option(kernel, socket.fd, option, NULL, ret));
 }
 
 ssize_t tl_socket_read(tl_loop *loop, tl_socket socket, void *buf, size_t len)
 {
-    struct tl_kernel *kernel;
-    struct tl_fd *fd;
+    struct tl_kernel *kernel = NULL;
+    struct tl_fd *fd = NULL;
     struct iovec iov = {.iov_base = buf, .iov_len = len};
     struct tl_message message = {.iov = &iov, .iov_count = 1};
     int r = buf == NULL && len > 0 ? -EINVAL : begin(loop, socket, &fd, &kernel);
@@ -389,8 +389,8 @@ ssize_t tl_socket_read(tl_loop *loop, tl_socket socket, void *buf, size_t len)
 
 ssize_t tl_socket_write(tl_loop *loop, tl_socket socket, const void *data, size_t len)
 {
-    struct tl_kernel *kernel;
-    struct tl_fd *fd;
+    struct tl_kernel *kernel = NULL;
+    struct tl_fd *fd = NULL;
     struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
     struct tl_message message = {.iov = &iov, .iov_count = 1};
     int r = data == NULL && len > 0 ? -EINVAL : begin(loop, socket, &fd, &kernel);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Given descriptors, and what is made of stream sockets that the program made, bound, connected or
- * accepted by itself: connect_accepted_socket, and the socks of create_connection and create_server.
+ * accepted by itself: connect_accepted_socket, and the socks of create_connection and
+ * create_server.
  */
 #include "core/given.h"
 
@@ -12,7 +13,8 @@
 #include "core/server.h"
 #include "core/tls.h"
 
-/* A socket that listens is one of streams too: that nothing comes of it, its first read will say. */
+/* A socket that listens is one of streams too: that nothing comes of it, its first read will say.
+ * */
 #define STREAM_KINDS (1u << TL_ADOPTED_STREAM | 1u << TL_ADOPTED_LISTENER)
 
 const struct tl_given_rule tl_given_stream = {STREAM_KINDS, TL_FAMILY_NONE,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of a sock_ operation. One that succeeds or fails at once lives on its caller's stack; one
- * that waits is copied, hangs on its side of the descriptor, and is the canceller of its future. It
- * ends by an outcome, by its future's end, by the descriptor's, or by the loop's.
+ * The life of a sock_ operation. One that succeeds or fails at once lives on its caller's stack;
+ * one that waits is copied, hangs on its side of the descriptor, and is the canceller of its
+ * future. It ends by an outcome, by its future's end, by the descriptor's, or by the loop's.
  */
 #include "core/sock.h"
 
@@ -27,12 +27,12 @@ static void free_op(struct tl_sock_op *op)
     tl_future_unref(future);
 }
 
-/* Tells the future how it ended. */
-static void settle(struct tl_sock_op *op, int code, tl_value *value)
+/* Tells the future how it ended; value is taken. */
+static void settle(struct tl_sock_op *op, int code, tl_value value)
 {
     if (code == 0) {
-        if (tl_future_set_result(op->future, *value) < 0) /* the program has finished it itself */
-            tl_value_finish(value);
+        if (tl_future_set_result(op->future, value) < 0) /* the program has finished it itself */
+            tl_value_finish(&value);
     } else if (op->explain != NULL) {
         op->explain(op, code);
     } else {
@@ -47,14 +47,14 @@ void tl_sock_op_ready(struct tl_sock_op *op)
     if (r == TL_SOCK_WAIT)
         return;
     detach(op);
-    settle(op, r, &value);
+    settle(op, r, value);
     free_op(op);
 }
 
 void tl_sock_op_fail(struct tl_sock_op *op, int code)
 {
     detach(op);
-    settle(op, code, NULL);
+    settle(op, code, tl_value_none());
     free_op(op);
 }
 
@@ -103,7 +103,7 @@ static void try_first(struct tl_sock_op *op)
             return;
     }
     tl_fd_done(op->fd);
-    settle(op, r, &value);
+    settle(op, r, value);
     tl_file_sender_finish(&op->file);
 }
 
