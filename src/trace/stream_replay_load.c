@@ -240,7 +240,8 @@ static int take_ready(struct tl_play_script *script, const struct tl_trace_event
         peer->connected = script->steps_count;
         return r;
     }
-    if (!peer->blocked)
+    /* Of a connection that has ended it tells that no room is needed. */
+    if (!peer->blocked || event->arg[0] & (TL_FAULT | TL_HANGUP))
         return 0;
     peer->blocked = false;
     return add_value(script, event, TL_STEP_ROOM, peer, 0);
