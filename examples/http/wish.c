@@ -5,6 +5,7 @@
 #include "wish.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "files.h"
@@ -22,12 +23,16 @@ static uint64_t draw(struct draw *from, uint64_t bound)
     return (word ^ word >> 31) % bound;
 }
 
-static void write_request(struct http_wish *wish, const char *method, const char *field,
-                          int64_t one, int64_t other)
+/* field: one more line of the head with its end, as printf has it; "" for none. */
+__attribute__((format(printf, 3, 4))) static void write_request(struct http_wish *wish,
+                                                                const char *method,
+                                                                const char *field, ...)
 {
-    char range[96] = "";
-    if (field != NULL)
-        (void)snprintf(range, sizeof range, field, one, other);
+    char range[96];
+    va_list args;
+    va_start(args, field);
+    (void)vsnprintf(range, sizeof range, field, args);
+    va_end(args);
     (void)snprintf(wish->request, sizeof wish->request,
                    "%s /file-%u.bin HTTP/1.1\r\nHost: x\r\n%s\r\n", method, wish->file, range);
 }
@@ -37,7 +42,7 @@ static void whole(struct http_wish *wish, const char *method)
     wish->status = 200;
     wish->is_file = true;
     wish->count = http_file_size(wish->file);
-    write_request(wish, method, NULL, 0, 0);
+    write_request(wish, method, "%s", "");
 }
 
 /* "first-last", which may lie beyond the end in part or as a whole. */
@@ -61,7 +66,7 @@ static void suffix(struct http_wish *wish, struct draw *from)
 {
     int64_t size = http_file_size(wish->file);
     int64_t count = (int64_t)draw(from, (uint64_t)size + 3);
-    write_request(wish, "GET", "Range: bytes=-%" PRId64 "\r\n", count, 0);
+    write_request(wish, "GET", "Range: bytes=-%" PRId64 "\r\n", count);
     wish->status = 416;
     wish->count = count < size ? count : size;
     if (wish->count == 0)
