@@ -175,14 +175,14 @@ static int start_host(struct host *host, const char *name, const char *port,
     return r;
 }
 
-static int start(struct creating *creating, const char *const *hosts, const char *port,
-                 const char **ret_message)
+static int start(struct creating *creating, const char *const *hosts, size_t hosts_count,
+                 const char *port, const char **ret_message)
 {
     const tl_server_opts *opts = &creating->request.opts;
     const tl_addrinfo_hints hints = {
         .family = opts->family, .type = TL_STREAM, .flags = opts->flags | TL_AI_PASSIVE};
     int r = 0;
-    for (size_t i = 0; i < creating->hosts_count && r == 0; i++)
+    for (size_t i = 0; i < hosts_count && r == 0; i++)
         r = start_host(&creating->hosts[i], name_of(hosts[i]), port, &hints, ret_message);
     return r;
 }
@@ -230,7 +230,7 @@ static int create(const struct tl_listen_request *request, const char *const *ho
     struct creating *creating = creating_new(request, hosts_count, future);
     if (creating == NULL)
         return -ENOMEM;
-    int r = start(creating, hosts, port, ret_message);
+    int r = start(creating, hosts, hosts_count, port, ret_message);
     if (r < 0)
         creating_free(creating);
     else if (creating->pending > 0)

@@ -6,6 +6,7 @@
  * has run for the delay. The first to connect wins, and the sockets of the others are closed before
  * anybody hears of it.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -53,6 +54,7 @@ int tl_race_interleave(struct tl_addresses *addresses, size_t first)
     memcpy(source, target, count * sizeof *source);
     memset(taken, 0, count * sizeof *taken);
     size_t families_count = list_families(source, count, families);
+    assert(families_count > 0);
     while (done + 1 < first && done < count &&
            take(target + done, source, taken, count, families[0]))
         done++;
