@@ -192,7 +192,7 @@ static void exchange(int fd, uint64_t count)
 static double measure(void (*serve)(int fd, bool together), bool together, uint64_t count)
 {
     struct sockaddr_in addr, own;
-    clockid_t clock;
+    clockid_t clock = CLOCK_MONOTONIC;
     int server = bound(&addr);
     int fd = bound(&own);
     pid_t pid = fork();

@@ -7,10 +7,11 @@
  *          SERVER [ARGS]...
  *
  * With -v every message is a visit: a connection of its own, which the client closes once it has
- * its answer; CONNECTIONS of them are there at any time. DEPTH messages of each connection are on their way at any time. -p keeps the generator and the
- * server on a processor each, or both on one; else the system places them. -b is how large the
- * kernel's send buffers of the server are, in place of what the system thinks good; the generator's
- * receive buffers likewise. One line is printed:
+ * its answer; CONNECTIONS of them are there at any time. DEPTH messages of each connection are on
+ * their way at any time. -p keeps the generator and the server on a processor each, or both on one;
+ * else the system places them. -b is how large the kernel's send buffers of the server are, in
+ * place of what the system thinks good; the generator's receive buffers likewise. One line is
+ * printed:
  *
  *     messages N cpu_ns N wall_ns N connections N user_bytes N first_kib N idle_kib N used_kib N
  *     peak_kib N

@@ -257,6 +257,19 @@ static void a_loop_may_be_closed_under_it(struct contract *contract)
     parties_close(&parties);
 }
 
+static void debug_mode_tells_what_was_left_open(struct contract *contract)
+{
+    struct parties parties;
+    parties_open(&parties, contract, NULL);
+    tl_loop_set_debug(parties.loop, true);
+    tl_transport_close(parties.two.transport);
+    party_await_end(&parties.two);
+    tl_timer_handle_cancel(parties.guard);
+    assert_int_equal(tl_loop_close(parties.loop), 0);
+    assert_string_equal(parties.errors, "unclosed transport: \n");
+    parties_close(&parties);
+}
+
 /* --- Moving datagrams --- */
 
 static int check_source(struct party *party, const char *data, size_t len, const tl_addr *from)
@@ -491,6 +504,7 @@ static const struct contract_case cases[] = {
     CONTRACT(a_protocol_must_be_one_of_datagrams),
     CONTRACT(cancelling_closes_what_was_made),
     CONTRACT(a_loop_may_be_closed_under_it),
+    CONTRACT(debug_mode_tells_what_was_left_open),
     CONTRACT(datagrams_arrive_whole_with_their_source),
     CONTRACT(one_readiness_delivers_at_most_64),
     CONTRACT(nothing_is_delivered_after_close),

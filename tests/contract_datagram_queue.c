@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include "support/party.h"
 #include "support/patch.h"
@@ -332,6 +333,38 @@ static void who_has_no_name_is_nobody(struct contract *contract)
     parties_close(&parties);
 }
 
+/* A socket that was left behind at the path is taken away; anything else is in the way. */
+static void a_socket_that_was_left_is_replaced(struct contract *contract)
+{
+    char path[64];
+    tl_addr local;
+    struct parties parties;
+    parties_open_loop(&parties, contract);
+    struct tl_kernel *kernel = tl_loop_kernel(parties.loop);
+    (void)snprintf(path, sizeof path, "/tmp/twinloop-%d-datagrams", (int)getpid());
+    assert_int_equal(tl_addr_unix(path, strlen(path), &local), 0);
+    assert_int_equal(party_open(&parties.two, parties.loop, &local, NULL, NULL), 0);
+    assert_true(tl_addr_equal(&parties.two.addr, &local));
+    tl_transport_close(parties.two.transport);
+    party_await_end(&parties.two);
+    tl_transport_unref(parties.two.transport);
+
+    memset(&parties.two, 0, sizeof parties.two);
+    assert_int_equal(party_open(&parties.two, parties.loop, &local, NULL, NULL), 0);
+    assert_int_equal(party_open(&parties.one, parties.loop, NULL, &local, NULL), 0);
+    assert_int_equal(party_send(&parties.one, "x", NULL), 0);
+    party_await(&parties.two, 1);
+    assert_int_equal(kernel->ops->unlink(kernel, path), 0);
+
+    int file = kernel->ops->open(kernel, path, TL_OPEN_WRITE | TL_OPEN_CREATE, 0600);
+    assert_true(file >= 0);
+    tl_future *future = tl_loop_create_datagram_endpoint(parties.loop, party_factory, &parties.one,
+                                                         &local, NULL, NULL);
+    assert_int_equal(tl_loop_run_until_complete(parties.loop, future, NULL), -EADDRINUSE);
+    assert_int_equal(kernel->ops->unlink(kernel, path), 0);
+    parties_close(&parties);
+}
+
 static const struct contract_case cases[] = {
     CONTRACT(what_is_not_taken_waits_its_turn),
     CONTRACT(writing_pauses_and_resumes),
@@ -344,6 +377,7 @@ static const struct contract_case cases[] = {
     CONTRACT(a_batch_that_is_not_taken_waits),
     CONTRACT(a_unix_socket_makes_its_writers_wait),
     CONTRACT(who_has_no_name_is_nobody),
+    CONTRACT(a_socket_that_was_left_is_replaced),
 };
 
 int main(int argc, char **argv)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "support/diary.h"
@@ -336,6 +337,97 @@ static void from_elsewhere(struct contract *contract)
     diary_close(&pair.diary, "x");
 }
 
+/* Whether the kernel has a descriptor, which it does not then either. */
+static bool is_known(tl_loop *loop, int fd)
+{
+    struct tl_kernel *kernel = tl_loop_kernel(loop);
+    struct tl_adopted found;
+    int r = kernel->ops->adopt(kernel, fd, &found);
+    assert_true(r == 0 || r == -EEXIST);
+    return r == -EEXIST || kernel->ops->release(kernel, fd) != 0;
+}
+
+/* What was released is from elsewhere from then on, in every world: known while it is used. */
+static void released_and_known_while_it_is_used(struct contract *contract)
+{
+    struct pair pair;
+    char byte;
+    pair_open(&pair, contract);
+    assert_int_equal(tl_socket_release(pair.loop, pair.one), 0);
+    assert_false(is_known(pair.loop, pair.one.fd));
+    say(&pair, "abc");
+    assert_int_equal(tl_socket_read(pair.loop, pair.one, &byte, 1), 1);
+    assert_false(is_known(pair.loop, pair.one.fd));
+    tl_future *future = tl_loop_sock_recv(pair.loop, pair.one, 10);
+    assert_true(tl_future_done(future));
+    tl_future_unref(future);
+    assert_false(is_known(pair.loop, pair.one.fd));
+
+    future = tl_loop_sock_recv(pair.loop, pair.one, 10);
+    assert_true(is_known(pair.loop, pair.one.fd));
+    say(&pair, "d");
+    assert_int_equal(tl_loop_run_until_complete(pair.loop, future, NULL), 0);
+    assert_false(is_known(pair.loop, pair.one.fd));
+    assert_int_equal(tl_socket_adopt(pair.loop, pair.one.fd, &pair.one), 0);
+    assert_int_equal(tl_socket_read(pair.loop, pair.one, &byte, 1), -EAGAIN);
+    assert_true(is_known(pair.loop, pair.one.fd));
+    pair_close(&pair, "");
+}
+
+/* Known while a callback or an operation needs it, and no longer. */
+static void known_while_it_is_used(struct contract *contract)
+{
+    tl_loop *loop = contract_loop(contract);
+    int fds[2], value;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    const tl_socket socket = {fds[0]};
+    assert_int_equal(tl_socket_write(loop, socket, "a", 1), 1);
+    assert_int_equal(tl_socket_get_option(loop, socket, TL_OPTION_SNDBUF, &value), 0);
+    assert_false(is_known(loop, socket.fd));
+
+    assert_int_equal(tl_loop_add_writer(loop, socket, diary_note_x, NULL), 0);
+    tl_future *future = tl_loop_sock_recv(loop, socket, 1);
+    assert_true(is_known(loop, socket.fd));
+    assert_int_equal(tl_loop_remove_writer(loop, socket), 1);
+    assert_true(is_known(loop, socket.fd));
+    assert_true(tl_future_cancel(future));
+    tl_future_unref(future);
+    assert_false(is_known(loop, socket.fd));
+
+    assert_int_equal(send(fds[1], "b", 1, 0), 1);
+    assert_int_equal(tl_loop_run_until_complete(loop, tl_loop_sock_recv(loop, socket, 1), NULL), 0);
+    assert_false(is_known(loop, socket.fd));
+    future = tl_loop_sock_recv(loop, socket, 1);
+    assert_int_equal(tl_socket_close(loop, socket), 0);
+    assert_int_equal(tl_future_result(future, NULL), -EBADF);
+    tl_future_unref(future);
+    assert_int_equal(close(fds[1]), 0);
+    tl_loop_free(loop);
+}
+
+static void adopted_for_longer(struct contract *contract)
+{
+    tl_loop *loop = contract_loop(contract);
+    tl_socket socket, none;
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(tl_socket_adopt(loop, fds[1], &socket), 0);
+    assert_int_equal(socket.fd, fds[1]);
+    assert_int_equal(tl_socket_adopt(loop, fds[1], &socket), 0);
+    assert_true(is_known(loop, fds[1]));
+    assert_int_equal(tl_socket_write(loop, socket, "a", 1), 1);
+    assert_true(is_known(loop, fds[1]));
+    assert_int_equal(tl_socket_release(loop, socket), 0);
+    assert_false(is_known(loop, fds[1]));
+    assert_int_equal(tl_socket_adopt(loop, fds[0], &socket), 0);
+    assert_int_equal(tl_socket_close(loop, socket), 0);
+    assert_int_equal(tl_socket_adopt(loop, -1, &none), -EBADF);
+    assert_int_equal(tl_socket_adopt(loop, fds[1], NULL), -EINVAL);
+    assert_int_equal(tl_socket_adopt(NULL, fds[1], &none), -EINVAL);
+    assert_int_equal(close(fds[1]), 0);
+    tl_loop_free(loop);
+}
+
 static void stays_open_when_the_loop_is_closed(struct contract *contract)
 {
     tl_loop *loop = contract_loop(contract);
@@ -398,6 +490,9 @@ static const struct contract_case cases[] = {
     CONTRACT(closed_in_its_own_callback),
     CONTRACT(a_transports_descriptor_is_refused),
     CONTRACT_ONLY(from_elsewhere, NATIVE),
+    CONTRACT(released_and_known_while_it_is_used),
+    CONTRACT_ONLY(known_while_it_is_used, NATIVE),
+    CONTRACT_ONLY(adopted_for_longer, NATIVE),
     CONTRACT_ONLY(stays_open_when_the_loop_is_closed, NATIVE),
     CONTRACT_ONLY(a_regular_file_is_refused, NATIVE),
     CONTRACT_LADDER(memory_runs_out, 4),

@@ -283,6 +283,30 @@ static void closing_leaves_them_pending(struct contract *contract)
     stage_close(&stage, "");
 }
 
+/* Nobody is left to ask, so they are cancelled at once. */
+static void closed_and_then_cancelled(struct contract *contract)
+{
+    struct stage stage;
+    stage_open(&stage, contract);
+    tl_future *one[1] = {stage_child(&stage, 0)};
+    tl_future *each[] = {tl_gather(stage.loop, one, 1, 0),
+                         tl_wait_for(stage.loop, stage_child(&stage, 1), TL_SECOND),
+                         tl_shield(stage.loop, stage_child(&stage, 2)),
+                         tl_sleep(stage.loop, TL_SECOND)};
+    for (size_t i = 0; i < 3; i++) { /* what they waited for is gone for good */
+        tl_future_unref(stage.child[i]);
+        stage.child[i] = NULL;
+    }
+    assert_int_equal(tl_loop_close(stage.loop), 0);
+    for (size_t i = 0; i < sizeof each / sizeof each[0]; i++) {
+        assert_true(tl_future_cancel(each[i]));
+        assert_true(tl_future_cancelled(each[i]));
+        assert_false(tl_future_cancel(each[i]));
+        tl_future_unref(each[i]);
+    }
+    stage_close(&stage, "");
+}
+
 static void a_closed_loop_refuses(struct contract *contract)
 {
     struct stage stage;
@@ -364,6 +388,7 @@ static const struct contract_case cases[] = {
     CONTRACT(gather_dropped_goes_on),
     CONTRACT(gather_refuses),
     CONTRACT(closing_leaves_them_pending),
+    CONTRACT(closed_and_then_cancelled),
     CONTRACT(a_closed_loop_refuses),
     CONTRACT_LADDER(whichever_allocation_fails, 9),
 };

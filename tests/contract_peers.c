@@ -140,7 +140,8 @@ static int say_hello_and_leave(struct side *side)
     return hook_close(side);
 }
 
-/* asyncio: connection_made comes also when the peer has closed by then, and what it sent is read. */
+/* asyncio: connection_made comes also when the peer has closed by then, and what it sent is read.
+ */
 static void one_that_is_gone_before_it_is_accepted(struct contract *contract)
 {
     static struct slow slow;

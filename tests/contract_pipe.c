@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The seam itself, part three: pipes and socket pairs. How much a pipe holds and when it takes more,
- * what each end hears of the other's close, and with which errno.
+ * The seam itself, part three: pipes and socket pairs. How much a pipe holds and when it takes
+ * more, what each end hears of the other's close, and with which errno.
  */
 #include <errno.h>
 #include <setjmp.h>

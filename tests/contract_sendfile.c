@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * loop.sendfile: files over stream transports, by the system and by the fallback; what goes before
- * and after, what is refused meanwhile, and how it ends early.
+ * and after, and what is refused meanwhile. How it ends early is in contract_sendfile_end.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,67 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "support/files.h"
-#include "support/patch.h"
-#include "support/scene.h"
-
-/* More than any kernel here takes off a writer's hands before a reader reads. */
-#define LARGE ((size_t)8 << 20)
-
-/* A connection whose client sends a file as soon as it is made. */
-struct show {
-    struct scene scene;
-    int file;
-    bool fallback;
-    tl_future *future; /* of the sendfile; NULL: none was begun */
-    bool done;
-    int code; /* how it ended */
-    int64_t sent;
-    struct kernel_patch patch;
-    int calls; /* of sendfile that the patch has seen */
-    struct later later;
-};
-
-static struct show *show_of(struct side *side)
-{
-    return tl_container_of(side->scene, struct show, scene);
-}
-
-static void show_open(struct show *show, struct contract *contract)
-{
-    memset(show, 0, sizeof *show);
-    scene_open(&show->scene, contract);
-    show->fallback = true;
-    show->scene.peer.hooks.eof = NULL;
-}
-
-static void show_close(struct show *show)
-{
-    if (show->file > 0)
-        assert_int_equal(tl_loop_close_file(show->scene.loop, show->file), 0);
-    scene_close(&show->scene);
-    assert_string_equal(show->scene.errors, "");
-}
-
-static void note_end(tl_future *future, void *arg)
-{
-    struct show *show = arg;
-    tl_value value = tl_value_none();
-    show->code = tl_future_result(future, &value);
-    show->sent = show->code == 0 ? value.integer : -1;
-    show->done = true;
-    tl_future_unref(future);
-    show->future = NULL;
-}
-
-/* Sends a part of the file; what it comes to is noted. */
-static void send_part(struct show *show, int64_t offset, int64_t count)
-{
-    tl_transport *transport = show->scene.client.transport;
-    show->future =
-        tl_loop_sendfile(show->scene.loop, transport, show->file, offset, count, show->fallback);
-    assert_non_null(show->future);
-    assert_int_equal(tl_future_add_done_callback(show->future, note_end, show), 0);
-}
+#include "support/show.h"
 
 /* Writes and closes once the file has been sent. */
 static void write_after(tl_future *future, void *arg)
@@ -90,7 +30,7 @@ static int send_between(struct side *side)
 {
     struct show *show = show_of(side);
     assert_int_equal(tl_transport_write(side->transport, "head ", 5), 0);
-    send_part(show, 0, -1);
+    show_send(show, 0, -1);
     assert_int_equal(tl_future_add_done_callback(show->future, write_after, side), 0);
     return 0;
 }
@@ -132,7 +72,7 @@ static void next_part(tl_future *future, void *arg)
         tl_transport_close(side->transport);
         return;
     }
-    send_part(show, parts[side->count].offset, parts[side->count].count);
+    show_send(show, parts[side->count].offset, parts[side->count].count);
     assert_int_equal(tl_future_add_done_callback(show->future, next_part, show), 0);
 }
 
@@ -167,7 +107,7 @@ static void close_after(tl_future *future, void *arg)
 static int send_whole(struct side *side)
 {
     struct show *show = show_of(side);
-    send_part(show, 0, -1);
+    show_send(show, 0, -1);
     assert_int_equal(tl_future_add_done_callback(show->future, close_after, side), 0);
     return 0;
 }
@@ -201,7 +141,7 @@ static int queue_and_send(struct side *side)
     side->total = LARGE / 2;
     assert_int_equal(hook_send_at_once(side), 0);
     assert_true(tl_transport_get_write_buffer_size(side->transport) > 0);
-    send_part(show, (int64_t)LARGE / 2, (int64_t)LARGE / 2);
+    show_send(show, (int64_t)LARGE / 2, (int64_t)LARGE / 2);
     assert_int_equal(tl_future_add_done_callback(show->future, close_after, side), 0);
     return 0;
 }
@@ -221,22 +161,50 @@ static void after_what_is_queued(struct contract *contract)
     assert_log(&show.scene.client, "made pause resume lost released");
 }
 
+/* Begun by data_received, when the same event has said that the queue can go on. */
+static int send_on_data(struct side *side, const char *data, size_t len)
+{
+    struct show *show = show_of(side);
+    (void)data;
+    (void)len;
+    if (side->count++ == 0)
+        show_send(show, (int64_t)LARGE / 2, (int64_t)LARGE / 2);
+    return 0;
+}
+
+static int send_half(struct side *side)
+{
+    side->total = LARGE / 2;
+    return hook_send_at_once(side);
+}
+
+static int nudge(struct side *side, const char *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    if (side->received < LARGE)
+        return tl_transport_write(side->transport, "x", 1);
+    tl_transport_close(side->transport);
+    return 0;
+}
+
+static void begun_while_both_are_ready(struct contract *contract)
+{
+    struct show show;
+    show_open(&show, contract);
+    show.file = files_pattern(show.scene.loop, LARGE);
+    show.scene.client.hooks = (struct hooks){.made = send_half, .data = send_on_data};
+    show.scene.client.quiet = true;
+    show.scene.peer.hooks.data = nudge;
+    show.scene.peer.quiet = true;
+    scene_play(&show.scene);
+    show_close(&show);
+    assert_int_equal(show.sent, LARGE / 2);
+    assert_int_equal(show.scene.peer.received, LARGE);
+    assert_int_equal(show.scene.peer.wrong, 0);
+}
+
 /* --- The fallback ----------------------------------------------------------------------------- */
-
-static ssize_t no_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset,
-                           size_t count)
-{
-    (void)fd, (void)file, (void)offset, (void)count;
-    tl_container_of(kernel_patch(kernel), struct show, patch)->calls++;
-    return -EINVAL;
-}
-
-static void show_open_without(struct show *show, struct contract *contract)
-{
-    show_open(show, contract);
-    kernel_patch_apply(&show->patch, tl_loop_kernel(show->scene.loop));
-    show->patch.ops.sendfile = no_sendfile;
-}
 
 static void where_the_system_cannot(struct contract *contract)
 {
@@ -375,18 +343,12 @@ static int log_sent(struct side *side, const char *data, size_t len)
     return 0;
 }
 
-static int send_only(struct side *side)
-{
-    send_part(show_of(side), 0, -1);
-    return 0;
-}
-
 static void nothing_is_read_meanwhile(struct contract *contract)
 {
     struct show show;
     show_open(&show, contract);
     show.file = files_pattern(show.scene.loop, LARGE);
-    show.scene.client.hooks.made = send_only;
+    show.scene.client.hooks.made = hook_send_file;
     show.scene.client.hooks.data = log_sent;
     show.scene.peer.hooks.made = hook_write_hello;
     show.scene.peer.quiet = true;
@@ -416,7 +378,7 @@ static void resume_later(tl_future *future, void *arg)
 static int send_paused(struct side *side)
 {
     struct show *show = show_of(side);
-    send_part(show, 0, -1);
+    show_send(show, 0, -1);
     assert_int_equal(tl_transport_pause_reading(side->transport), 0);
     assert_int_equal(tl_transport_resume_reading(side->transport), 0);
     assert_int_equal(tl_transport_pause_reading(side->transport), 0);
@@ -448,7 +410,7 @@ static void paused_reading_stays_paused(struct contract *contract)
 
 static int send_and_eof(struct side *side)
 {
-    send_only(side);
+    hook_send_file(side);
     assert_int_equal(tl_transport_write_eof(side->transport), 0);
     assert_int_equal(tl_transport_write(side->transport, "x", 1), TL_ESTATE);
     return 0;
@@ -466,145 +428,6 @@ static void the_end_of_file_comes_after_it(struct contract *contract)
     assert_int_equal(show.sent, LARGE);
     assert_int_equal(show.scene.peer.received, LARGE);
     assert_log(&show.scene.peer, "made eof lost released");
-}
-
-/* --- Early ends ------------------------------------------------------------------------------- */
-
-static int abort_on_data(struct side *side, const char *data, size_t len)
-{
-    (void)data;
-    (void)len;
-    tl_transport_abort(side->transport);
-    return 0;
-}
-
-static void expect_lost(struct contract *contract, bool native)
-{
-    struct show show;
-    (native ? show_open : show_open_without)(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
-    show.scene.client.hooks.made = send_only;
-    show.scene.peer.quiet = true;
-    show.scene.peer.hooks.data = abort_on_data;
-    scene_play(&show.scene);
-    show_close(&show);
-    char log[96];
-    snprintf(log, sizeof log, "made lost(%s) released", tl_err_name(show.code));
-    assert_true(show.code == -ECONNRESET || show.code == -EPIPE);
-    assert_log(&show.scene.client, log);
-}
-
-static void the_peer_goes(struct contract *contract)
-{
-    expect_lost(contract, true);
-}
-
-static void the_peer_goes_during_the_fallback(struct contract *contract)
-{
-    expect_lost(contract, false);
-}
-
-static int send_and_close(struct side *side)
-{
-    send_only(side);
-    tl_transport_close(side->transport);
-    return 0;
-}
-
-static int send_and_abort(struct side *side)
-{
-    send_only(side);
-    tl_transport_abort(side->transport);
-    return 0;
-}
-
-static int queue_send_and_close(struct side *side)
-{
-    side->total = LARGE;
-    assert_int_equal(hook_send_at_once(side), 0);
-    return send_and_close(side);
-}
-
-static void expect_closed(struct contract *contract, int (*made)(struct side *side),
-                          const char *log)
-{
-    struct show show;
-    show_open(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
-    show.scene.client.hooks.made = made;
-    show.scene.peer.quiet = true;
-    scene_play(&show.scene);
-    show_close(&show);
-    assert_true(show.done);
-    assert_int_equal(show.code, TL_ECLOSED);
-    assert_log(&show.scene.client, log);
-    assert_int_equal(show.scene.peer.wrong, 0);
-    assert_true(show.scene.peer.received <= LARGE);
-}
-
-static void closing_ends_it(struct contract *contract)
-{
-    expect_closed(contract, send_and_close, "made lost released");
-    expect_closed(contract, send_and_abort, "made lost released");
-}
-
-static void closing_before_its_turn_flushes(struct contract *contract)
-{
-    expect_closed(contract, queue_send_and_close, "made pause resume lost released");
-}
-
-/* What was sent stays sent; the transport goes on. */
-static int cancel_and_write(struct side *side)
-{
-    struct show *show = show_of(side);
-    send_only(side);
-    assert_true(tl_future_cancel(show->future));
-    assert_int_equal(tl_loop_close_file(show->scene.loop, show->file), 0);
-    show->file = 0;
-    side->sent = 0;
-    assert_int_equal(tl_transport_write(side->transport, "!", 1), 0);
-    tl_transport_close(side->transport);
-    return 0;
-}
-
-static void cancelling_leaves_the_transport(struct contract *contract)
-{
-    struct show show;
-    show_open(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
-    show.scene.client.hooks.made = cancel_and_write;
-    show.scene.peer.quiet = true;
-    scene_play(&show.scene);
-    show_close(&show);
-    assert_int_equal(show.code, -ECANCELED);
-    assert_true(show.scene.peer.received > 0 && show.scene.peer.received < LARGE);
-    assert_true(show.scene.peer.wrong <= 1); /* the "!" */
-    assert_log(&show.scene.peer, "made eof lost released");
-}
-
-static int stop_on_data(struct side *side, const char *data, size_t len)
-{
-    (void)data;
-    (void)len;
-    tl_loop_stop(side->scene->loop);
-    return tl_transport_pause_reading(side->transport);
-}
-
-static void a_closed_loop_forgets_it(struct contract *contract)
-{
-    struct show show;
-    show_open(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
-    show.scene.client.hooks.made = send_only;
-    show.scene.peer.quiet = true;
-    show.scene.peer.hooks.data = stop_on_data;
-    scene_connect(&show.scene);
-    scene_run(&show.scene);
-    tl_future *future = show.future;
-    assert_non_null(future);
-    scene_close(&show.scene);
-    assert_false(tl_future_done(future));
-    tl_future_unref(future);
 }
 
 /* --- Descriptors that the program opened by itself -------------------------------------------- */
@@ -634,6 +457,7 @@ static const struct contract_case cases[] = {
     CONTRACT(parts_of_a_file),
     CONTRACT(a_large_file),
     CONTRACT(after_what_is_queued),
+    CONTRACT(begun_while_both_are_ready),
     CONTRACT(where_the_system_cannot),
     CONTRACT(parts_where_the_system_cannot),
     CONTRACT(without_the_fallback),
@@ -643,12 +467,6 @@ static const struct contract_case cases[] = {
     CONTRACT(nothing_is_read_meanwhile),
     CONTRACT(paused_reading_stays_paused),
     CONTRACT(the_end_of_file_comes_after_it),
-    CONTRACT(the_peer_goes),
-    CONTRACT(the_peer_goes_during_the_fallback),
-    CONTRACT(closing_ends_it),
-    CONTRACT(closing_before_its_turn_flushes),
-    CONTRACT(cancelling_leaves_the_transport),
-    CONTRACT(a_closed_loop_forgets_it),
     CONTRACT_ONLY(a_file_opened_elsewhere, CONTRACT_REAL | CONTRACT_REPLAY_REAL),
 };
 

@@ -343,6 +343,76 @@ static void one_of_each_direction_at_a_time(struct contract *contract)
     free(data);
 }
 
+/* A connection that has come is the next one's. */
+static void a_cancelled_accept_takes_nothing(struct contract *contract)
+{
+    tl_loop *loop = contract_loop(contract);
+    tl_addr addr;
+    tl_value value;
+    tl_accepted accepted;
+    tl_socket listener = listener_at(loop, &addr), socket = stream_socket(loop);
+    tl_future *first = tl_loop_sock_accept(loop, listener);
+    tl_future *connecting = tl_loop_sock_connect(loop, socket, &addr);
+    assert_true(tl_future_cancel(first));
+    tl_future_unref(first);
+    tl_future *second = tl_loop_sock_accept(loop, listener);
+    assert_int_equal(await(loop, connecting, NULL), 0);
+    assert_int_equal(await(loop, second, &value), 0);
+    assert_int_equal(tl_value_take_accepted(&value, &accepted), 0);
+    assert_int_equal(tl_socket_close(loop, accepted.socket), 0);
+    assert_int_equal(tl_socket_close(loop, socket), 0);
+    assert_int_equal(tl_socket_close(loop, listener), 0);
+    tl_loop_free(loop);
+}
+
+/* A prefix has been sent; what is sent then comes after it. */
+static void a_cancelled_sendall_has_sent_a_prefix(struct contract *contract)
+{
+    struct pair pair;
+    char *data = calloc(1, LARGE), *copy = malloc(LARGE);
+    size_t received = 0;
+    tl_value value;
+    pair_open(&pair, contract);
+    tl_future *first = tl_loop_sock_sendall(pair.loop, pair.one, data, LARGE);
+    assert_true(tl_future_cancel(first));
+    tl_future_unref(first);
+    tl_future *second = tl_loop_sock_sendall(pair.loop, pair.one, "end", 3);
+    do {
+        tl_future *future =
+            tl_loop_sock_recv_into(pair.loop, pair.other, copy + received, LARGE - received);
+        assert_int_equal(await(pair.loop, future, &value), 0);
+        assert_true(value.integer > 0);
+        received += (size_t)value.integer;
+    } while (received < 3 || memcmp(copy + received - 3, "end", 3) != 0);
+    assert_true(received < LARGE);
+    assert_memory_equal(copy, data, received - 3);
+    assert_int_equal(await(pair.loop, second, NULL), 0);
+    pair_close(&pair);
+    free(data);
+    free(copy);
+}
+
+static void finish_itself(void *future)
+{
+    assert_int_equal(tl_future_set_result(future, tl_value_int(7)), 0);
+}
+
+/* The program finishes the operation's future by itself: the operation is over. */
+static void a_future_that_is_finished_by_others(struct contract *contract)
+{
+    struct pair pair;
+    tl_value value;
+    pair_open(&pair, contract);
+    tl_future *future = tl_loop_sock_recv(pair.loop, pair.one, 10);
+    assert_int_equal(tl_loop_call_soon(pair.loop, finish_itself, future, NULL), 0);
+    assert_int_equal(await(pair.loop, tl_future_ref(future), &value), 0);
+    assert_int_equal(value.integer, 7);
+    say(&pair, "x");
+    diary_turn(&pair.diary);
+    tl_future_unref(future);
+    pair_close(&pair);
+}
+
 static void closing_the_socket_fails_them(struct contract *contract)
 {
     struct pair pair;
@@ -444,6 +514,28 @@ static void memory_runs_out(struct contract *contract)
     tl_loop_free(loop);
 }
 
+/* Each way of waiting, called off when it has begun. */
+static void memory_for_waiting_runs_out(struct contract *contract)
+{
+    struct pair pair;
+    char *data = calloc(1, LARGE);
+    char byte;
+    pair_open(&pair, contract);
+    ladder_arm(contract->ladder);
+    tl_future *futures[] = {
+        tl_loop_sock_recv(pair.loop, pair.one, 10),
+        tl_loop_sock_sendall(pair.loop, pair.one, data, LARGE),
+        tl_loop_sock_recv_into(pair.loop, pair.other, &byte, 1),
+    };
+    for (unsigned i = 0; i < 3; i++) {
+        (void)has_memory(tl_future_cancel(futures[i]) ? 0 : tl_future_result(futures[i], NULL));
+        tl_future_unref(futures[i]);
+    }
+    ladder_disarm(contract->ladder);
+    pair_close(&pair);
+    free(data);
+}
+
 static const struct contract_case cases[] = {
     CONTRACT(recv_at_once_and_later),
     CONTRACT(recv_of_the_end_is_no_bytes),
@@ -457,12 +549,16 @@ static const struct contract_case cases[] = {
     CONTRACT(connect_again_after_cancelling),
     CONTRACT(cancelled_and_begun_again),
     CONTRACT(cancelled_when_it_was_ready),
+    CONTRACT(a_cancelled_accept_takes_nothing),
+    CONTRACT(a_cancelled_sendall_has_sent_a_prefix),
+    CONTRACT(a_future_that_is_finished_by_others),
     CONTRACT(one_of_each_direction_at_a_time),
     CONTRACT(closing_the_socket_fails_them),
     CONTRACT(closing_the_loop_leaves_them_pending),
     CONTRACT(bad_arguments),
     CONTRACT_ONLY(a_blocking_socket_is_refused, CONTRACT_REAL | CONTRACT_REPLAY_REAL),
     CONTRACT_LADDER(memory_runs_out, 10),
+    CONTRACT_LADDER(memory_for_waiting_runs_out, 5),
 };
 
 int main(int argc, char **argv)

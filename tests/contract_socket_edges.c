@@ -467,8 +467,8 @@ static void a_unix_client_may_have_shut_down_before_it_connects(struct contract 
     kernel->ops->destroy(kernel);
 }
 
-/* A pair is writable while less than a quarter of the send buffer is charged: not at a quarter, which
- * these messages cost to the byte, with their heads and pages. */
+/* A pair is writable while less than a quarter of the send buffer is charged: not at a quarter,
+ * which these messages cost to the byte, with their heads and pages. */
 static void a_quarter_of_a_pairs_buffer_is_too_much(struct contract *contract)
 {
     static const size_t sizes[] = {4096, 30000, 4097, 10000};

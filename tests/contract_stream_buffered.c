@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stream transports with buffered protocols: when a buffer is asked for, that the kernel reads
- * straight into it, how often one readiness is read, and what get_buffer may not do. Small and large
- * transfers, and get_buffer's plain failures, are in contract_stream.c.
+ * straight into it, how often one readiness is read, and what get_buffer may not do. Small and
+ * large transfers, and get_buffer's plain failures, are in contract_stream.c.
  */
 #include <errno.h>
 #include <setjmp.h>

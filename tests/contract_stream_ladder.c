@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The allocation ladder over the paths of streams that the plain life in contract_ladder.c does not
- * take: names of IPv6, changing protocols, many short writes behind a full kernel, a connection that
- * is cancelled, a server that ends its clients. Whichever request for memory fails, every protocol
- * is told of its end if it was told of its beginning, is released once, and nothing is left.
+ * take: names of IPv6, changing protocols, many short writes behind a full kernel, a connection
+ * that is cancelled, a server that ends its clients. Whichever request for memory fails, every
+ * protocol is told of its end if it was told of its beginning, is released once, and nothing is
+ * left.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -175,7 +176,7 @@ static void fill_the_queue(struct climb *climb)
     climb->skipping.patch.ops.write = full_at_first;
     climb->scene.client.hooks.made = write_many;
     climb->scene.peer.quiet = true;
-    connect_and_run(climb, NULL);
+    connect_and_run(climb, "127.0.0.1");
 }
 
 /* What cannot be queued ends the connection, and both ends hear of it. */
@@ -205,7 +206,7 @@ static void change_protocols(struct climb *climb)
 {
     climb->scene.client.hooks.made = hand_over;
     climb->scene.peer.hooks.data = hook_echo;
-    connect_and_run(climb, NULL);
+    connect_and_run(climb, "127.0.0.1");
 }
 
 static void protocols(struct contract *contract)
@@ -222,8 +223,8 @@ static void protocols(struct contract *contract)
 static void cancel_connecting(struct climb *climb)
 {
     struct scene *scene = &climb->scene;
-    tl_future *future = tl_loop_create_connection(scene->loop, scene_client_factory, scene, NULL,
-                                                  scene->port, NULL);
+    tl_future *future = tl_loop_create_connection(scene->loop, scene_client_factory, scene,
+                                                  "127.0.0.1", scene->port, NULL);
     (void)tl_future_cancel(future);
     (void)tl_future_exception(future);
     tl_future_unref(future);
@@ -247,7 +248,7 @@ static int end_clients(struct side *side)
 static void end_all_clients(struct climb *climb)
 {
     climb->scene.peer.hooks.made = end_clients;
-    connect_and_run(climb, NULL);
+    connect_and_run(climb, "127.0.0.1");
 }
 
 static void ended_by_the_server(struct contract *contract)

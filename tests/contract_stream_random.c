@@ -19,11 +19,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <twinloop/sim.h>
 #include <cmocka.h>
 #include "support/patch.h"
 #include "support/scene.h"
 
-enum { RUNS = 40, STEPS = 60, BUFFER_SIZE = 5000, PIECE_MAX = 40000 };
+enum { RUNS = 40, FAULTY_RUNS = 200, STEPS = 60, BUFFER_SIZE = 5000, PIECE_MAX = 40000 };
 
 struct play;
 
@@ -386,19 +387,24 @@ static void check_whole(const struct end *sender, const struct end *receiver)
         assert_int_equal(receiver->received, sender->sent);
 }
 
+static void play_init(struct play *play, uint64_t number)
+{
+    play->pauses = 0;
+    play->writes = number;
+    end_init(&play->ends[0], play, 2 * number + 1);
+    end_init(&play->ends[1], play, 2 * number + 2);
+}
+
 /* How often writing was paused. */
 static int run(struct contract *contract, uint64_t number)
 {
     static struct play play;
     struct scene *scene = &play.scene;
-    play.pauses = 0;
     scene_open(scene, contract);
-    play.writes = number;
+    play_init(&play, number);
     kernel_patch_apply(&play.patch, tl_loop_kernel(scene->loop));
     play.patch.ops.write = little_write;
     scene_serve(scene, server_factory);
-    end_init(&play.ends[0], &play, 2 * number + 1);
-    end_init(&play.ends[1], &play, 2 * number + 2);
     tl_future_detach(tl_loop_create_connection(scene->loop, client_factory, scene, "127.0.0.1",
                                                scene->port, NULL));
     scene_run(scene);
@@ -417,8 +423,87 @@ static void anything_at_any_time(struct contract *contract)
     assert_true(pauses > RUNS); /* it is no test of flow control otherwise */
 }
 
+/* --- Worlds in which anything goes wrong --- */
+
+/* Serves on the loop of a scene, if the world lets it. */
+static int serve_faulty(struct scene *scene)
+{
+    tl_value value = tl_value_none();
+    tl_addr address;
+    const char *const hosts[] = {"127.0.0.1"};
+    tl_server_close(scene->server);
+    tl_server_unref(scene->server);
+    scene->server = NULL;
+    tl_future *future =
+        tl_loop_create_server(scene->loop, server_factory, scene, hosts, 1, "0", NULL);
+    int r = tl_loop_run_until_complete(scene->loop, future, &value);
+    if (r < 0)
+        return r;
+    scene->server = tl_server_ref(tl_value_server(&value));
+    tl_value_finish(&value);
+    r = tl_server_address(scene->server, 0, &address);
+    (void)snprintf(scene->port, sizeof scene->port, "%u", address.port);
+    return r;
+}
+
+/* A connection whose other end was never accepted is lost as well. */
+static void give_up(void *arg)
+{
+    struct play *play = arg;
+    if (play->ends[1].made)
+        return;
+    if (play->ends[0].transport != NULL) {
+        play->ends[0].aborted = true;
+        tl_transport_abort(play->ends[0].transport);
+    }
+    tl_loop_stop(play->scene.loop);
+}
+
+/* Whether there was a connection at all. */
+static bool run_faulty(uint64_t seed)
+{
+    static struct play play;
+    const struct tl_world_options options = {.seed = seed};
+    struct scene *scene = &play.scene;
+    struct tl_kernel *kernel;
+    tl_loop *loop;
+    tl_value value = tl_value_none();
+    assert_int_equal(tl_sim_kernel_new(&options, &kernel), 0);
+    assert_int_equal(tl_loop_new(kernel, &loop), 0);
+    int r = scene_open_on(scene, loop);
+    play_init(&play, seed);
+    if (r == 0)
+        r = serve_faulty(scene);
+    if (r == 0)
+        r = tl_loop_run_until_complete(
+            loop,
+            tl_loop_create_connection(loop, client_factory, scene, "127.0.0.1", scene->port, NULL),
+            &value);
+    tl_value_finish(&value);
+    bool connected = r == 0;
+    if (connected)
+        (void)tl_loop_call_later(loop, 60 * TL_SECOND, give_up, &play, NULL);
+    if (connected && scene->lost < 2)
+        assert_int_equal(tl_loop_run_forever(loop), 0);
+    scene_close(scene);
+    check_whole(&play.ends[0], &play.ends[1]);
+    check_whole(&play.ends[1], &play.ends[0]);
+    return connected && play.ends[1].made;
+}
+
+/* Segments are cut and late, reads and writes are short, connections are reset. */
+static void anything_in_a_faulty_world(struct contract *contract)
+{
+    int connected = 0;
+    (void)contract;
+    for (uint64_t seed = 0; seed < FAULTY_RUNS; seed++)
+        connected += run_faulty(seed);
+    assert_true(connected > FAULTY_RUNS / 2);
+}
+
 static const struct contract_case cases[] = {
     CONTRACT(anything_at_any_time),
+    CONTRACT_ONLY(anything_in_a_faulty_world, CONTRACT_SIM),
 };
 
 int main(int argc, char **argv)

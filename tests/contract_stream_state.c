@@ -5,8 +5,8 @@
  * contract_stream_end.c.
  *
  * A client lives through every callback there is, on a kernel that takes little at a time, so that
- * a short sentence fills the queue; in one of its callbacks it makes one call, and its log says what
- * the call returned and how life went on.
+ * a short sentence fills the queue; in one of its callbacks it makes one call, and its log says
+ * what the call returned and how life went on.
  */
 #include <errno.h>
 #include <setjmp.h>

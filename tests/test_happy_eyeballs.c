@@ -376,6 +376,69 @@ static void a_family_without_a_way_out(void **state)
     close_net(&net);
 }
 
+/* --- Any network ------------------------------------------------------------------------------ */
+
+/* What may go wrong here, in one of two worlds. */
+static void make_trouble(tl_world *world)
+{
+    static const struct {
+        const char *site;
+        uint32_t odds;
+    } troubles[] = {
+        {"resolve.failed", 8192}, {"connect.timeout", 16384}, {"socket.emfile", 8192},
+        {"stream.reset", 8192},   {"link.delay", 32768},      {"resolve.delay", 32768},
+    };
+    for (size_t i = 0; i < sizeof troubles / sizeof *troubles; i++)
+        assert_int_equal(tl_world_set_odds(world, troubles[i].site, troubles[i].odds), 0);
+}
+
+/* Connects while everything may go wrong, and cancels now and then: whatever comes of it, no socket
+ * is left but a transport's. */
+static int try_seed(uint64_t seed)
+{
+    static const char *const addresses[] = {"fd00::99", "fd00::9",   "fd00::2",
+                                            "10.0.0.2", "10.0.0.99", NULL};
+    struct net net;
+    tl_value value = tl_value_none();
+    memset(&net, 0, sizeof net);
+    net.world = tl_world_new(&(struct tl_world_options){.seed = seed});
+    net.client = tl_world_add_host(net.world, "client", "10.0.0.1");
+    assert_int_equal(tl_host_add_address(net.client, "fd00::1"), 0);
+    add_refusing(&net, "refusing", "fd00::9", 50 * TL_MILLISECOND);
+    add_server(&net, 0, "10.0.0.2", "fd00::2", 100 * TL_MILLISECOND);
+    add_names(&net, addresses);
+    begin(&net);
+    make_trouble(net.world);
+    tl_future *future =
+        tl_loop_create_connection(net.loop, client_factory, &net, "name", "80", &happy);
+    if (seed % 4 == 0)
+        future = tl_wait_for(net.loop, future, (tl_time)(seed % 97) * 10 * TL_MILLISECOND);
+    int r = tl_loop_run_until_complete(net.loop, future, &value);
+    assert_true(net.answers.sockets_count == (r == 0) || net.made);
+    if (tl_value_pair(&value) != NULL)
+        tl_transport_abort(tl_value_pair(&value)->transport);
+    tl_value_finish(&value);
+    tl_future *pause = tl_sleep(net.loop, TL_SECOND);
+    assert_int_equal(tl_loop_run_until_complete(net.loop, pause, NULL), 0);
+    close_net(&net);
+    return r;
+}
+
+static void whatever_goes_wrong_nothing_is_left(void **state)
+{
+    unsigned connected = 0, failed = 0, timed_out = 0;
+    (void)state;
+    for (uint64_t seed = 0; seed < 300; seed++) {
+        int r = try_seed(seed);
+        connected += r == 0;
+        timed_out += r == -ETIMEDOUT;
+        failed += r < 0;
+    }
+    assert_true(connected > 50);
+    assert_true(failed > 20);
+    assert_true(timed_out > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +452,7 @@ int main(void)
         cmocka_unit_test(a_late_refusal_gives_nobody_a_turn),
         cmocka_unit_test(all_attempts_are_over_at_the_end),
         cmocka_unit_test(a_family_without_a_way_out),
+        cmocka_unit_test(whatever_goes_wrong_nothing_is_left),
     };
     return !!cmocka_run_group_tests_name("happy eyeballs", tests, NULL, NULL);
 }

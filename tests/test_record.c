@@ -126,6 +126,22 @@ static void the_trace_says_what_happened(void **state)
     free(text);
 }
 
+static void lookups_are_told(void **state)
+{
+    static struct transcript transcript;
+
+    trace_record_session(path_of(state), NULL, &transcript);
+    char *text = trace_text(path_of(state), 0, true);
+    assert_non_null(strstr(text, "resolve request:4 family=none type=none protocol=0 flags=2 "
+                                 "name=\"example\" \"http\" -> 0\n"));
+    assert_non_null(strstr(text, "addresses request:4 result=OK addresses=\"toy\","
+                                 "10.1.2.3:80/stream/6,[2001::]:80/raw/0\n"));
+    assert_non_null(strstr(text, "result=TL_EAI_NONAME\n"));
+    assert_non_null(strstr(text, "name_of request:6 flags=0 address=10.1.2.3:80 -> 0\n"));
+    assert_non_null(strstr(text, "names request:6 result=OK names=\"toy\" \"toys\"\n"));
+    free(text);
+}
+
 static void output_is_hashed_unless_asked_for(void **state)
 {
     struct tl_trace_hash hash = TL_TRACE_HASH_INIT;
@@ -554,6 +570,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TRACE_TEST(a_recorded_kernel_answers_as_the_one_inside),
         TRACE_TEST(the_trace_says_what_happened),
+        TRACE_TEST(lookups_are_told),
         TRACE_TEST(output_is_hashed_unless_asked_for),
         TRACE_TEST(every_operation_is_in_a_session),
         TRACE_TEST(the_headers_say_where_it_comes_from),

@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <twinloop.h>
+#include <twinloop/real.h>
 #include <twinloop/trace.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include "support/ladder.h"
 #include "support/toy_kernel.h"
@@ -51,6 +53,60 @@ static void assert_report(tl_trace_reader *reader, const char *part)
 }
 
 /* --- Divergence --- */
+
+/* A reader of a pipe that was made elsewhere: asks the kernel for what is there, or the system;
+ * then closes it, or reads it once more if that is said. */
+static void read_pipe(struct tl_kernel *kernel, const int *ends, bool past, bool again)
+{
+    struct tl_adopted adopted;
+    struct tl_event event;
+    char byte;
+    struct iovec iov = {&byte, 1};
+    struct tl_message message = {.iov = &iov, .iov_count = 1};
+
+    assert_int_equal(write(ends[1], "a", 1), 1);
+    assert_int_equal(kernel->ops->adopt(kernel, ends[0], &adopted), 0);
+    assert_int_equal(kernel->ops->watch(kernel, ends[0], TL_READABLE, &byte), 0);
+    assert_int_equal(kernel->ops->poll(kernel, -1, &event, 1), 1);
+    assert_ptr_equal(event.token, &byte);
+    if (past)
+        assert_int_equal(read(ends[0], &byte, 1), 1);
+    else
+        assert_int_equal(kernel->ops->read(kernel, ends[0], &message, 1), 1);
+    assert_int_equal(kernel->ops->poll(kernel, 0, &event, 1), 0);
+    if (again)
+        assert_int_equal(kernel->ops->read(kernel, ends[0], &message, 1), TL_EDIVERGED);
+    else
+        assert_int_equal(kernel->ops->watch(kernel, ends[0], 0, NULL), 0);
+    (void)kernel->ops->release(kernel, ends[0]);
+}
+
+static void what_is_read_past_the_loop_is_named(void **state)
+{
+    for (int past = 0; past < 2; past++) {
+        tl_trace_writer *writer;
+        struct tl_kernel *kernel;
+        const char *report = NULL;
+        int ends[2];
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(tl_real_kernel_new(&kernel), 0);
+        kernel = trace_record(kernel, path_of(state), NULL, &writer);
+        read_pipe(kernel, ends, past, false);
+        kernel->ops->destroy(kernel);
+        assert_int_equal(tl_trace_writer_close(writer), 0);
+
+        tl_trace_reader *reader = trace_open(path_of(state));
+        kernel = replay_of(reader);
+        read_pipe(kernel, ends, past, true);
+        kernel->ops->destroy(kernel);
+        (void)tl_replay_result(reader, &report);
+        assert_non_null(report);
+        assert_true((strstr(report, "not replayable beyond event ") != NULL) == past);
+        tl_trace_reader_close(reader);
+        (void)close(ends[0]);
+        (void)close(ends[1]);
+    }
+}
 
 static void every_step_that_deviates_is_noticed(void **state)
 {
@@ -319,6 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TRACE_TEST(every_step_that_deviates_is_noticed),
         TRACE_TEST(a_program_that_ends_early_is_noticed),
+        TRACE_TEST(what_is_read_past_the_loop_is_named),
         TRACE_TEST(the_report_has_both_sides),
         TRACE_TEST(beyond_the_end_everything_diverges),
         TRACE_TEST(a_closed_loop_ends_a_run_that_diverges),

@@ -344,6 +344,9 @@ static void a_connection_can_be_reset_in_flight(void **state)
     seam_write_all(kernel, fds[0], "kept", 4);
     simulated_only(kernel, "stream.reset", 65536);
     assert_int_equal(seam_write(kernel, fds[0], "lost", 4), 4);
+    /* What is written before the writer knows would leave a hole before it. */
+    simulated_only(kernel, "stream.reset", 0);
+    assert_int_equal(seam_write(kernel, fds[0], "after", 5), 5);
     wait_for(kernel, TL_MILLISECOND);
     assert_int_equal(seam_read(kernel, fds[1], data, 8), 4);
     assert_memory_equal(data, "kept", 4);

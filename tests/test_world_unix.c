@@ -325,8 +325,8 @@ static tl_process *spawn_at(tl_host *host, tl_program program, tl_time start, bo
     return process;
 }
 
-/* Whoever is connected to a process that is killed hears of it, and the socket that it leaves in its
- * directory is in nobody's way. */
+/* Whoever is connected to a process that is killed hears of it, and the socket that it leaves in
+ * its directory is in nobody's way. */
 static void a_server_is_killed(void **state)
 {
     (void)state;

@@ -106,6 +106,19 @@ expect 0 '^twinloop: replay complete' "$twinloop" replay "$scratch/torn.tlr" -- 
 expect 2 'cannot be read: byte 0: this is no trace$' \
     bash -c 'TWINLOOP_REPLAY=Makefile "$0" run; exit $(($? + 1))' "$program"
 
+# The same as a stream: what it does not mind, and what it does.
+stream=("$twinloop" replay --stream "$trace" -- "$program" run)
+expect 0 '^twinloop: replay complete: 0 inputs given \(0 early, 0 unused\), 0 bytes of output' "${stream[@]}"
+expect 0 '^twinloop: replay complete' "${stream[@]}" later
+expect 8 '^twinloop: replay incomplete: stream 0: 0 inputs given .*, more are in the trace$' \
+    "${stream[@]}" leave
+expect 8 'makes a loop too many; the trace has 1$' "${stream[@]}" twice
+expect 0 '^twinloop: replay complete' "$twinloop" replay --stream "$scratch/torn.tlr" -- "$program" run
+expect 2 '^usage: twinloop' "$twinloop" replay --stream "$trace" "$program"
+expect 2 'this is no trace$' "$twinloop" replay --stream Makefile -- "$program" run
+expect 1 "TWINLOOP_REPLAY_MODE is 'frob', neither strict nor stream$" \
+    env TWINLOOP_REPLAY="$trace" TWINLOOP_REPLAY_MODE=frob "$program" run
+
 # Without the tool the outcome is a message, if it is a bad one.
 expect 0 '^ran: OK$' env TWINLOOP_REPLAY="$trace" "$program" run
 expect 0 '^twinloop: error: replay diverged: ' env TWINLOOP_REPLAY="$trace" "$program" run later

@@ -55,6 +55,7 @@ struct example {
     const char *const *server_args; /* --sim: arguments on the host "server", ended by NULL;
                                        NULL: it needs no server, and runs once, on "client" */
     const char *const *client_args; /* --sim: on the host "client"; --host is added */
+    int signal;                     /* --sim: what "client" is sent after 1 s; 0: nothing */
 };
 
 /* What a program's main returns. */

@@ -76,9 +76,23 @@ static bool spawn_server(tl_world *world, const struct server_run *run, int argc
     return spawned;
 }
 
-/* The client of the server at this address; with NULL, a program that needs none. */
-static bool spawn_client(tl_world *world, const struct example *example, const char *address,
-                         int argc, char **argv)
+/* Somebody at the keyboard. */
+struct keyboard {
+    tl_process *client;
+    int signal; /* 0: nobody is there */
+};
+
+static void press(tl_world *world, void *arg)
+{
+    const struct keyboard *keyboard = arg;
+    (void)world;
+    (void)tl_process_kill(keyboard->client, keyboard->signal);
+}
+
+/* The client of the server at this address; with NULL, a program that needs none. NULL when memory
+ * is out. */
+static tl_process *spawn_client(tl_world *world, const struct example *example, const char *address,
+                                int argc, char **argv)
 {
     const char **args = join(example, example->client_args, address, argc, argv);
     const struct tl_process_options options = {
@@ -87,22 +101,31 @@ static bool spawn_client(tl_world *world, const struct example *example, const c
         .program = example->program,
         .start = address != NULL ? CLIENT_START : 0,
     };
-    bool spawned =
-        args != NULL && tl_host_spawn(tl_world_find_host(world, "client"), &options) != NULL;
+    tl_process *client = NULL;
+    if (args != NULL)
+        client = tl_host_spawn(tl_world_find_host(world, "client"), &options);
     free(args);
-    return spawned;
+    return client;
 }
 
 /* Server and client, each on a host of its own. False when memory is out. */
-static bool build(tl_world *world, const struct server_run *run, int argc, char **argv)
+static bool build(tl_world *world, const struct server_run *run, int argc, char **argv,
+                  struct keyboard *keyboard)
 {
+    const struct example *example = run->example;
+    const char *address = NULL;
     const tl_host *server = tl_world_add_host(world, "server", NULL);
     if (server == NULL || tl_world_add_host(world, "client", NULL) == NULL)
         return false;
-    if (run->example->server_args == NULL)
-        return spawn_client(world, run->example, NULL, argc, argv);
-    return spawn_server(world, run, argc, argv) &&
-           spawn_client(world, run->example, tl_host_address(server), argc, argv);
+    if (example->server_args != NULL) {
+        address = tl_host_address(server);
+        if (!spawn_server(world, run, argc, argv))
+            return false;
+    }
+    keyboard->client = spawn_client(world, example, address, argc, argv);
+    keyboard->signal = example->signal;
+    return keyboard->client != NULL &&
+           (keyboard->signal == 0 || tl_world_at(world, TL_SECOND, press, keyboard) == 0);
 }
 
 static const char *outcome_name(enum tl_outcome outcome)
@@ -147,8 +170,9 @@ int example_simulate(const struct example *example, uint64_t seed, const char *r
 {
     const struct server_run run = {.example = example, .record = record};
     const struct tl_world_options options = {.strategy = TL_STRATEGY_SEED, .seed = seed};
+    struct keyboard keyboard;
     tl_world *world = tl_world_new(&options);
-    if (world == NULL || !build(world, &run, argc, argv)) {
+    if (world == NULL || !build(world, &run, argc, argv, &keyboard)) {
         fprintf(stderr, "%s: out of memory\n", example->name);
         tl_world_free(world);
         return EXAMPLE_FAILED;

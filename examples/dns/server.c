@@ -99,8 +99,7 @@ static int serve_on(struct server *server, const tl_addr *addr)
 int dns_serve(const char *host, uint16_t port)
 {
     tl_addr addr;
-    struct server server = {.loop =
-                                NULL}; /* must outlive its loop, which lets go of the protocol */
+    struct server server = {.loop = NULL}; /* outlives its loop, which holds the protocol */
     if (tl_addr_parse(host, port, &addr) < 0) {
         fprintf(stderr, "dns: '%s' is not a numeric address\n", host);
         return EXAMPLE_USAGE;

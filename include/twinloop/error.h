@@ -4,11 +4,10 @@
  *
  * Every function of Twinloop that can fail returns an int: 0 or a positive answer when it succeeds,
  * a negative number when it does not. The negative number is -errno for what the operating system
- * said (-ECONNREFUSED), or one of the TL_E* codes below for what only this library, or the resolver,
- * can say. Codes
- * are values, so they can be compared, stored and sent; where more than a code is needed (a
- * future's failure, the reason a connection was lost) there is a tl_error with a sentence and a
- * cause.
+ * said (-ECONNREFUSED), or one of the TL_E* codes below for what only this library, or the
+ * resolver, can say. Codes are values, so they can be compared, stored and sent; where more than a
+ * code is needed (a future's failure, the reason a connection was lost) there is a tl_error with a
+ * sentence and a cause.
  *
  * The names are what travels: a trace and an event hash name an error by its place in the table of
  * tl_err_index, never by its number, because errno numbers differ between CPUs.
@@ -34,8 +33,8 @@
     X(TL_EOUTOFREACH, -20014, "the trace does not say what happened from here on")                 \
     X(TL_ENOTASK, -20015, "there is no task here that could wait")
 
-/* What the resolver says, as getaddrinfo's EAI_* codes, which are no errnos and whose numbers differ
- * between systems. */
+/* What the resolver says, as getaddrinfo's EAI_* codes, which are no errnos and whose numbers
+ * differ between systems. */
 #define TL_EAI_ERRORS(X)                                                                           \
     X(TL_EAI_ADDRFAMILY, -3000, "the host has no address of this family")                          \
     X(TL_EAI_AGAIN, -3001, "the name cannot be looked up now")                                     \

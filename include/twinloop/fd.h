@@ -7,16 +7,16 @@
  * a socket themselves. Every function goes through the kernel of its loop, so a program that makes
  * its sockets here runs in the simulator and is recorded like any other.
  *
- * Whose a descriptor is. One that was made here is the program's, until tl_socket_close, until it is
- * given to a transport (which then closes it), or until its loop is closed, which closes it too. One
- * that the program got elsewhere (from socket(2), from a library) becomes known to the loop when it
- * is first used here, keeps its number, and stays open when the loop is closed; whoever closes it
- * without tl_socket_close calls tl_loop_remove_reader and tl_loop_remove_writer first, or
- * tl_socket_release. A descriptor that a transport or server of the loop has is refused everywhere:
- * -EBUSY.
+ * Whose a descriptor is. One that was made here is the program's, until tl_socket_close, until it
+ * is given to a transport (which then closes it), or until its loop is closed, which closes it too.
+ * One that the program got elsewhere (from socket(2), from a library) is known to the loop only
+ * while it is used here, so that the program may close it by itself as soon as it has no callback
+ * and no operation pending any more; each use looks at it anew, unless tl_socket_adopt has made it
+ * known for longer. It keeps its number, and stays open when the loop is closed. A descriptor that
+ * a transport or server of the loop has is refused everywhere: -EBUSY.
  *
- * Errors are the system's, negative; also TL_ECLOSED when the loop is closed, -EINVAL for NULL where
- * something is required, and -ENOMEM.
+ * Errors are the system's, negative; also TL_ECLOSED when the loop is closed, -EINVAL for NULL
+ * where something is required, and -ENOMEM.
  */
 #ifndef TWINLOOP_FD_H
 #define TWINLOOP_FD_H
@@ -90,6 +90,11 @@ int tl_pipe_open(tl_loop *loop, tl_socket *ret_reader, tl_socket *ret_writer);
 /* close(2), after dropping its callbacks; a sock_ operation that is pending fails with -EBADF. */
 int tl_socket_close(tl_loop *loop, tl_socket socket);
 
+/* Makes known what was made elsewhere, a socket or another descriptor, until it is released or
+ * closed here: then it costs no more to use than what was made here. Its mode stays. -EBADF; -EBUSY
+ * for a transport's. */
+int tl_socket_adopt(tl_loop *loop, int fd, tl_socket *ret);
+
 /* The loop forgets the descriptor, which stays open and is used by other means from here on: what
  * is made of it then is not recorded. -EBUSY while a sock_ operation is pending. */
 int tl_socket_release(tl_loop *loop, tl_socket socket);
@@ -118,6 +123,8 @@ ssize_t tl_socket_write(tl_loop *loop, tl_socket socket, const void *data, size_
 /* Row loop.add_reader. callback(arg) is called in every iteration in which something can be read
  * from the descriptor, its end and its errors included, until it is removed. Another reader is
  * replaced, and does not run even if its turn in this iteration was fixed already; a writer stays.
+ * A callback that reads by other means than tl_socket_read runs in the real world alone: what it
+ * reads is not recorded.
  * -EPERM for what can always be read (a regular file), -EBUSY while a sock_ operation reads. */
 int tl_loop_add_reader(tl_loop *loop, tl_socket socket, tl_callback callback, void *arg);
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files of a loop's kernel, plain and synchronous: what a program opens to send (twinloop/sendfile.h),
- * and the little that a server keeps on disk.
+ * Files of a loop's kernel, plain and synchronous: what a program opens to send
+ * (twinloop/sendfile.h), and the little that a server keeps on disk.
  *
  * asyncio leaves files to Python. They are here so that a program that uses them runs in the
  * simulator, where every host has files of its own in memory (tl_host_write_file), and is recorded
  * like any other. Each call waits for the disk, as in Python; tl_loop_run_in_executor is for what
  * must not wait. A file is addressed by offset: there is no position to keep or to restore.
  *
- * A file that was opened here is closed by tl_loop_close_file, at the latest with its loop. One that
- * the program opened by itself may be given to any function here by its number: the loop gets to
- * know it at its first use, and whoever closes it without tl_loop_close_file calls
- * tl_socket_release first. Errors are the system's, negative; also TL_ECLOSED for a closed loop,
- * -EINVAL for NULL where something is required, -EBUSY for a descriptor that a transport has.
+ * A file that was opened here is closed by tl_loop_close_file, at the latest with its loop. One
+ * that the program opened by itself may be given to any function here by its number; the loop knows
+ * it for as long as the call lasts, or the sendfile. Errors are the system's, negative; also
+ * TL_ECLOSED for a closed loop, -EINVAL for NULL where something is required, -EBUSY for a
+ * descriptor that a transport has.
  */
 #ifndef TWINLOOP_FILE_H
 #define TWINLOOP_FILE_H
@@ -48,7 +48,7 @@ int tl_loop_close_file(tl_loop *loop, int file);
 /* stat(2). */
 int tl_loop_stat_file(tl_loop *loop, const char *path, struct tl_stat *ret);
 
-/* pread(2) and pwrite(2): how many bytes; a read that gives fewer than asked for has met the end. */
+/* pread(2) and pwrite(2): how many bytes. A read of fewer than asked for has met the end. */
 ssize_t tl_loop_read_file(tl_loop *loop, int file, void *buf, size_t len, int64_t offset);
 ssize_t tl_loop_write_file(tl_loop *loop, int file, const void *data, size_t len, int64_t offset);
 

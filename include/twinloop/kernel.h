@@ -325,9 +325,9 @@ struct tl_kernel_ops {
 
     /* --- Answers that come later --- */
 
-    /* Has the resolver answer a query; TL_EVENT_RESOLVED follows. The query stays the kernel's until
-     * then. Answers are those of getaddrinfo and getnameinfo, in their order. -EAGAIN, -ENOMEM when
-     * it cannot be asked. */
+    /* Has the resolver answer a query; TL_EVENT_RESOLVED follows. The query stays the kernel's
+     * until then. Answers are those of getaddrinfo and getnameinfo, in their order. -EAGAIN,
+     * -ENOMEM when it cannot be asked. */
     int (*resolve)(struct tl_kernel *kernel, struct tl_query *query);
 
     /* Has a job run; TL_EVENT_WORK follows. The work stays the kernel's until then. -EAGAIN,

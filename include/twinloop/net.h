@@ -158,10 +158,10 @@ typedef struct tl_pair {
 
 /* Row loop.create_connection. Looks up host (NULL is the loopback) and port (a decimal number or a
  * service's name; NULL or "" is 0), one of which is needed, unless both are numeric; connects to
- * the first of the addresses that can be connected to; sets TCP_NODELAY, then calls factory(farg) and
- * the protocol's connection_made; the future is done after that. Cancelling the future closes every
- * socket. A factory that returns NULL fails it with -ENOMEM. Host or port together with opts->sock
- * is -EINVAL. opts may be NULL. */
+ * the first of the addresses that can be connected to; sets TCP_NODELAY, then calls factory(farg)
+ * and the protocol's connection_made; the future is done after that. Cancelling the future closes
+ * every socket. A factory that returns NULL fails it with -ENOMEM. Host or port together with
+ * opts->sock is -EINVAL. opts may be NULL. */
 tl_future *tl_loop_create_connection(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                      const char *host, const char *port,
                                      const tl_connection_opts *opts);

@@ -58,8 +58,9 @@ struct tl_protocol_ops {
     int (*eof_received)(tl_protocol *protocol);
 
     /* Row BufferedProtocol.get_buffer. Sets *ret_buffer and *ret_len (> 0) to where the next bytes
-     * go; hint is how many are wanted, or -1. The memory must stay until buffer_updated or the next
-     * get_buffer. */
+     * go; hint is how many are wanted, or -1. Called before every read, which goes straight there;
+     * nothing need follow: the read may find nothing, or the end. The memory must stay until
+     * buffer_updated or the next get_buffer. */
     int (*get_buffer)(tl_protocol *protocol, ssize_t hint, void **ret_buffer, size_t *ret_len);
 
     /* Row BufferedProtocol.buffer_updated. len > 0 bytes were put at the start of the last buffer.

@@ -25,11 +25,11 @@
 #include <twinloop/transport.h>
 
 /* Row loop.sendfile. Sends over a stream transport, after everything that was written before.
- * Until the future is done nothing is read from the transport (pause_reading and resume_reading hold
- * afterwards), and a write is refused with -EBUSY, as is a second sendfile; write_eof takes effect
- * afterwards. Closing the transport, by whoever it is, fails the future: TL_ECLOSED, or the error of
- * the connection, which connection_lost is told too. -EOPNOTSUPP for a transport that is no
- * socket's, TL_ESTATE after write_eof. */
+ * Until the future is done nothing is read from the transport (pause_reading and resume_reading
+ * hold afterwards), and a write is refused with -EBUSY, as is a second sendfile; write_eof takes
+ * effect afterwards. Closing the transport, by whoever it is, fails the future: TL_ECLOSED, or the
+ * error of the connection, which connection_lost is told too. -EOPNOTSUPP for a transport that is
+ * no socket's, TL_ESTATE after write_eof. */
 tl_future *tl_loop_sendfile(tl_loop *loop, tl_transport *transport, int file, int64_t offset,
                             int64_t count, bool fallback);
 

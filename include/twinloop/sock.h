@@ -73,13 +73,13 @@ int tl_value_take_accepted(tl_value *value, tl_accepted *ret);
 
 /* Row loop.connect_accepted_socket. Makes a transport of a stream socket that the program has
  * accepted by itself, as a server would: calls factory(farg) in the next iteration, then the
- * protocol's connection_made; results in a tl_pair, as create_connection does. Sets TCP_NODELAY. tls
- * may be NULL. The connection is no server's.
+ * protocol's connection_made; results in a tl_pair, as create_connection does. Sets TCP_NODELAY.
+ * tls may be NULL. The connection is no server's.
  *
  * From the call on the socket is refused to other uses (-EBUSY), does not block, and has no
  * callbacks any more. The transport closes it. If the future fails, or is cancelled before the
- * factory has been called, the socket is the program's again. -EINVAL "A Stream Socket was expected"
- * for anything else. */
+ * factory has been called, the socket is the program's again. -EINVAL "A Stream Socket was
+ * expected" for anything else. */
 tl_future *tl_loop_connect_accepted_socket(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                            tl_socket socket, const tl_tls_opts *tls);
 

@@ -41,9 +41,9 @@ void tl_transport_close(tl_transport *transport);
 bool tl_transport_is_closing(const tl_transport *transport);
 
 /* Row BaseTransport.get_extra_info. What is known under a name: "sockname" and "peername" (a const
- * tl_addr in the value's pointer), "socket" (the descriptor as an integer, -1 once closed). dflt for
- * a name that transports of this kind do not have; a value of kind none for one that they have and
- * this one has not, such as the peer of a socket that was never connected. Borrowed from the
+ * tl_addr in the value's pointer), "socket" (the descriptor as an integer, -1 once closed). dflt
+ * for a name that transports of this kind do not have; a value of kind none for one that they have
+ * and this one has not, such as the peer of a socket that was never connected. Borrowed from the
  * transport, valid while it lives; still answers after close. */
 const tl_value *tl_transport_get_extra_info(tl_transport *transport, const char *name,
                                             const tl_value *dflt);

@@ -30,9 +30,9 @@ int tl_addr_unix(const char *name, size_t len, tl_addr *ret);
  * get_extra_info tells the server's name as "peername", and as "sockname" an address of family UNIX
  * and length 0, as the client has no name.
  *
- * path NULL with path_len 0 is no name: -EINVAL, unless opts->sock is a connected Unix-domain socket;
- * that with a path is -EINVAL. Of opts, which may be NULL, tls counts too; a local_host or local_port
- * is -EINVAL. */
+ * path NULL with path_len 0 is no name: -EINVAL, unless opts->sock is a connected Unix-domain
+ * socket; that with a path is -EINVAL. Of opts, which may be NULL, tls counts too; a local_host or
+ * local_port is -EINVAL; what is about looking up and choosing addresses means nothing. */
 tl_future *tl_loop_create_unix_connection(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                           const char *path, size_t path_len,
                                           const tl_connection_opts *opts);
@@ -41,13 +41,13 @@ tl_future *tl_loop_create_unix_connection(tl_loop *loop, tl_protocol_factory fac
  * every connection accepted. The result is a tl_server with one socket.
  *
  * If there is a socket at the path already, nobody's any more or somebody's still, it is removed
- * first; who listens there is not found by that path from then on. Any other file stays: -EADDRINUSE
- * "Address '/path' is already in use", as for an abstract name that somebody has. The path is not
- * removed when the server is closed.
+ * first; who listens there is not found by that path from then on. Any other file stays:
+ * -EADDRINUSE "Address '/path' is already in use", as for an abstract name that somebody has. The
+ * path is not removed when the server is closed.
  *
- * path NULL with path_len 0 is no name: -EINVAL, unless opts->sock is a bound Unix-domain socket; that
- * with a path is -EINVAL. Of opts, which may be NULL, backlog, defer_serving and tls count too;
- * reuse_port is -EINVAL. */
+ * path NULL with path_len 0 is no name: -EINVAL, unless opts->sock is a bound Unix-domain socket;
+ * that with a path is -EINVAL. Of opts, which may be NULL, backlog, defer_serving and tls count
+ * too; reuse_port is -EINVAL, the rest means nothing. */
 tl_future *tl_loop_create_unix_server(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                       const char *path, size_t path_len,
                                       const tl_server_opts *opts);

@@ -134,14 +134,14 @@ tl_host *tl_world_find_host(tl_world *world, const char *name);
 const char *tl_host_name(const tl_host *host);
 const char *tl_host_address(const tl_host *host); /* as text */
 
-/* Puts a file into a host's memory, with the directories that its path needs, or replaces what is in
- * it; data is copied. Programs there find it by open and stat. Files are the run's: after
+/* Puts a file into a host's memory, with the directories that its path needs, or replaces what is
+ * in it; data is copied. Programs there find it by open and stat. Files are the run's: after
  * tl_world_reset a host has an empty /tmp and nothing else. 0, -EINVAL, -ENAMETOOLONG, -ENOTDIR,
  * -EISDIR, -EFBIG, -ENOSPC, -ENOMEM. */
 int tl_host_write_file(tl_host *host, const char *path, const void *data, size_t len);
 
-/* What a host's file has in it now, also after the run: copies up to size bytes and returns how many
- * it has. -EINVAL, -ENOENT, -ENOTDIR, -EISDIR, -ENAMETOOLONG. */
+/* What a host's file has in it now, also after the run: copies up to size bytes and returns how
+ * many it has. -EINVAL, -ENOENT, -ENOTDIR, -EISDIR, -ENAMETOOLONG. */
 ssize_t tl_host_read_file(tl_host *host, const char *path, void *buf, size_t size);
 
 /* From a virtual time on, a name stands for a numeric address too, beside those that it has; with

@@ -85,7 +85,7 @@ static void use(struct tl_fd *fd, int number, enum tl_adopted_kind kind)
     fd->watch.fd = number;
     fd->known = true;
     fd->adopted = false;
-    fd->passing = false;
+    fd->kept = false;
     fd->blocking = false;
     fd->kind = (uint8_t)kind;
 }
@@ -102,7 +102,7 @@ struct tl_fd *tl_fd_find(const tl_loop *loop, tl_socket socket)
 static int adopt(tl_loop *loop, int number, struct tl_fd **ret)
 {
     struct tl_adopted found;
-    struct tl_fd *fd;
+    struct tl_fd *fd = NULL;
     int r = loop->kernel->ops->adopt(loop->kernel, number, &found);
     if (r < 0)
         return r == -EEXIST ? -EBUSY : r;
@@ -133,7 +133,7 @@ int tl_fd_get(tl_loop *loop, tl_socket socket, struct tl_fd **ret)
 
 int tl_fd_add(tl_loop *loop, int number, enum tl_adopted_kind kind)
 {
-    struct tl_fd *fd;
+    struct tl_fd *fd = NULL;
     int r = reserve(loop, number, &fd);
     if (r < 0) {
         (void)loop->kernel->ops->close(loop->kernel, number);
@@ -165,6 +165,16 @@ void tl_fd_give_up(struct tl_fd *fd)
     fd->known = false;
     fd->claimed = false;
     fd->watch.fd = -1;
+}
+
+void tl_fd_done(struct tl_fd *fd)
+{
+    if (!fd->known || !fd->adopted || fd->kept || fd->claimed || fd->holders > 0 ||
+        fd->watch.wanted != 0)
+        return;
+    int number = fd->watch.fd;
+    tl_fd_give_up(fd);
+    (void)fd->loop->kernel->ops->release(fd->loop->kernel, number);
 }
 
 void tl_fd_fail(tl_future *future, int code, tl_socket socket)
@@ -199,6 +209,19 @@ void tl_fds_close(tl_loop *loop)
 }
 
 /* --- Making and ending ------------------------------------------------------------------------ */
+
+int tl_socket_adopt(tl_loop *loop, int number, tl_socket *ret)
+{
+    struct tl_fd *fd = NULL;
+    if (loop == NULL || ret == NULL)
+        return -EINVAL;
+    int r = tl_fd_get(loop, (tl_socket){number}, &fd);
+    if (r < 0)
+        return r;
+    fd->kept = true;
+    ret->fd = number;
+    return 0;
+}
 
 int tl_socket_open(tl_loop *loop, enum tl_family family, enum tl_socket_type type, tl_socket *ret)
 {
@@ -252,7 +275,7 @@ int tl_pipe_open(tl_loop *loop, tl_socket *ret_reader, tl_socket *ret_writer)
 
 int tl_socket_close(tl_loop *loop, tl_socket socket)
 {
-    struct tl_fd *fd;
+    struct tl_fd *fd = NULL;
     if (loop == NULL)
         return -EINVAL;
     int r = tl_fd_get(loop, socket, &fd);
@@ -260,6 +283,7 @@ int tl_socket_close(tl_loop *loop, tl_socket socket)
         return r;
     if (fd->holders > 0)
         return -EBUSY;
+    fd->kept = true; /* while its operations are ended */
     for (int d = TL_READING; d <= TL_WRITING; d++)
         if (fd->side[d].op != NULL)
             tl_sock_op_fail(fd->side[d].op, -EBADF);
@@ -269,7 +293,7 @@ int tl_socket_close(tl_loop *loop, tl_socket socket)
 
 int tl_socket_release(tl_loop *loop, tl_socket socket)
 {
-    struct tl_fd *fd;
+    struct tl_fd *fd = NULL;
     if (loop == NULL)
         return -EINVAL;
     int r = tl_fd_get(loop, socket, &fd);
@@ -283,74 +307,96 @@ int tl_socket_release(tl_loop *loop, tl_socket socket)
 
 /* --- Asking and setting ----------------------------------------------------------------------- */
 
-/* The kernel, if the socket is the program's. */
-static int kernel_for(tl_loop *loop, tl_socket socket, struct tl_kernel **ret)
+/* The program's socket, for one call of the kernel; then done is due. */
+static int begin(tl_loop *loop, tl_socket socket, struct tl_fd **ret_fd, struct tl_kernel **ret)
 {
-    struct tl_fd *fd;
     if (loop == NULL)
         return -EINVAL;
-    int r = tl_fd_get(loop, socket, &fd);
+    int r = tl_fd_get(loop, socket, ret_fd);
     if (r == 0)
         *ret = loop->kernel;
     return r;
 }
 
+/* Returns the call's result. */
+static int done(struct tl_fd *fd, int result)
+{
+    tl_fd_done(fd);
+    return result;
+}
+
 int tl_socket_bind(tl_loop *loop, tl_socket socket, const tl_addr *addr)
 {
     struct tl_kernel *kernel = NULL;
-    int r = addr == NULL ? -EINVAL : kernel_for(loop, socket, &kernel);
-    return r < 0 ? r : kernel->ops->bind(kernel, socket.fd, addr);
+    struct tl_fd *fd = NULL;
+    int r = addr == NULL ? -EINVAL : begin(loop, socket, &fd, &kernel);
+    return r < 0 ? r : done(fd, kernel->ops->bind(kernel, socket.fd, addr));
 }
 
 int tl_socket_listen(tl_loop *loop, tl_socket socket, int backlog)
 {
     struct tl_kernel *kernel = NULL;
-    int r = kernel_for(loop, socket, &kernel);
-    return r < 0 ? r : kernel->ops->listen(kernel, socket.fd, backlog);
+    struct tl_fd *fd = NULL;
+    int r = begin(loop, socket, &fd, &kernel);
+    return r < 0 ? r : done(fd, kernel->ops->listen(kernel, socket.fd, backlog));
 }
 
 int tl_socket_shutdown(tl_loop *loop, tl_socket socket, enum tl_shutdown how)
 {
     struct tl_kernel *kernel = NULL;
-    int r = kernel_for(loop, socket, &kernel);
-    return r < 0 ? r : kernel->ops->shutdown(kernel, socket.fd, how);
+    struct tl_fd *fd = NULL;
+    int r = begin(loop, socket, &fd, &kernel);
+    return r < 0 ? r : done(fd, kernel->ops->shutdown(kernel, socket.fd, how));
 }
 
 int tl_socket_address(tl_loop *loop, tl_socket socket, enum tl_address_side side, tl_addr *ret)
 {
     struct tl_kernel *kernel = NULL;
-    int r = ret == NULL ? -EINVAL : kernel_for(loop, socket, &kernel);
-    return r < 0 ? r : kernel->ops->address(kernel, socket.fd, side, ret);
+    struct tl_fd *fd = NULL;
+    int r = ret == NULL ? -EINVAL : begin(loop, socket, &fd, &kernel);
+    return r < 0 ? r : done(fd, kernel->ops->address(kernel, socket.fd, side, ret));
 }
 
 int tl_socket_set_option(tl_loop *loop, tl_socket socket, enum tl_option option, int value)
 {
     struct tl_kernel *kernel = NULL;
-    int r = kernel_for(loop, socket, &kernel);
-    return r < 0 ? r : kernel->ops->option(kernel, socket.fd, option, &value, NULL);
+    struct tl_fd *fd = NULL;
+    int r = begin(loop, socket, &fd, &kernel);
+    return r < 0 ? r : done(fd, kernel->ops->option(kernel, socket.fd, option, &value, NULL));
 }
 
 int tl_socket_get_option(tl_loop *loop, tl_socket socket, enum tl_option option, int *ret)
 {
     struct tl_kernel *kernel = NULL;
-    int r = ret == NULL ? -EINVAL : kernel_for(loop, socket, &kernel);
-    return r < 0 ? r : kernel->ops->option(kernel, socket.fd, option, NULL, ret);
+    struct tl_fd *fd = NULL;
+    int r = ret == NULL ? -EINVAL : begin(loop, socket, &fd, &kernel);
+    return r < 0 ? r : done(fd, kernel->ops->option(kernel, socket.fd, option, NULL, ret));
 }
 
 ssize_t tl_socket_read(tl_loop *loop, tl_socket socket, void *buf, size_t len)
 {
     struct tl_kernel *kernel = NULL;
+    struct tl_fd *fd = NULL;
     struct iovec iov = {.iov_base = buf, .iov_len = len};
     struct tl_message message = {.iov = &iov, .iov_count = 1};
-    int r = buf == NULL && len > 0 ? -EINVAL : kernel_for(loop, socket, &kernel);
-    return r < 0 ? r : kernel->ops->read(kernel, socket.fd, &message, 1);
+    int r = buf == NULL && len > 0 ? -EINVAL : begin(loop, socket, &fd, &kernel);
+    if (r < 0)
+        return r;
+    ssize_t n = kernel->ops->read(kernel, socket.fd, &message, 1);
+    tl_fd_done(fd);
+    return n;
 }
 
 ssize_t tl_socket_write(tl_loop *loop, tl_socket socket, const void *data, size_t len)
 {
     struct tl_kernel *kernel = NULL;
+    struct tl_fd *fd = NULL;
     struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
     struct tl_message message = {.iov = &iov, .iov_count = 1};
-    int r = data == NULL && len > 0 ? -EINVAL : kernel_for(loop, socket, &kernel);
-    return r < 0 ? r : kernel->ops->write(kernel, socket.fd, &message, 1);
+    int r = data == NULL && len > 0 ? -EINVAL : begin(loop, socket, &fd, &kernel);
+    if (r < 0)
+        return r;
+    ssize_t n = kernel->ops->write(kernel, socket.fd, &message, 1);
+    tl_fd_done(fd);
+    return n;
 }

@@ -34,15 +34,20 @@ struct tl_fd {
     bool known;                /* the program has it; else the number is unused */
     bool claimed;              /* it is about to be a transport's or a server's (core/given.h) */
     bool adopted;              /* made elsewhere: stays open when the loop is closed */
+    bool kept;                 /* adopted for longer than it is used */
     bool blocking;             /* as it was found */
-    bool passing;              /* a sendfile made it known, and gives it back when it is done */
     uint8_t kind;              /* enum tl_adopted_kind: when it was made or found */
     unsigned holders;          /* sendfiles that send it: it cannot be closed */
 };
 
-/* The program's descriptor with this number; one that is not known yet is adopted. 0; -EBADF;
- * -EBUSY when it is a transport's, or about to be; TL_ECLOSED; -ENOMEM. */
+/* The program's descriptor with this number; one that is not known yet is adopted. 0, and after the
+ * call tl_fd_done is due; -EBADF; -EBUSY when it is a transport's, or about to be; TL_ECLOSED;
+ * -ENOMEM. */
 int tl_fd_get(tl_loop *loop, tl_socket socket, struct tl_fd **ret);
+
+/* Whoever used it is done. What is only known for its use is given back when nobody uses it any
+ * more: its number may mean something else at any time. */
+void tl_fd_done(struct tl_fd *fd);
 
 /* The same without adopting: NULL when it is not known. */
 struct tl_fd *tl_fd_find(const tl_loop *loop, tl_socket socket);
@@ -54,8 +59,8 @@ int tl_fd_add(tl_loop *loop, int fd, enum tl_adopted_kind kind);
  */
 void tl_fd_give_up(struct tl_fd *fd);
 
-/* Holds on to a file: as tl_fd_get, but one that was not known before is given back to the program
- * by the last unhold (file.c). */
+/* Holds on to a file: tl_fd_get, with tl_fd_done in unhold; it stays known and open until then
+ * (file.c). */
 int tl_fd_hold(tl_loop *loop, int file, struct tl_fd **ret);
 void tl_fd_unhold(struct tl_fd *fd);
 

@@ -28,11 +28,12 @@ static int add(tl_loop *loop, tl_socket socket, enum tl_direction direction, tl_
         return r;
     struct tl_fd_side *side = &fd->side[direction], before = *side;
     if (side->op != NULL)
-        return -EBUSY;
+        return -EBUSY; /* which keeps it in use */
     *side = (struct tl_fd_side){.callback = callback, .arg = arg};
     r = tl_fd_update(fd);
     if (r < 0) {
         *side = before;
+        tl_fd_done(fd);
         return r;
     }
     forget_ready(fd, direction);
@@ -50,16 +51,14 @@ static int remove_one(tl_loop *loop, tl_socket socket, enum tl_direction directi
         /* Only adopting tells whether it is a transport's. */
         int r = fd != NULL ? -EBUSY : tl_fd_get(loop, socket, &fd);
         if (r == 0)
-            (void)tl_socket_release(loop, socket);
+            tl_fd_done(fd);
         return r == -EBUSY ? r : 0;
     }
     if (fd->side[direction].callback == NULL)
         return 0;
     fd->side[direction].callback = NULL;
     (void)tl_fd_update(fd);
-    /* The program may close by itself what it got by itself, once nobody is called any more. */
-    if (fd->adopted && fd->watch.wanted == 0)
-        (void)tl_socket_release(loop, socket);
+    tl_fd_done(fd);
     return 1;
 }
 

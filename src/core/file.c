@@ -10,25 +10,16 @@
 
 int tl_fd_hold(tl_loop *loop, int file, struct tl_fd **ret)
 {
-    bool known = tl_fd_find(loop, (tl_socket){file}) != NULL;
-    struct tl_fd *fd;
-    int r = tl_fd_get(loop, (tl_socket){file}, &fd);
-    if (r < 0)
-        return r;
-    if (!known)
-        fd->passing = true;
-    fd->holders++;
-    *ret = fd;
-    return 0;
+    int r = tl_fd_get(loop, (tl_socket){file}, ret);
+    if (r == 0)
+        (*ret)->holders++;
+    return r;
 }
 
 void tl_fd_unhold(struct tl_fd *fd)
 {
-    tl_loop *loop = fd->loop;
-    if (--fd->holders > 0 || !fd->passing)
-        return;
-    fd->passing = false;
-    (void)tl_socket_release(loop, (tl_socket){fd->watch.fd});
+    fd->holders--;
+    tl_fd_done(fd);
 }
 
 /* The kernel of a loop that is open. */
@@ -42,12 +33,17 @@ static int kernel_of(tl_loop *loop, struct tl_kernel **ret)
     return 0;
 }
 
-/* The same for a call on a file, which becomes known. */
-static int kernel_for(tl_loop *loop, int file, struct tl_kernel **ret)
+/* The same for a call on a file, which is held until the call has ended. */
+static int begin(tl_loop *loop, int file, struct tl_fd **ret_fd, struct tl_kernel **ret)
 {
-    struct tl_fd *fd;
     int r = kernel_of(loop, ret);
-    return r < 0 ? r : tl_fd_get(loop, (tl_socket){file}, &fd);
+    return r < 0 ? r : tl_fd_hold(loop, file, ret_fd);
+}
+
+static ssize_t end(struct tl_fd *fd, ssize_t result)
+{
+    tl_fd_unhold(fd);
+    return result;
 }
 
 /* --- By path ---------------------------------------------------------------------------------- */
@@ -94,20 +90,23 @@ int tl_loop_close_file(tl_loop *loop, int file)
 ssize_t tl_loop_read_file(tl_loop *loop, int file, void *buf, size_t len, int64_t offset)
 {
     struct tl_kernel *kernel;
-    int r = buf == NULL && len > 0 ? -EINVAL : kernel_for(loop, file, &kernel);
-    return r < 0 ? r : kernel->ops->pread(kernel, file, buf, len, offset);
+    struct tl_fd *fd;
+    int r = buf == NULL && len > 0 ? -EINVAL : begin(loop, file, &fd, &kernel);
+    return r < 0 ? r : end(fd, kernel->ops->pread(kernel, file, buf, len, offset));
 }
 
 ssize_t tl_loop_write_file(tl_loop *loop, int file, const void *data, size_t len, int64_t offset)
 {
     struct tl_kernel *kernel;
-    int r = data == NULL && len > 0 ? -EINVAL : kernel_for(loop, file, &kernel);
-    return r < 0 ? r : kernel->ops->pwrite(kernel, file, data, len, offset);
+    struct tl_fd *fd;
+    int r = data == NULL && len > 0 ? -EINVAL : begin(loop, file, &fd, &kernel);
+    return r < 0 ? r : end(fd, kernel->ops->pwrite(kernel, file, data, len, offset));
 }
 
 int tl_loop_sync_file(tl_loop *loop, int file)
 {
     struct tl_kernel *kernel;
-    int r = kernel_for(loop, file, &kernel);
-    return r < 0 ? r : kernel->ops->fsync(kernel, file);
+    struct tl_fd *fd;
+    int r = begin(loop, file, &fd, &kernel);
+    return r < 0 ? r : (int)end(fd, kernel->ops->fsync(kernel, file));
 }

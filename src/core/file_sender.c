@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sending a file: one sendfile for each time that the target is writable, as asyncio does; or, where
- * the system has none for this file, pieces that are read and written.
+ * Sending a file: one sendfile for each time that the target is writable, as asyncio does; or,
+ * where the system has none for this file, pieces that are read and written.
  *
  * The system's way is given up only before the first byte. An error of the target is an error
  * either way, so it is told at once; any other then means that it cannot be done like this, and the

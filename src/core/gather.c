@@ -129,6 +129,10 @@ static bool cancel(tl_future *future)
 {
     struct gathering *gathering = tl_container_of(tl_kept_of(future), struct gathering, kept);
     bool accepted = false;
+    if (tl_kept_is_over(&gathering->kept)) { /* its loop was closed: nobody is left to ask */
+        tl_future_set_cancelled(future);
+        return true;
+    }
     for (size_t i = 0; i < gathering->count; i++)
         if (gathering->done[i].future != NULL && tl_future_cancel(gathering->done[i].future))
             accepted = true;

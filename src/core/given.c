@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Given descriptors, and what is made of stream sockets that the program made, bound, connected or
- * accepted by itself: connect_accepted_socket, and the socks of create_connection and create_server.
+ * accepted by itself: connect_accepted_socket, and the socks of create_connection and
+ * create_server.
  */
 #include "core/given.h"
 
@@ -12,7 +13,8 @@
 #include "core/server.h"
 #include "core/tls.h"
 
-/* A socket that listens is one of streams too: that nothing comes of it, its first read will say. */
+/* A socket that listens is one of streams too: that nothing comes of it, its first read will say.
+ * */
 #define STREAM_KINDS (1u << TL_ADOPTED_STREAM | 1u << TL_ADOPTED_LISTENER)
 
 const struct tl_given_rule tl_given_stream = {STREAM_KINDS, TL_FAMILY_NONE,
@@ -55,7 +57,6 @@ int tl_given_claim(tl_loop *loop, tl_socket socket, const struct tl_given_rule *
                    tl_future *future, struct tl_fd **ret)
 {
     struct tl_fd *fd;
-    bool known = tl_fd_find(loop, socket) != NULL;
     int r = tl_fd_get(loop, socket, &fd);
     if (r < 0) {
         tl_fd_fail(future, r, socket);
@@ -67,8 +68,7 @@ int tl_given_claim(tl_loop *loop, tl_socket socket, const struct tl_given_rule *
             (void)tl_future_set_exception(future, r, rule->why);
         else
             tl_fd_fail(future, r, socket);
-        if (!known)
-            (void)tl_socket_release(loop, socket);
+        tl_fd_done(fd);
         return r;
     }
     tl_fd_quieten(fd);
@@ -80,6 +80,7 @@ int tl_given_claim(tl_loop *loop, tl_socket socket, const struct tl_given_rule *
 void tl_given_unclaim(struct tl_fd *fd)
 {
     fd->claimed = false;
+    tl_fd_done(fd);
 }
 
 /* --- Connections ------------------------------------------------------------------------------ */

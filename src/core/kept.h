@@ -28,6 +28,12 @@ static inline struct tl_kept *tl_kept_of(tl_future *future)
     return tl_container_of(future, struct tl_kept, future);
 }
 
+/* It has let go of everything: when it is still pending, because its loop was closed. */
+static inline bool tl_kept_is_over(const struct tl_kept *kept)
+{
+    return kept->live.next == NULL;
+}
+
 /* A pending one of size bytes, all zero but for the tl_kept at its start. NULL when memory is out.
  * The caller's reference and the loop's. */
 void *tl_kept_new(tl_loop *loop, size_t size, const struct tl_kept_type *type);

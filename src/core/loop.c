@@ -179,12 +179,12 @@ int tl_loop_close(tl_loop *loop)
         tl_streams_report_unclosed(loop);
         loop->closing = false;
     }
-    tl_streams_latch(loop);
     tl_signals_close(loop);
     tl_fds_close(loop);
     loop->iteration_time = loop->kernel->ops->now(loop->kernel); /* the last word on it */
     loop->time_unread = false;
     tl_posts_close(loop);
+    tl_streams_closing(loop);
     struct tl_kernel *kernel = loop->kernel;
     loop->kernel = NULL;
     abandon_all(loop);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sending a file to a descriptor, piece by piece as it becomes writable: the part that a transport's
- * sendfile (sendfile.c) and a socket's (sock_sendfile.c) have in common.
+ * Sending a file to a descriptor, piece by piece as it becomes writable: the part that a
+ * transport's sendfile (sendfile.c) and a socket's (sock_sendfile.c) have in common.
  */
 #ifndef TL_CORE_SENDFILE_H
 #define TL_CORE_SENDFILE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of a sock_ operation. One that succeeds or fails at once lives on its caller's stack; one
- * that waits is copied, hangs on its side of the descriptor, and is the canceller of its future. It
- * ends by an outcome, by its future's end, by the descriptor's, or by the loop's.
+ * The life of a sock_ operation. One that succeeds or fails at once lives on its caller's stack;
+ * one that waits is copied, hangs on its side of the descriptor, and is the canceller of its
+ * future. It ends by an outcome, by its future's end, by the descriptor's, or by the loop's.
  */
 #include "core/sock.h"
 
@@ -15,6 +15,7 @@ static void detach(struct tl_sock_op *op)
 {
     op->fd->side[op->direction].op = NULL;
     (void)tl_fd_update(op->fd);
+    tl_fd_done(op->fd);
     tl_future_set_canceller(op->future, NULL, NULL);
 }
 
@@ -26,12 +27,12 @@ static void free_op(struct tl_sock_op *op)
     tl_future_unref(future);
 }
 
-/* Tells the future how it ended. */
-static void settle(struct tl_sock_op *op, int code, tl_value *value)
+/* Tells the future how it ended; value is taken. */
+static void settle(struct tl_sock_op *op, int code, tl_value value)
 {
     if (code == 0) {
-        if (tl_future_set_result(op->future, *value) < 0) /* the program has finished it itself */
-            tl_value_finish(value);
+        if (tl_future_set_result(op->future, value) < 0) /* the program has finished it itself */
+            tl_value_finish(&value);
     } else if (op->explain != NULL) {
         op->explain(op, code);
     } else {
@@ -46,14 +47,14 @@ void tl_sock_op_ready(struct tl_sock_op *op)
     if (r == TL_SOCK_WAIT)
         return;
     detach(op);
-    settle(op, r, &value);
+    settle(op, r, value);
     free_op(op);
 }
 
 void tl_sock_op_fail(struct tl_sock_op *op, int code)
 {
     detach(op);
-    settle(op, code, NULL);
+    settle(op, code, tl_value_none());
     free_op(op);
 }
 
@@ -101,7 +102,8 @@ static void try_first(struct tl_sock_op *op)
         if (r == 0)
             return;
     }
-    settle(op, r, &value);
+    tl_fd_done(op->fd);
+    settle(op, r, value);
     tl_file_sender_finish(&op->file);
 }
 
@@ -119,14 +121,18 @@ tl_future *tl_sock_op_start(tl_loop *loop, tl_socket socket, struct tl_sock_op *
     int r = tl_fd_get(loop, socket, &op->fd);
     if (r < 0)
         return failed(loop, r, socket);
-    if (loop->debug && op->fd->blocking)
-        return tl_loop_failed_future(loop, -EINVAL, "the socket must be non-blocking");
     const struct tl_fd_side *side = &op->fd->side[op->direction];
-    if (side->op != NULL || side->callback != NULL)
-        return failed(loop, -EBUSY, socket);
-    tl_future *future = tl_loop_create_future(loop);
-    if (tl_future_done(future)) /* memory is out */
+    tl_future *future;
+    if (loop->debug && op->fd->blocking)
+        future = tl_loop_failed_future(loop, -EINVAL, "the socket must be non-blocking");
+    else if (side->op != NULL || side->callback != NULL)
+        future = failed(loop, -EBUSY, socket);
+    else
+        future = tl_loop_create_future(loop);
+    if (tl_future_done(future)) { /* also when memory is out */
+        tl_fd_done(op->fd);
         return future;
+    }
     op->future = future;
     try_first(op);
     return future;

@@ -507,13 +507,14 @@ void tl_stream_each(tl_loop *loop, const struct tl_stream_owner *owner,
     }
 }
 
-void tl_streams_latch(tl_loop *loop)
+void tl_streams_closing(tl_loop *loop)
 {
     for (struct tl_live *live = loop->live.next; live != &loop->live; live = live->next) {
         if (live->abandon != abandon)
             continue;
         struct tl_stream *stream = tl_container_of(live, struct tl_stream, live);
         latch(stream);
+        stream->transport.phase = TL_TRANSPORT_ENDED;
     }
 }
 

@@ -87,9 +87,9 @@ static inline int tl_stream_open(tl_loop *loop, int fd, tl_protocol_factory fact
 void tl_stream_each(tl_loop *loop, const struct tl_stream_owner *owner,
                     void (*act)(tl_transport *transport));
 
-/* Before the loop is closed: asks for the names of those that somebody holds, so that they are
- * known afterwards. */
-void tl_streams_latch(tl_loop *loop);
+/* Before the loop is closed: nothing can be done with its streams any more, and the names of those
+ * that somebody holds are asked for, so that they are known afterwards. */
+void tl_streams_closing(tl_loop *loop);
 
 /* In debug mode, before the loop is closed: tells the exception handler of each that is open. */
 void tl_streams_report_unclosed(tl_loop *loop);

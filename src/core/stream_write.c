@@ -34,17 +34,18 @@ static inline const struct iovec *outgoing(const struct tl_stream *stream)
     return &stream->transport.loop->outgoing.bytes;
 }
 
+/* A stream of a closed loop is not OPEN: see tl_streams_closing. */
 static inline bool may_write(const tl_transport *transport)
 {
     return transport->phase == TL_TRANSPORT_OPEN && transport->output == TL_OUTPUT_OPEN &&
-           !transport->sending_file && tl_loop_open(transport->loop);
+           !transport->sending_file;
 }
 
 /* A write that may not be made, of something or of nothing. Why it may not. */
 static __attribute__((noinline)) int refuse(tl_transport *transport, bool something)
 {
     const struct tl_stream *stream = tl_stream_of(transport);
-    if (transport->phase == TL_TRANSPORT_OPEN && tl_loop_open(transport->loop))
+    if (transport->phase == TL_TRANSPORT_OPEN)
         return transport->output == TL_OUTPUT_OPEN ? -EBUSY : TL_ESTATE;
     if (something)
         tl_transport_ignore_write(transport, tl_stream_type(stream)->late);
@@ -232,15 +233,18 @@ int tl_stream_write_eof(tl_transport *transport)
 
 /* --- Flushing --- */
 
-/* The queue is empty and the protocol knows. */
+/* The queue is empty and the protocol knows. If a file is to follow, the writer stays wanted: it is
+ * the sendfile's from its next turn on. */
 static void flushed(struct tl_stream *stream)
 {
     tl_transport *transport = &stream->transport;
+    if (transport->sending_file)
+        return;
     tl_watch_drop(&stream->watch, transport->loop, TL_WRITABLE);
     /* asyncio: here connection_lost is called at once, being in the loop already. */
     if (transport->phase == TL_TRANSPORT_FLUSHING)
         tl_stream_finish(stream);
-    else if (transport->output == TL_OUTPUT_EOF_QUEUED && !transport->sending_file)
+    else if (transport->output == TL_OUTPUT_EOF_QUEUED)
         tl_stream_send_eof(stream);
 }
 

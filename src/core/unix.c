@@ -48,7 +48,7 @@ int tl_unix_address(const char *path, size_t len, tl_future *future, tl_addr *re
 
 /* --- Connections --- */
 
-/* The judgement on the arguments but the name; as tl_unix_address. */
+/* The judgement on the arguments but the name, in asyncio's order; as tl_unix_address. */
 static int check(tl_loop *loop, tl_protocol_factory factory, const char *path,
                  const tl_connection_opts *opts, tl_future *future)
 {
@@ -58,14 +58,14 @@ static int check(tl_loop *loop, tl_protocol_factory factory, const char *path,
         r = TL_ECLOSED;
     else if (factory == NULL)
         r = -EINVAL;
+    else if (opts != NULL && tl_tls_refuse(&opts->tls, TL_TLS_CLIENT, NULL, future) < 0)
+        return -EINVAL;
     else if (path != NULL && opts != NULL && opts->sock != NULL)
         r = -EINVAL, message = "path and sock can not be specified at the same time";
     else if (opts != NULL && (opts->local_host != NULL || opts->local_port != 0))
         r = -EINVAL, message = "a Unix-domain socket has no local host or port";
     if (r < 0)
         (void)tl_future_set_exception(future, r, message);
-    else if (opts != NULL)
-        r = tl_tls_refuse(&opts->tls, TL_TLS_CLIENT, NULL, future);
     return r;
 }
 

@@ -68,6 +68,8 @@ static int check(const struct tl_listen_request *request, const char *path, tl_f
         r = TL_ECLOSED;
     else if (request->factory == NULL)
         r = -EINVAL;
+    else if (tl_tls_refuse(&opts->tls, TL_TLS_SERVER, NULL, future) < 0)
+        return -EINVAL;
     else if (path != NULL && opts->sock != NULL)
         r = -EINVAL, message = "path and sock can not be specified at the same time";
     else if (opts->backlog < 0)
@@ -76,8 +78,6 @@ static int check(const struct tl_listen_request *request, const char *path, tl_f
         r = -EINVAL, message = "a Unix-domain socket has no port to reuse";
     if (r < 0)
         (void)tl_future_set_exception(future, r, message);
-    else
-        r = tl_tls_refuse(&opts->tls, TL_TLS_SERVER, NULL, future);
     return r;
 }
 

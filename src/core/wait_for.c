@@ -51,7 +51,8 @@ static void expire(void *arg)
 static bool cancel(tl_future *future)
 {
     struct wait_for *wait = tl_container_of(tl_kept_of(future), struct wait_for, kept);
-    bool in_time = tl_future_done(wait->inner) && !wait->expired && !wait->cancelled;
+    bool in_time = tl_kept_is_over(&wait->kept) ||
+                   (tl_future_done(wait->inner) && !wait->expired && !wait->cancelled);
     wait->cancelled = true;
     if (in_time)
         tl_future_set_cancelled(future); /* there is nothing left to wait for */

@@ -13,9 +13,9 @@
  *     end 1
  *
  * A choice is a site (its name, or 0x and its hash), an entity, how often that pair had asked
- * before, and the answer. `debug` is there when the loops were in debug mode. `run` is left out when the run did not live to tell. `end` repeats the
- * number of choices, so that a file that was cut is not taken for a whole one. Empty lines and
- * lines that start with # are skipped.
+ * before, and the answer. `debug` is there when the loops were in debug mode. `run` is left out
+ * when the run did not live to tell. `end` repeats the number of choices, so that a file that was
+ * cut is not taken for a whole one. Empty lines and lines that start with # are skipped.
  */
 #ifndef TL_EXPLORE_SCRIPT_H
 #define TL_EXPLORE_SCRIPT_H

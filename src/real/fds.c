@@ -5,8 +5,8 @@
  *
  * An array indexed by descriptor number, so that every operation finds its entry with one bounds
  * check. It never shrinks. Its memory grows by doubling; how much of that is in force grows by as
- * little as is needed, so that what no descriptor came to is not touched. epoll's data is the number; it leads poll back to
- * the entry and its token.
+ * little as is needed, so that what no descriptor came to is not touched. epoll's data is the
+ * number; it leads poll back to the entry and its token.
  */
 #include <errno.h>
 #include <limits.h>

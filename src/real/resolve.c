@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 #include "core/alloc.h"
 #include "real/real.h"
+#include "real/resolve.h"
 
 enum { THREADS_MAX = 16, HOST_MAX = 1025, SERVICE_MAX = 32 };
 
@@ -64,92 +65,6 @@ struct tl_real_resolver {
     unsigned threads;
     bool stopping; /* the kernel is gone; the last thread frees the struct */
 };
-
-/* --- Flags and codes as this system has them -------------------------------------------------- */
-
-struct number {
-    int ours;
-    int theirs;
-};
-
-static const struct number ai_flags[] = {
-    {TL_AI_PASSIVE, AI_PASSIVE},
-    {TL_AI_CANONNAME, AI_CANONNAME},
-    {TL_AI_NUMERICHOST, AI_NUMERICHOST},
-    {TL_AI_V4MAPPED, AI_V4MAPPED},
-    {TL_AI_ALL, AI_ALL},
-    {TL_AI_ADDRCONFIG, AI_ADDRCONFIG},
-    {TL_AI_NUMERICSERV, AI_NUMERICSERV},
-    {0, 0},
-};
-
-static const struct number ni_flags[] = {
-    {TL_NI_NUMERICHOST, NI_NUMERICHOST},
-    {TL_NI_NUMERICSERV, NI_NUMERICSERV},
-    {TL_NI_NOFQDN, NI_NOFQDN},
-    {TL_NI_NAMEREQD, NI_NAMEREQD},
-    {TL_NI_DGRAM, NI_DGRAM},
-    {0, 0},
-};
-
-static const struct number codes[] = {
-    {TL_EAI_ADDRFAMILY, EAI_ADDRFAMILY}, {TL_EAI_AGAIN, EAI_AGAIN},
-    {TL_EAI_BADFLAGS, EAI_BADFLAGS},     {TL_EAI_FAIL, EAI_FAIL},
-    {TL_EAI_FAMILY, EAI_FAMILY},         {TL_EAI_MEMORY, EAI_MEMORY},
-    {TL_EAI_NODATA, EAI_NODATA},         {TL_EAI_NONAME, EAI_NONAME},
-    {TL_EAI_OVERFLOW, EAI_OVERFLOW},     {TL_EAI_SERVICE, EAI_SERVICE},
-    {TL_EAI_SOCKTYPE, EAI_SOCKTYPE},     {0, 0},
-};
-
-/* What is no flag of ours becomes one that no system has, so that it is refused as such. */
-static int translate_flags(const struct number *table, unsigned flags)
-{
-    int theirs = 0;
-
-    for (; table->ours != 0; table++)
-        if (flags & (unsigned)table->ours) {
-            theirs |= table->theirs;
-            flags &= ~(unsigned)table->ours;
-        }
-    return flags == 0 ? theirs : 1 << 30;
-}
-
-static int translate_code(int code, int error)
-{
-    if (code == 0)
-        return 0;
-    if (code == EAI_SYSTEM)
-        return error > 0 ? -error : TL_EAI_SYSTEM;
-    for (const struct number *row = codes; row->ours != 0; row++)
-        if (row->theirs == code)
-            return row->ours;
-    return TL_EAI_FAIL;
-}
-
-static int translate_family(int family)
-{
-    switch (family) {
-    case TL_FAMILY_NONE:
-        return AF_UNSPEC;
-    case TL_FAMILY_INET:
-        return AF_INET;
-    case TL_FAMILY_INET6:
-        return AF_INET6;
-    }
-    return AF_UNIX; /* which the resolver does not have */
-}
-
-static int translate_type(int type)
-{
-    static const int types[] = {0, SOCK_STREAM, SOCK_DGRAM, SOCK_RAW};
-
-    return type >= 0 && type < 4 ? types[type] : -1;
-}
-
-static int type_of(int type)
-{
-    return type == SOCK_STREAM ? TL_STREAM : type == SOCK_DGRAM ? TL_DATAGRAM : TL_RAW;
-}
 
 /* --- Lookups ---------------------------------------------------------------------------------- */
 
@@ -203,13 +118,13 @@ static struct lookup *lookup_new(struct tl_real_resolver *resolver, struct tl_qu
     if (of_addresses) {
         lookup->host = keep(query->host, &at);
         lookup->service = keep(query->service, &at);
-        lookup->hints.ai_family = translate_family(query->hints.family);
-        lookup->hints.ai_socktype = translate_type(query->hints.type);
+        lookup->hints.ai_family = tl_real_resolve_family(query->hints.family);
+        lookup->hints.ai_socktype = tl_real_resolve_type(query->hints.type);
         lookup->hints.ai_protocol = query->hints.protocol;
-        lookup->hints.ai_flags = translate_flags(ai_flags, query->hints.flags);
+        lookup->hints.ai_flags = tl_real_ai_flags(query->hints.flags);
     } else {
         lookup->names = at;
-        lookup->flags = translate_flags(ni_flags, query->flags);
+        lookup->flags = tl_real_ni_flags(query->flags);
         if (query->addr.family == TL_FAMILY_UNIX || /* whose names libc makes up */
             tl_real_addr_encode(&query->addr, &lookup->addr, &lookup->addr_len) < 0)
             lookup->addr_len = 0;
@@ -240,7 +155,7 @@ static void fill(tl_addrinfo *info, const struct addrinfo *answer)
 
     memcpy(&storage, answer->ai_addr, answer->ai_addrlen);
     *info = (tl_addrinfo){
-        .type = type_of(answer->ai_socktype),
+        .type = tl_real_resolved_type(answer->ai_socktype),
         .protocol = answer->ai_protocol,
         .canonname = "",
     };
@@ -283,7 +198,7 @@ static int give_names(const struct lookup *lookup, struct tl_query *query)
 
 static void answer(const struct lookup *lookup, struct tl_query *query)
 {
-    query->result = translate_code(lookup->code, lookup->error);
+    query->result = tl_real_resolve_code(lookup->code, lookup->error);
     if (query->result < 0)
         return;
     query->result =
@@ -464,6 +379,7 @@ int tl_real_resolved_take(struct tl_real *real, struct tl_event *events, int roo
         return 0;
     pthread_mutex_lock(&resolver->mutex);
     while (made < room && (lookup = TAILQ_FIRST(&resolver->finished)) != NULL) {
+        /* The analyzer does not see that a lookup leaves its list. NOLINTNEXTLINE */
         struct tl_query *query = lookup->query;
         answer(lookup, query);
         query->request.owner = NULL;
@@ -488,8 +404,12 @@ bool tl_real_resolved_waiting(const struct tl_real *real)
 
 static void drop(struct lookup_list *list)
 {
-    while (!TAILQ_EMPTY(list))
-        lookup_free(TAILQ_FIRST(list));
+    struct lookup *next;
+
+    for (struct lookup *lookup = TAILQ_FIRST(list); lookup != NULL; lookup = next) {
+        next = TAILQ_NEXT(lookup, place);
+        lookup_free(lookup);
+    }
 }
 
 /* Threads that have nothing to do end at once, and are waited for; those that are inside the

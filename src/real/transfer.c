@@ -159,8 +159,8 @@ static ssize_t read_pipe(int fd, struct tl_message *message)
 }
 
 /* Nothing but the thread's mask keeps SIGPIPE from being raised where there is no MSG_NOSIGNAL. If
- * the call between these two raised one, it is taken out again before the mask is restored; one that
- * was waiting before stays. */
+ * the call between these two raised one, it is taken out again before the mask is restored; one
+ * that was waiting before stays. */
 struct sigpipe {
     sigset_t before; /* the thread's mask */
     bool waiting;

@@ -302,8 +302,8 @@ static int fill(struct tl_query *query, const struct found *found, const struct 
 static int answer_addresses(tl_host *host, struct tl_query *query, uint32_t turn)
 {
     const char *service = query->service;
-    struct found found;
-    struct wanted wanted;
+    struct found found = {.count = 0};
+    struct wanted wanted = {.count = 0};
     if (service != NULL && service[0] == '\0')
         service = NULL;
     int number = service != NULL ? port_number(service) : 0;

@@ -128,7 +128,7 @@ static int datagram_connect(struct tl_descriptor *descriptor, const tl_addr *add
     if (r == 0 && other && socket->v6only)
         r = -EAFNOSUPPORT;
     if (r == 0)
-        r = tl_datagram_route(socket, addr, &dest, &source);
+        r = tl_datagram_find_route(socket, addr, &dest, &source);
     if (r < 0)
         return r;
     if (!socket->address_locked && tl_ip_is_any(&socket->local_ip))

@@ -33,6 +33,18 @@ enum tl_datagram_draw {
     TL_DATAGRAM_DRAWS,
 };
 
+/* Who got a datagram, which holds for others with these addresses as long as nothing has changed
+ * by which that is found out. */
+struct tl_datagram_route {
+    struct tl_datagram_socket *receiver; /* NULL: look again */
+    const tl_host *target;
+    uint64_t changes; /* the target's */
+    struct tl_ip source;
+    struct tl_ip dest;
+    uint16_t source_port;
+    uint16_t dest_port;
+};
+
 struct tl_datagram_socket {
     struct tl_descriptor descriptor; /* its item's id is the entity of all its choices */
     struct tl_list place;            /* in the world's datagram sockets */
@@ -65,11 +77,7 @@ struct tl_datagram_socket {
     struct tl_ip last_ip; /* where it sent to last, and whose that is */
     tl_host *last_target;
 
-    /* Who got what it sent last, for as long as nobody's ports change. */
-    struct tl_datagram_socket *last_receiver; /* NULL: look again */
-    uint64_t last_changes;
-    struct tl_ip last_source;
-    uint16_t last_port;
+    struct tl_datagram_route last_route; /* of what arrived last */
 
     struct tl_agenda_event event;    /* the next arrival of what it sent, or the end of busy */
     tl_time busy_until;              /* until then the send buffer is full */
@@ -124,8 +132,8 @@ int tl_datagram_hold(struct tl_datagram_socket *socket, uint16_t number);
 void tl_datagram_let_go(struct tl_datagram_socket *socket);
 
 /* Where a datagram to addr goes and which address it comes from. */
-int tl_datagram_route(const struct tl_datagram_socket *socket, const tl_addr *addr,
-                      struct tl_ip *ret_dest, struct tl_ip *ret_source);
+int tl_datagram_find_route(const struct tl_datagram_socket *socket, const tl_addr *addr,
+                           struct tl_ip *ret_dest, struct tl_ip *ret_source);
 
 /* The socket that a datagram is for, or NULL. */
 struct tl_datagram_socket *tl_datagram_receiver(struct tl_datagram_socket *sender,

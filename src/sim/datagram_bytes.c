@@ -76,7 +76,7 @@ static int find_route(const struct tl_datagram_socket *socket, const tl_addr *ad
     if (addr->port == 0)
         return -EINVAL;
     ret->port = addr->port;
-    return tl_datagram_route(socket, addr, &ret->dest, &ret->source);
+    return tl_datagram_find_route(socket, addr, &ret->dest, &ret->source);
 }
 
 /* Whether a datagram of len bytes may leave now, and to where. */

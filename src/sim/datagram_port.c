@@ -65,8 +65,8 @@ void tl_datagram_let_go(struct tl_datagram_socket *socket)
 
 /* --- Routes ----------------------------------------------------------------------------------- */
 
-int tl_datagram_route(const struct tl_datagram_socket *socket, const tl_addr *addr,
-                      struct tl_ip *ret_dest, struct tl_ip *ret_source)
+int tl_datagram_find_route(const struct tl_datagram_socket *socket, const tl_addr *addr,
+                           struct tl_ip *ret_dest, struct tl_ip *ret_source)
 {
     bool v6 = socket->family == TL_FAMILY_INET6;
     if (addr->family != socket->family && !(v6 && addr->family == TL_FAMILY_INET))
@@ -147,28 +147,27 @@ static struct tl_datagram_socket *find_receiver(struct tl_datagram_socket *sende
     return window[share_of(sender, held)];
 }
 
-/* Nearly everything goes where the last did: to the address that last_ip and last_target are of. */
+/* Nearly everything goes where the last did. */
 struct tl_datagram_socket *tl_datagram_receiver(struct tl_datagram_socket *sender,
                                                 const struct tl_datagram *datagram)
 {
+    struct tl_datagram_route *last = &sender->last_route;
     uint64_t changes = datagram->target->datagram_changes;
-    bool same = sender->last_receiver != NULL && sender->last_changes == changes &&
-                sender->last_port == datagram->dest_port &&
-                sender->last_target == datagram->target &&
-                sender->local_port == datagram->source_port &&
-                tl_ip_equal(&sender->last_ip, &datagram->dest) &&
-                tl_ip_equal(&sender->last_source, &datagram->source);
-    if (same)
-        return sender->last_receiver;
-    struct tl_datagram_socket *receiver = find_receiver(sender, datagram);
-    bool cacheable = sender->last_target == datagram->target &&
-                     sender->local_port == datagram->source_port &&
-                     tl_ip_equal(&sender->last_ip, &datagram->dest);
-    sender->last_receiver = cacheable ? receiver : NULL;
-    sender->last_changes = changes;
-    sender->last_port = datagram->dest_port;
-    sender->last_source = datagram->source;
-    return receiver;
+    bool same =
+        last->receiver != NULL && last->target == datagram->target && last->changes == changes &&
+        last->dest_port == datagram->dest_port && last->source_port == datagram->source_port &&
+        tl_ip_equal(&last->dest, &datagram->dest) && tl_ip_equal(&last->source, &datagram->source);
+    if (!same)
+        *last = (struct tl_datagram_route){
+            .receiver = find_receiver(sender, datagram),
+            .target = datagram->target,
+            .changes = changes,
+            .source = datagram->source,
+            .dest = datagram->dest,
+            .source_port = datagram->source_port,
+            .dest_port = datagram->dest_port,
+        };
+    return last->receiver;
 }
 
 struct tl_datagram_socket *tl_datagram_next_receiver(const struct tl_datagram *datagram,

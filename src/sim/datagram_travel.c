@@ -80,7 +80,7 @@ static void send_to_all(struct tl_datagram_socket *socket, struct tl_datagram *d
     tl_world *world = tl_datagram_world(socket);
     bool inside = tl_ip_is_loopback(&datagram->dest);
     for (tl_host *host = world->hosts; host != NULL; host = host->next) {
-        if (inside ? host != socket->host : !tl_ip_is_v4(&host->ip))
+        if (inside ? host != socket->host : tl_host_own(host, true) == NULL)
             continue;
         struct tl_datagram *one = tl_datagram_copy(&world->datagram_pools, datagram);
         if (one != NULL)
@@ -95,7 +95,6 @@ static tl_host *target_of(struct tl_datagram_socket *socket, const struct tl_ip 
     if (socket->last_target == NULL || !tl_ip_equal(&socket->last_ip, ip)) {
         socket->last_target = tl_host_find(socket->host, ip);
         socket->last_ip = *ip;
-        socket->last_receiver = NULL; /* it was found for the other address */
     }
     return socket->last_target;
 }

@@ -265,11 +265,13 @@ int tl_file_rename(tl_host *host, const char *source, const char *target)
 {
     struct tl_file_place from, to;
     int r = tl_file_walk(host, source, &from);
-    if (r == 0)
-        r = tl_file_walk(host, target, &to);
-    if (r == 0)
-        r = refusal(&from, &to);
-    if (r < 0 || from.file == to.file)
+    if (r != 0)
+        return r;
+    r = tl_file_walk(host, target, &to);
+    if (r != 0)
+        return r;
+    r = refusal(&from, &to);
+    if (r != 0 || from.file == to.file)
         return r;
     char *name = copy_name(host, to.name, to.len);
     if (name == NULL)
@@ -388,9 +390,10 @@ int tl_host_write_file(tl_host *host, const char *path, const void *data, size_t
     if (strlen(path) >= PATH_MAX)
         return -ENAMETOOLONG;
     int r = make_directories(host, path);
-    if (r == 0)
-        r = tl_file_walk(host, path, &place);
-    if (r < 0)
+    if (r != 0)
+        return r;
+    r = tl_file_walk(host, path, &place);
+    if (r != 0)
         return r;
     struct tl_file *file = place.file;
     if (place.dots || place.slash || (file != NULL && file->kind == TL_FILE_DIRECTORY))

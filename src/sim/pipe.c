@@ -4,8 +4,8 @@
  *
  * Nothing takes time: what is written can be read at once. The order of checks and the use of slots
  * are those of Linux, since they decide how much a full pipe takes and when it is writable again.
- * Left open, and so a choice, is only how much less than it could a read returns, or a write of
- * more than PIPE_BUF takes.
+ * Left open, and so a choice, is only how much less than it could a write of more than PIPE_BUF
+ * takes: a read returns what is there, up to what was asked for, and programs rely on that.
  */
 #include "sim/pipe.h"
 
@@ -116,13 +116,6 @@ int tl_pipe_new(tl_world *world, const uint64_t entities[2], struct tl_descripto
     return 0;
 }
 
-/* How much less than it could. */
-static size_t choose_cut(struct tl_pipe_end *end, enum tl_sim_site at, size_t len)
-{
-    uint32_t bound = len < UINT32_MAX ? (uint32_t)len : UINT32_MAX;
-    return tl_choices_ask(end->pipe->world, at, end->descriptor.item.id, &end->draws, bound);
-}
-
 /* --- Reading ---------------------------------------------------------------------------------- */
 
 static size_t unread(const struct tl_pipe *pipe)
@@ -164,7 +157,6 @@ static ssize_t pipe_read(struct tl_descriptor *descriptor, struct tl_message *me
         return -EAGAIN;
     if (len > there)
         len = there;
-    len -= choose_cut(end, TL_AT_STREAM_READ, len);
     take(pipe, messages[0].iov, len);
     touch_all(pipe);
     messages[0].len = len;
@@ -212,6 +204,14 @@ static size_t add(struct tl_pipe *pipe, struct tl_iov_cursor *cursor, size_t len
     return part;
 }
 
+/* How much less than it could a write takes that is not taken whole anyway. */
+static size_t choose_cut(struct tl_pipe_end *end, size_t len)
+{
+    uint32_t bound = len < UINT32_MAX ? (uint32_t)len : UINT32_MAX;
+    return tl_choices_ask(end->pipe->world, TL_AT_STREAM_WRITE, end->descriptor.item.id,
+                          &end->draws, bound);
+}
+
 static ssize_t pipe_write(struct tl_descriptor *descriptor, struct tl_message *messages,
                           size_t count, uint64_t *ret_content)
 {
@@ -229,7 +229,7 @@ static ssize_t pipe_write(struct tl_descriptor *descriptor, struct tl_message *m
     if (pipe->readers == 0)
         return -EPIPE;
     if (len > TL_PIPE_PAGE)
-        len -= choose_cut(end, TL_AT_STREAM_WRITE, len);
+        len -= choose_cut(end, len);
     size_t put = join(pipe, &cursor, len, ret_content);
     size_t part = 1;
     for (; put < len && part > 0; put += part)

@@ -43,7 +43,7 @@ struct tl_pipe_end {
     struct tl_list place;            /* in the pipe's ends */
     struct tl_pipe *pipe;
     bool writes;
-    uint32_t draws;
+    uint32_t draws; /* of the one site that it asks */
 };
 
 /* A pipe with one end to read from, ret[0], and one to write to. 0 or -ENOMEM. */

@@ -103,11 +103,22 @@ static bool send_segment(struct tl_endpoint *sender, uint32_t len)
     return true;
 }
 
+/* What follows a segment that got lost with the connection gets lost too: no stream has a hole. */
+static void lose_unsent(struct tl_endpoint *sender)
+{
+    tl_segments_drop(&tl_endpoint_world(sender)->segments, &sender->unsent);
+    sender->fin_wanted = false;
+}
+
 void tl_travel_send(struct tl_endpoint *sender)
 {
     struct tl_endpoint *receiver = sender->peer;
     if (receiver == NULL)
         return; /* the other side has parted: a reset is on its way here */
+    if (receiver->reset_at != TL_TIME_NEVER) {
+        lose_unsent(sender);
+        return;
+    }
     while (sender->unsent.head != NULL) {
         uint32_t len = sender->unsent.head->len;
         uint32_t room = receive_room(receiver);

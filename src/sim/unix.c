@@ -98,11 +98,10 @@ void tl_unix_part(struct tl_unix *socket, bool abrupt)
     tl_descriptor_touch(&peer->descriptor);
 }
 
-static size_t choose_cut(struct tl_unix *socket, enum tl_sim_site at, size_t len)
+static size_t choose_cut(struct tl_unix *socket, enum tl_sim_site at, uint32_t *draws, size_t len)
 {
     uint32_t bound = len < UINT32_MAX ? (uint32_t)len : UINT32_MAX;
-    return tl_choices_ask(tl_unix_world(socket), at, socket->descriptor.item.id, &socket->draws,
-                          bound);
+    return tl_choices_ask(tl_unix_world(socket), at, socket->descriptor.item.id, draws, bound);
 }
 
 /* --- Reading ---------------------------------------------------------------------------------- */
@@ -159,7 +158,7 @@ static ssize_t unix_read(struct tl_descriptor *descriptor, struct tl_message *me
     size_t len = tl_iov_total(&messages[0]);
     if (len > socket->unread.bytes)
         len = socket->unread.bytes;
-    len -= choose_cut(socket, TL_AT_STREAM_READ, len);
+    len -= choose_cut(socket, TL_AT_STREAM_READ, &socket->read_draws, len);
     take(socket, messages[0].iov, len);
     if (socket->peer != NULL)
         tl_descriptor_touch(&socket->peer->descriptor);
@@ -231,7 +230,7 @@ static ssize_t unix_write(struct tl_descriptor *descriptor, struct tl_message *m
     /* It may have shut down before it connected, and told nobody. */
     if (len > 0 && socket->peer->shut & TL_SHUT_READ)
         return -EPIPE;
-    len -= choose_cut(socket, TL_AT_STREAM_WRITE, len);
+    len -= choose_cut(socket, TL_AT_STREAM_WRITE, &socket->write_draws, len);
     while (put < len && socket->charged < send_buffer(socket)) {
         uint32_t part = put_message(socket, &cursor, len - put, ret_content);
         if (part == 0)

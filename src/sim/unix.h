@@ -29,7 +29,8 @@ enum tl_unix_state {
 struct tl_unix {
     struct tl_descriptor descriptor; /* its item's id is the entity of all its choices */
     tl_host *host;
-    uint32_t draws;
+    uint32_t read_draws; /* of each site that it asks, the count of its own */
+    uint32_t write_draws;
 
     uint8_t state; /* enum tl_unix_state */
     uint8_t shut;  /* TL_SHUT_*: which halves are over */

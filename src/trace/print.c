@@ -53,7 +53,7 @@ static const struct {
     const char *names[12];
 } enumerations[] = {
     {"family", {"none", "unix", [4] = "inet", [6] = "inet6"}},
-    {"type", {[1] = "stream", "datagram", "raw"}},
+    {"type", {"none", "stream", "datagram", "raw"}},
     {"how", {"read", "write", "both"}},
     {"side", {"local", "peer"}},
     {"option",

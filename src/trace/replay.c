@@ -53,12 +53,25 @@ static int give_up(struct tl_replay *replay)
     return end(replay, TL_EDIVERGED, TL_REPLAY_DIVERGED, report);
 }
 
+/* What a divergence may come of; "" when it may not. */
+static const char *say_opaque(const struct tl_replay *replay, char *text, size_t size)
+{
+    text[0] = '\0';
+    if (replay->opaque_at != 0)
+        (void)snprintf(text, size,
+                       "  not replayable beyond event %llu if that was read past the loop: a "
+                       "descriptor from\n  elsewhere was ready, and nobody asked the loop for what "
+                       "there was to read\n",
+                       (unsigned long long)replay->opaque_at);
+    return text;
+}
+
 int tl_replay_diverge(struct tl_replay *replay, const struct tl_trace_event *asked, const char *why,
                       ...)
 {
-    enum { EVENT_TEXT_MAX = 640, BLOB_MAX = 64, WHY_MAX = 160 };
+    enum { EVENT_TEXT_MAX = 640, BLOB_MAX = 64, WHY_MAX = 160, OPAQUE_MAX = 200 };
     char report[TL_REPORT_MAX], trace[EVENT_TEXT_MAX], program[EVENT_TEXT_MAX] = "", time[40];
-    char reason[WHY_MAX];
+    char reason[WHY_MAX], opaque[OPAQUE_MAX];
     va_list args;
 
     va_start(args, why);
@@ -71,10 +84,11 @@ int tl_replay_diverge(struct tl_replay *replay, const struct tl_trace_event *ask
                               (uint64_t)replay->reader->streams[replay->index].now);
     (void)snprintf(report, sizeof report,
                    "diverged at event %llu of stream %u, %s s: %s\n"
-                   "  the trace has     %s\n%s%s%s",
+                   "  the trace has     %s\n%s%s%s%s",
                    (unsigned long long)replay->item.number, replay->index,
                    tl_trace_format_time(since, time, sizeof time), reason, trace,
-                   asked != NULL ? "  the program does  " : "", program, asked != NULL ? "\n" : "");
+                   asked != NULL ? "  the program does  " : "", program, asked != NULL ? "\n" : "",
+                   say_opaque(replay, opaque, sizeof opaque));
     return end(replay, TL_EDIVERGED, TL_REPLAY_DIVERGED, report);
 }
 
@@ -177,6 +191,14 @@ static const char *difference(const struct tl_trace_event *trace,
     return NULL;
 }
 
+/* Whether it is about what a descriptor has to give, or takes. */
+static bool asks_descriptor(const struct tl_trace_event *event)
+{
+    return event->kind == TL_TRACE_READ || event->kind == TL_TRACE_WRITE ||
+           event->kind == TL_TRACE_ACCEPT || event->kind == TL_TRACE_OPTION ||
+           event->kind == TL_TRACE_SENDFILE;
+}
+
 int tl_replay_match(struct tl_replay *replay, const struct tl_trace_event *asked)
 {
     int r = tl_replay_peek(replay);
@@ -185,6 +207,8 @@ int tl_replay_match(struct tl_replay *replay, const struct tl_trace_event *asked
     const char *differs = difference(&replay->item, asked);
     if (differs != NULL)
         return tl_replay_diverge(replay, asked, "another %s", differs);
+    if (replay->told != 0 && asks_descriptor(asked) && asked->object == replay->told)
+        replay->told = 0;
     tl_replay_take(replay);
     return 0;
 }

@@ -43,6 +43,13 @@ struct tl_replay {
     size_t adopted_count;
     size_t adopted_capacity;
 
+    /* A descriptor from elsewhere was ready, and nothing has been asked of it since: object told,
+     * at event told_at. Once poll is asked again it is opaque: somebody reads it past its recorder.
+     * */
+    uint64_t told; /* 0: none */
+    uint64_t told_at;
+    uint64_t opaque_at; /* of the first such event; 0: none */
+
     int64_t process; /* the one that replays */
     int64_t pid;     /* the one that was recorded; -1: not said yet */
 

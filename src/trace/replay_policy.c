@@ -4,9 +4,9 @@
  *
  * Either way the n-th loop that is made gets stream n of the trace. `twinloop replay` uses the
  * environment: TWINLOOP_REPLAY names the trace and TWINLOOP_REPLAY_MODE which of the two replayers
- * it is, the process's context asks here for the kernels of its default policy, and when the process ends, or the replay has diverged, the outcome is written
- * to the file that TWINLOOP_REPLAY_RESULT names (a word on the first line, then the report), or to
- * the log.
+ * it is, the process's context asks here for the kernels of its default policy, and when the
+ * process ends, or the replay has diverged, the outcome is written to the file that
+ * TWINLOOP_REPLAY_RESULT names (a word on the first line, then the report), or to the log.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -56,6 +56,10 @@ static int give_fd(struct tl_replay *replay, struct tl_event *ret)
 
     if (object == NULL)
         return replay->fate;
+    if (object->key < TL_REPLAY_FD_BASE && replay->told == 0) {
+        replay->told = object->ordinal;
+        replay->told_at = replay->item.number;
+    }
     *ret = (struct tl_event){
         .token = object->token, .kind = TL_EVENT_FD, .ready = (uint32_t)replay->item.arg[0]};
     return 0;
@@ -200,6 +204,9 @@ int tl_replay_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *e
     struct tl_replay *replay = tl_replay_of(kernel);
     struct tl_trace_event asked = {.kind = TL_TRACE_POLL, .arg = {timeout}};
 
+    if (replay->told != 0 && replay->opaque_at == 0)
+        replay->opaque_at = replay->told_at;
+    replay->told = 0;
     int64_t n = tl_replay_result_of(replay, &asked);
     if (n > count)
         return tl_replay_diverge(replay, &asked, "more events than there is room for");

@@ -361,7 +361,7 @@ static void start(struct tl_stream_replay *replay)
     const struct tl_trace_stream *stream = &replay->reader->streams[replay->index];
     const struct tl_play_step *first = script->steps_count > 0 ? script->steps : NULL;
 
-    replay->now = replay->wall_now = stream->now;
+    replay->now = replay->wall_now = stream->now > 0 ? stream->now : 0;
     replay->wall = stream->wall;
     replay->nows_limit = first != NULL ? first->nows : script->nows_count;
     replay->walls_limit = first != NULL ? first->walls : script->walls_count;

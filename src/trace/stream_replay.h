@@ -157,7 +157,8 @@ ssize_t tl_play_write(struct tl_kernel *kernel, int fd, struct tl_message *messa
 int tl_play_answer(struct tl_stream_replay *replay, struct tl_play_request *request,
                    struct tl_event *ret);
 
-/* The same for the oldest in a list of requests, which need not be in the script: 1, or an error. */
+/* The same for the oldest in a list of requests, which need not be in the script: 1, or an error.
+ */
 int tl_play_answer_added(struct tl_stream_replay *replay, struct tl_request **requests,
                          struct tl_event *ret);
 

@@ -207,14 +207,17 @@ int tl_play_listen(struct tl_kernel *kernel, int fd, int backlog)
     (void)backlog;
     if (replay->fate != 0 || handle == NULL)
         return replay->fate != 0 ? replay->fate : -EBADF;
-    if (handle->peer == NULL) {
+    if (handle->type != TL_STREAM)
+        return -EOPNOTSUPP;
+    if (handle->peer == NULL || handle->peer->role != TL_PEER_LISTENER) {
         struct tl_play_peer *peer = find_by_order(replay, TL_PEER_LISTENER);
         if (peer != NULL) {
             attach(handle, peer);
             peer->by_order = true;
         }
     }
-    if (handle->peer != NULL && handle->peer->listen_result < 0)
+    if (handle->peer != NULL && handle->peer->role == TL_PEER_LISTENER &&
+        handle->peer->listen_result < 0)
         return handle->peer->listen_result;
     handle->listening = true;
     tl_play_update(replay, handle);
@@ -237,6 +240,8 @@ int tl_play_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
         return -EAGAIN;
     }
     struct tl_play_peer *peer = listener->peer->queue->other;
+    if (listener->peer->role != TL_PEER_LISTENER)
+        return -EAGAIN;
     struct tl_play_handle *handle = NULL;
     if (peer != NULL && (handle = new_handle(replay, listener->family, TL_STREAM)) == NULL)
         return -ENOMEM;

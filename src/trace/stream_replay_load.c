@@ -132,6 +132,15 @@ static int take_socket(struct tl_play_script *script, const struct tl_trace_even
     return 0;
 }
 
+static int take_listen(const struct tl_trace_event *event, struct tl_play_peer *peer)
+{
+    if (peer->role != TL_PEER_NONE && peer->role != TL_PEER_LISTENER)
+        return event->result < 0 ? 0 : -ENOTSUP;
+    peer->listen_result = (int)event->result;
+    peer->role = TL_PEER_LISTENER;
+    return 0;
+}
+
 static int take_accept(struct tl_play_script *script, const struct tl_trace_event *event,
                        struct tl_play_peer *listener)
 {
@@ -231,7 +240,8 @@ static int take_ready(struct tl_play_script *script, const struct tl_trace_event
         peer->connected = script->steps_count;
         return r;
     }
-    if (!peer->blocked)
+    /* Of a connection that has ended it tells that no room is needed. */
+    if (!peer->blocked || event->arg[0] & (TL_FAULT | TL_HANGUP))
         return 0;
     peer->blocked = false;
     return add_value(script, event, TL_STEP_ROOM, peer, 0);
@@ -290,7 +300,8 @@ static int add_mark(struct tl_play_script *script, const struct tl_trace_event *
     if (r < 0)
         return r;
     struct tl_play_mark *mark = &peer->marks[peer->marks_count];
-    peer->total += len;
+    if (__builtin_add_overflow(peer->total, len, &peer->total))
+        return -ENOTSUP;
     *mark = (struct tl_play_mark){
         .number = event->number,
         .end = peer->total,
@@ -439,11 +450,9 @@ static int take_socket_event(struct tl_play_script *script, const struct tl_trac
     case TL_TRACE_BIND:
         return take_bind(event, peer);
     case TL_TRACE_LISTEN:
-        peer->listen_result = (int)event->result;
-        peer->role = TL_PEER_LISTENER;
-        return 0;
+        return take_listen(event, peer);
     case TL_TRACE_ACCEPT:
-        return take_accept(script, event, peer);
+        return peer->role == TL_PEER_LISTENER ? take_accept(script, event, peer) : 0;
     case TL_TRACE_CONNECT:
         return take_connect(script, event, peer);
     case TL_TRACE_SHUTDOWN:
@@ -459,9 +468,9 @@ static int take_socket_event(struct tl_play_script *script, const struct tl_trac
     case TL_TRACE_ADDRESS:
         return take_address(event, peer);
     case TL_TRACE_READ:
-        return take_read(script, event, peer);
+        return peer->role != TL_PEER_LISTENER ? take_read(script, event, peer) : 0;
     default:
-        return take_write(script, event, peer);
+        return peer->role != TL_PEER_LISTENER ? take_write(script, event, peer) : 0;
     }
 }
 

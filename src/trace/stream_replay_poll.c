@@ -197,10 +197,15 @@ static int give_message(const struct tl_play_step *step, struct tl_event *ret)
     return 1;
 }
 
+static bool is_enabled(const struct tl_stream_replay *replay, int64_t signum)
+{
+    return signum >= 0 && signum < 64 && (replay->signals >> signum & 1) != 0;
+}
+
 static int give_signal(struct tl_stream_replay *replay, const struct tl_play_step *step,
                        struct tl_event *ret)
 {
-    if (step->value < 0 || step->value >= 64 || (replay->signals >> step->value & 1) == 0) {
+    if (!is_enabled(replay, step->value)) {
         replay->counts.unused++;
         return 0;
     }
@@ -237,7 +242,7 @@ static int give(struct tl_stream_replay *replay, struct tl_play_step *step, stru
     case TL_STEP_ANSWER:
         return give_answer(replay, step, ret);
     default:
-        return give_to_peer(replay, step);
+        return step->peer != NULL ? give_to_peer(replay, step) : 0;
     }
 }
 
@@ -256,17 +261,12 @@ static bool is_time(const struct tl_stream_replay *replay, const struct tl_play_
 {
     const struct tl_play_peer *peer = step->peer;
 
-    switch (step->kind) {
-    case TL_STEP_SIGNAL:
-        return step->value >= 0 && step->value < 64 && (replay->signals >> step->value & 1) != 0;
-    case TL_STEP_POSTED:
-    case TL_STEP_MESSAGE:
-        return true;
-    case TL_STEP_ANSWER:
+    if (step->kind == TL_STEP_SIGNAL)
+        return is_enabled(replay, step->value);
+    if (step->kind == TL_STEP_ANSWER)
         return step->request->taken;
-    default:
-        return peer->taken && (peer->produced >= step->output || peer->handle == NULL);
-    }
+    return peer == NULL ||
+           (peer->taken && (peer->produced >= step->output || peer->handle == NULL));
 }
 
 /* The step passes: the clocks may go on as far as to the next one. */
@@ -295,13 +295,6 @@ static struct tl_play_step *pass(struct tl_stream_replay *replay)
     replay->walls_limit = next != NULL ? next->walls : script->walls_count;
     tl_play_passed(replay);
     return step;
-}
-
-/* Where the clock stands before the next step at the latest, if it is looked at. */
-static tl_time last_reading(const struct tl_stream_replay *replay)
-{
-    return replay->nows < replay->nows_limit ? replay->script.nows[replay->nows_limit - 1]
-                                             : replay->now;
 }
 
 static void move_clock(struct tl_stream_replay *replay, tl_time now)
@@ -373,6 +366,21 @@ static int give_more(struct tl_stream_replay *replay, int n, struct tl_event *ev
     return n;
 }
 
+/* The next input has to wait for what the program is still to send: whether a timer of its own
+ * comes first, which then is due. One that is set for a little later may: what was sent at once
+ * then may be sent from a timer now. */
+static bool let_timer_come(struct tl_stream_replay *replay, tl_time deadline)
+{
+    const tl_time *nows = replay->script.nows;
+    size_t limit = replay->nows_limit;
+    tl_time last = limit > 0 && nows[limit - 1] > 0 ? nows[limit - 1] : 0;
+
+    if (deadline - TIMER_SLACK >= last)
+        return false;
+    move_clock(replay, deadline < last ? last : deadline);
+    return true;
+}
+
 /* The program would wait until deadline: goes on with the script until there is something to tell
  * it. How many events, or an error. */
 static int play(struct tl_stream_replay *replay, tl_time deadline, struct tl_event *events,
@@ -388,10 +396,8 @@ static int play(struct tl_stream_replay *replay, tl_time deadline, struct tl_eve
         if (replay->step == replay->script.steps_count)
             return wait_on(replay, deadline, events);
         if (!is_time(replay, &replay->script.steps[replay->step])) {
-            if (deadline <= last_reading(replay)) {
-                move_clock(replay, last_reading(replay));
+            if (let_timer_come(replay, deadline))
                 return 0;
-            }
             replay->counts.early++;
         }
         int n = give(replay, pass(replay), events);

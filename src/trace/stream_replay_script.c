@@ -91,7 +91,7 @@ static int take_clock(struct tl_play_script *script, const struct tl_trace_curso
     if (r < 0)
         return r;
     if (now)
-        script->nows[script->nows_count++] = cursor->now;
+        script->nows[script->nows_count++] = cursor->now > 0 ? cursor->now : 0;
     else
         script->walls[script->walls_count++] = cursor->wall;
     return 0;

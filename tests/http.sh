@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The http example as a program on real sockets: to curl, to a client that sends its requests in one
+# go, to its own client and, where there is one, to wrk; its exit codes and its manners on signals;
+# then its scenario.
+#
+#     BUILD=build/asan bash tests/http.sh
+set -uo pipefail
+
+build=${BUILD:?the folder of a variant, build/asan say}
+scratch=$(mktemp -d)
+failures=0
+servers=()
+
+clean_up() {
+    for pid in "${servers[@]}"; do kill -KILL "$pid" 2>/dev/null; done
+    rm -rf "$scratch"
+}
+trap clean_up EXIT
+
+# expect WHAT WANTED GOT
+expect() {
+    [ "$2" = "$3" ] && return
+    printf 'http.sh: %s: expected\n%s\ngot\n%s\n' "$1" "$2" "$3"
+    failures=$((failures + 1))
+}
+
+# contains WHAT WORDS TEXT
+contains() {
+    [[ $3 == *"$2"* ]] && return
+    printf 'http.sh: %s: expected to find\n%s\nin\n%s\n' "$1" "$2" "$3"
+    failures=$((failures + 1))
+}
+
+# serve PROGRAM ARGS...: starts a server on a free port; sets server, port and url once it listens.
+serve() {
+    local line=
+    exec {output}< <(exec "$@" --port 0 2>"$scratch/stderr")
+    server=$!
+    servers+=("$server")
+    read -r -t 60 line <&"$output"
+    contains "what a server prints" "listening on 127.0.0.1:" "$line"
+    port=${line##*:}
+    url=http://127.0.0.1:$port
+}
+
+# stop SIGNAL: ends the server; sets status.
+stop() {
+    kill -"$1" "$server"
+    wait "$server"
+    status=$?
+    exec {output}<&-
+}
+
+# talk REQUEST: the raw answer to a raw request, up to the end of the connection.
+talk() {
+    exec {socket}<>"/dev/tcp/127.0.0.1/$port" || return
+    printf "$1" >&"$socket"
+    timeout 60 cat <&"$socket"
+    exec {socket}>&-
+}
+
+# code ARGS...: the status that curl is answered with.
+code() {
+    curl -sS -m 60 -o "$scratch/body" -w '%{http_code}' "$@"
+}
+
+# same WHAT OFFSET COUNT: whether the body is this part of file-4.bin.
+same() {
+    cmp -s <(tail -c "+$(($2 + 1))" "$scratch/www/file-4.bin" | head -c "$3") "$scratch/body" &&
+        return
+    printf 'http.sh: %s: other bytes\n' "$1"
+    failures=$((failures + 1))
+}
+
+mkdir -p "$scratch/www/folder"
+echo secret >"$scratch/secret"
+echo '<p>hello' >"$scratch/www/index.html"
+for http in "$build/examples/http" "$build/production/http"; do
+    serve "$http" --root "$scratch/www/" --make-files
+
+    if command -v curl >/dev/null; then
+        expect "a file" 200 "$(code "$url/file-4.bin")"
+        same "a file" 0 600000
+        expect "a range" 206 "$(code -r 1000-70000 "$url/file-4.bin")"
+        same "a range" 1000 69001
+        expect "an open range" 206 "$(code -r 599990- "$url/file-4.bin")"
+        same "an open range" 599990 10
+        expect "a suffix" 206 "$(code -r -100 "$url/file-4.bin")"
+        same "a suffix" 599900 100
+        expect "a range that is not there" 416 "$(code -r 600000- "$url/file-4.bin")"
+        expect "ranges, which are not combined" 200 "$(code -r 0-1,5-6 "$url/file-4.bin")"
+        same "ranges, which are not combined" 0 600000
+        expect "the index" 200 "$(code "$url/")"
+        expect "its bytes" '<p>hello' "$(cat "$scratch/body")"
+        expect "an empty file" 200 "$(code "$url/file-0.bin")"
+        expect "its bytes" "" "$(cat "$scratch/body")"
+        expect "what is not there" 404 "$(code "$url/nothing")"
+        expect "a folder" 404 "$(code "$url/folder")"
+        expect "a way out" 404 "$(code --path-as-is "$url/../secret")"
+        expect "a way out in disguise" 404 "$(code --path-as-is "$url/%2e%2e/secret")"
+        expect "a broken escape" 400 "$(code --path-as-is "$url/%zz")"
+        expect "another method" 405 "$(code -d body "$url/file-1.bin")"
+        expect "a head that is too large" 431 "$(code -H "X: $(printf '%09000d' 7)" "$url/")"
+        expect "one that is not newer" 304 \
+            "$(code -z "$(date -u -d '+1 day' '+%a, %d %b %Y %H:%M:%S GMT')" "$url/file-4.bin")"
+        expect "HEAD" "200 600000" "$(curl -sSI -m 60 "$url/file-4.bin" | tr -d '\r' |
+            awk '/^HTTP/ {status = $2} /^Content-Length/ {print status, $2}')"
+        expect "one connection for all" "0 0 1" "$(curl -sS -m 60 -w '%{num_connects}\n' \
+            -o /dev/null "$url/file-2.bin" -o /dev/null "$url/nothing" -o /dev/null "$url/" |
+            sort | tr '\n' ' ' | sed 's/ $//')"
+    fi
+
+    pipelined=$(talk 'GET / HTTP/1.1\r\nHost: x\r\n\r\nHEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET /nothing HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    expect "pipelined requests, up to the one that closes" "200 200 404 200" \
+        "$(grep -a '^HTTP' <<<"$pipelined" | cut -d ' ' -f 2 | tr '\n' ' ' | sed 's/ $//')"
+    expect "and their bodies" 2 "$(grep -a -c '^<p>hello' <<<"$pipelined")"
+    contains "no request" "HTTP/1.1 400 Bad Request" "$(talk 'nonsense\r\n\r\n')"
+    contains "a later version" "HTTP/1.1 505 HTTP Version Not Supported" \
+        "$(talk 'GET / HTTP/2.0\r\n\r\n')"
+    contains "HTTP/1.0 is answered and closed" "Connection: close" "$(talk 'GET / HTTP/1.0\r\n\r\n')"
+
+    expect "its own client" "400 answers" "$("$http" --client --port "$port" 2>&1 | cut -d ' ' -f 1,2)"
+
+    if command -v wrk >/dev/null; then
+        said=$(wrk -t2 -c100 -d1s "$url/file-2.bin" 2>&1)
+        contains "wrk" "Requests/sec" "$said"
+        expect "errors of wrk" "" "$(grep -E 'Socket errors|Non-2xx' <<<"$said")"
+    fi
+
+    message=$("$http" --port "$port" 2>&1)
+    expect "the exit code when the port is in use" 1 $?
+    contains "the message then" "127.0.0.1:$port" "$message"
+
+    # Neither a client that is silent nor one that reads nothing keeps the server from ending.
+    exec {idle}<>"/dev/tcp/127.0.0.1/$port" {slow}<>"/dev/tcp/127.0.0.1/$port"
+    for _ in {1..50}; do printf 'GET /file-4.bin HTTP/1.1\r\nHost: x\r\n\r\n'; done >&"$slow"
+    stop TERM
+    expect "the exit code after SIGTERM" 0 $status
+    exec {idle}>&- {slow}>&-
+    expect "what it said about errors" "" "$(cat "$scratch/stderr")"
+
+    message=$("$http" --root 2>&1)
+    expect "the exit code of an option without its value" 2 $?
+    contains "--help" "--root DIR" "$("$http" --help)"
+done
+
+# The scenario: every byte of every answer is the file's, cut, delayed and broken as it may be.
+said=$("$build/examples/http_scenario" explore --seeds 1:60 --failures "$scratch/failures" 2>&1)
+expect "the exit code of the scenario" 0 $?
+contains "what the scenario says" "60 seeds from 1: 60 held" "$said"
+said=$("$build/examples/http_scenario" twice --seeds 1:10 2>&1)
+expect "the exit code of the scenario, twice" 0 $?
+contains "what it says then" "10 seeds twice: 0 differed" "$said"
+
+# The same program in a simulated world, recorded there and replayed here.
+first=$("$build/examples/http" --sim 3 --requests 20)
+expect "the exit code of --sim" 0 $?
+contains "what --sim prints" "seed 3: held after" "$first"
+expect "the same seed again" "$first" "$("$build/examples/http" --requests=20 --sim=3)"
+message=$("$build/examples/http" --sim 3 --requests 20 --record "$scratch/sim.tlr" 2>&1)
+expect "the exit code of --sim with --record" 0 $?
+expect "recording changes nothing" "$first" "$message"
+message=$("$build/examples/http" --host 0.0.0.0 --root /tmp --make-files --replay "$scratch/sim.tlr" 2>&1)
+expect "the exit code of --replay" 0 $?
+contains "what --replay prints" "replay complete" "$message"
+
+[ $failures = 0 ]
