@@ -169,6 +169,13 @@ static uint8_t other_for(struct generator *generator, const struct op *op)
     return find(generator, GUESS_EMPTY);
 }
 
+/* Whether sockets of one sort can connect to those of the other. */
+static bool may_reach(uint8_t from, uint8_t to)
+{
+    return from == to || (from == SORT_TCP && to == SORT_TCP6) ||
+           (from == SORT_UDP && to == SORT_UDP6);
+}
+
 /* Whether the operation may well do something, as far as can be guessed. */
 static bool is_sensible(const struct generator *generator, const struct op *op)
 {
@@ -186,7 +193,7 @@ static bool is_sensible(const struct generator *generator, const struct op *op)
     case OP_LISTEN:
         return guess == GUESS_FRESH;
     case OP_CONNECT:
-        return generator->sorts[op->place] == generator->sorts[op->other] &&
+        return may_reach(generator->sorts[op->place], generator->sorts[op->other]) &&
                ((guess == GUESS_FRESH && other == GUESS_LISTENING) ||
                 (guess == GUESS_DATAGRAM && other == GUESS_DATAGRAM));
     case OP_SEND_TO:
@@ -315,7 +322,7 @@ static void add_random(struct generator *generator)
     uint8_t listener = find(generator, GUESS_LISTENING);
     if (is_datagram(op.what))
         add(generator, &(struct op){.kind = OP_BIND, .place = op.place, .other = op.place});
-    else if (generator->sorts[listener] == op.what)
+    else if (may_reach(op.what, generator->sorts[listener]))
         add(generator, &(struct op){.kind = OP_CONNECT, .place = op.place, .other = listener});
 }
 

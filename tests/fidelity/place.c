@@ -103,13 +103,20 @@ static struct flow *new_flow(struct run *run, const struct place *writer)
     return flow;
 }
 
-/* Another place's address as one to connect, bind or send to; false: it never had one. */
-static bool address_of(const struct run *run, int other, tl_addr *ret)
+/* Another place's address as one to connect or bind to; false: it never had one. Who is everywhere is
+ * on this run's loopback, also for sockets of IPv4 when it is of IPv6. */
+static bool address_of(const struct run *run, const struct op *op, tl_addr *ret)
 {
     static const unsigned char none[16];
-    *ret = run->places[other].local;
-    if (ret->family == TL_FAMILY_INET && memcmp(ret->data, none, 16) == 0)
-        memcpy(ret->data, run->loopback.data, 16);
+    uint8_t sort = run->places[op->place].sort;
+    *ret = run->places[op->other].local;
+    bool any = (ret->family == TL_FAMILY_INET || ret->family == TL_FAMILY_INET6) &&
+               memcmp(ret->data, none, 16) == 0;
+    if (any && (sort == SORT_TCP || sort == SORT_UDP)) {
+        uint16_t port = ret->port;
+        *ret = run->loopback;
+        ret->port = port;
+    }
     return ret->family != TL_FAMILY_NONE;
 }
 
@@ -162,8 +169,7 @@ static void do_bind(struct run *run, const struct op *op, struct answer *answer)
     tl_addr addr;
     if (op->other == op->place) {
         addr = fresh_address(run, op, place->sort);
-    } else if (!address_of(run, op->other, &addr) ||
-               !may_bind_there(&run->places[op->other], place)) {
+    } else if (!address_of(run, op, &addr) || !may_bind_there(&run->places[op->other], place)) {
         answer->skipped = true;
         return;
     }
@@ -200,7 +206,7 @@ static void do_connect(struct run *run, const struct op *op, struct answer *answ
     /* A TCP socket that connects to itself is a thing of its own. */
     const struct place *other = &run->places[op->other];
     bool tcp = place->sort == other->sort && (place->sort == SORT_TCP || place->sort == SORT_TCP6);
-    if (!address_of(run, op->other, &addr) || (tcp && same_door(&addr, &place->local)) ||
+    if (!address_of(run, op, &addr) || (tcp && same_door(&addr, &place->local)) ||
         sort_is_datagram(place->sort) != sort_is_datagram(other->sort)) {
         answer->skipped = true;
         return;
