@@ -103,8 +103,8 @@ static struct flow *new_flow(struct run *run, const struct place *writer)
     return flow;
 }
 
-/* Another place's address as one to connect or bind to; false: it never had one. Who is everywhere is
- * on this run's loopback, also for sockets of IPv4 when it is of IPv6. */
+/* Another place's address as one to connect or bind to; false: it never had one. Who is everywhere
+ * is on this run's loopback, also for sockets of IPv4 when it is of IPv6. */
 static bool address_of(const struct run *run, const struct op *op, tl_addr *ret)
 {
     static const unsigned char none[16];
