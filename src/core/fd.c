@@ -4,6 +4,7 @@
  *
  * An entry is made when a number is first used and stays at its place until the loop is closed, so
  * that a callback may close its own descriptor, and another one may get the same number at once.
+ * The table is in pages, since kernels need not count from 0.
  */
 #include "core/fd.h"
 
@@ -13,29 +14,40 @@
 #include "core/alloc.h"
 #include "core/sock.h"
 
+enum { PAGE = 256 };
+
 struct tl_fd_table {
-    size_t count;
-    struct tl_fd *fds[]; /* by number; NULL: never used */
+    size_t count;           /* of pages */
+    struct tl_fd **pages[]; /* PAGE entries each, by number; NULL: never used, as in a page */
 };
 
 /* --- The table -------------------------------------------------------------------------------- */
 
-static int grow(tl_loop *loop, int number)
+static int grow(tl_loop *loop, size_t pages)
 {
     size_t count = loop->fds != NULL ? loop->fds->count : 0;
-    if ((size_t)number < count)
+    if (pages <= count)
         return 0;
-    size_t wanted = count > 0 ? count : 16;
-    while (wanted <= (size_t)number)
-        wanted *= 2;
     struct tl_fd_table *grown =
-        tl_realloc(loop->fds, sizeof *grown + wanted * sizeof(struct tl_fd *));
+        tl_realloc(loop->fds, sizeof *grown + pages * sizeof(struct tl_fd **));
     if (grown == NULL)
         return -ENOMEM;
-    memset(grown->fds + count, 0, (wanted - count) * sizeof(struct tl_fd *));
-    grown->count = wanted;
+    memset(grown->pages + count, 0, (pages - count) * sizeof(struct tl_fd **));
+    grown->count = pages;
     loop->fds = grown;
     return 0;
+}
+
+/* Where the entry of a number is; NULL when memory is out. */
+static struct tl_fd **place_for(tl_loop *loop, int number)
+{
+    size_t page = (size_t)number / PAGE;
+    if (grow(loop, page + 1) < 0)
+        return NULL;
+    struct tl_fd ***entries = &loop->fds->pages[page];
+    if (*entries == NULL)
+        *entries = tl_calloc(PAGE * sizeof(struct tl_fd *));
+    return *entries != NULL ? &(*entries)[number % PAGE] : NULL;
 }
 
 /* A direction that is ready: the operation that waits there, or the callback. */
@@ -65,10 +77,9 @@ static void run(void *arg)
 /* The entry of a number, which is unused. */
 static int reserve(tl_loop *loop, int number, struct tl_fd **ret)
 {
-    int r = grow(loop, number);
-    if (r < 0)
-        return r;
-    struct tl_fd **place = &loop->fds->fds[number];
+    struct tl_fd **place = place_for(loop, number);
+    if (place == NULL)
+        return -ENOMEM;
     if (*place == NULL) {
         *place = tl_calloc(sizeof **place);
         if (*place == NULL)
@@ -93,9 +104,10 @@ static void use(struct tl_fd *fd, int number, enum tl_adopted_kind kind)
 struct tl_fd *tl_fd_find(const tl_loop *loop, tl_socket socket)
 {
     const struct tl_fd_table *table = loop->fds;
-    if (table == NULL || socket.fd < 0 || (size_t)socket.fd >= table->count)
+    size_t page = (size_t)socket.fd / PAGE;
+    if (table == NULL || socket.fd < 0 || page >= table->count || table->pages[page] == NULL)
         return NULL;
-    struct tl_fd *fd = table->fds[socket.fd];
+    struct tl_fd *fd = table->pages[page][socket.fd % PAGE];
     return fd != NULL && fd->known ? fd : NULL;
 }
 
@@ -187,23 +199,30 @@ void tl_fd_fail(tl_future *future, int code, tl_socket socket)
         (void)tl_future_set_exception(future, code, NULL);
 }
 
+/* The loop is about to be closed. */
+static void drop(struct tl_fd *fd)
+{
+    struct tl_kernel *kernel = fd->loop->kernel;
+    for (int d = TL_READING; d <= TL_WRITING; d++)
+        if (fd->side[d].op != NULL)
+            tl_sock_op_abandon(fd->side[d].op);
+    tl_ready_remove(&fd->watch.place);
+    if (fd->known && fd->adopted)
+        (void)kernel->ops->release(kernel, fd->watch.fd);
+    tl_free(fd);
+}
+
 void tl_fds_close(tl_loop *loop)
 {
     struct tl_fd_table *table = loop->fds;
     if (table == NULL)
         return;
     loop->fds = NULL;
-    for (size_t i = 0; i < table->count; i++) {
-        struct tl_fd *fd = table->fds[i];
-        if (fd == NULL)
-            continue;
-        for (int d = TL_READING; d <= TL_WRITING; d++)
-            if (fd->side[d].op != NULL)
-                tl_sock_op_abandon(fd->side[d].op);
-        tl_ready_remove(&fd->watch.place);
-        if (fd->known && fd->adopted)
-            (void)loop->kernel->ops->release(loop->kernel, fd->watch.fd);
-        tl_free(fd);
+    for (size_t page = 0; page < table->count; page++) {
+        for (size_t i = 0; table->pages[page] != NULL && i < PAGE; i++)
+            if (table->pages[page][i] != NULL)
+                drop(table->pages[page][i]);
+        tl_free(table->pages[page]);
     }
     tl_free(table);
 }
