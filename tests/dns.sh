@@ -7,49 +7,7 @@
 #     BUILD=build/asan bash tests/dns.sh
 set -uo pipefail
 
-build=${BUILD:?the folder of a variant, build/asan say}
-scratch=$(mktemp -d)
-failures=0
-servers=()
-
-clean_up() {
-    for pid in "${servers[@]}"; do kill -KILL "$pid" 2>/dev/null; done
-    rm -rf "$scratch"
-}
-trap clean_up EXIT
-
-# expect WHAT WANTED GOT
-expect() {
-    [ "$2" = "$3" ] && return
-    printf 'dns.sh: %s: expected\n%s\ngot\n%s\n' "$1" "$2" "$3"
-    failures=$((failures + 1))
-}
-
-# contains WHAT WORDS TEXT
-contains() {
-    [[ $3 == *"$2"* ]] && return
-    printf 'dns.sh: %s: expected to find\n%s\nin\n%s\n' "$1" "$2" "$3"
-    failures=$((failures + 1))
-}
-
-# serve PROGRAM ARGS...: starts a server on a free port; sets server and port once it listens.
-serve() {
-    local line=
-    exec {output}< <(exec "$@" --port 0 2>"$scratch/stderr")
-    server=$!
-    servers+=("$server")
-    read -r -t 60 line <&"$output"
-    contains "what a server prints" "listening on 127.0.0.1:" "$line"
-    port=${line##*:}
-}
-
-# stop SIGNAL: ends the server; sets status.
-stop() {
-    kill -"$1" "$server"
-    wait "$server"
-    status=$?
-    exec {output}<&-
-}
+. "$(dirname "$0")/support/servers.bash"
 
 # ask ARGS...: dig's answer. It tries as often as it likes: the machine may be busy.
 ask() { dig @127.0.0.1 -p "$port" +tries=5 +time=10 +ignore "$@"; }

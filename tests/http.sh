@@ -8,58 +8,7 @@
 #     BUILD=build/asan bash tests/http.sh
 set -uo pipefail
 
-build=${BUILD:?the folder of a variant, build/asan say}
-scratch=$(mktemp -d)
-failures=0
-servers=()
-
-clean_up() {
-    for pid in "${servers[@]}"; do kill -KILL "$pid" 2>/dev/null; done
-    rm -rf "$scratch"
-}
-trap clean_up EXIT
-
-# expect WHAT WANTED GOT
-expect() {
-    [ "$2" = "$3" ] && return
-    printf 'http.sh: %s: expected\n%s\ngot\n%s\n' "$1" "$2" "$3"
-    failures=$((failures + 1))
-}
-
-# contains WHAT WORDS TEXT
-contains() {
-    [[ $3 == *"$2"* ]] && return
-    printf 'http.sh: %s: expected to find\n%s\nin\n%s\n' "$1" "$2" "$3"
-    failures=$((failures + 1))
-}
-
-# serve PROGRAM ARGS...: starts a server on a free port; sets server, port and url once it listens.
-serve() {
-    local line=
-    exec {output}< <(exec "$@" --port 0 2>"$scratch/stderr")
-    server=$!
-    servers+=("$server")
-    read -r -t 60 line <&"$output"
-    contains "what a server prints" "listening on 127.0.0.1:" "$line"
-    port=${line##*:}
-    url=http://127.0.0.1:$port
-}
-
-# stop SIGNAL: ends the server; sets status.
-stop() {
-    kill -"$1" "$server"
-    wait "$server"
-    status=$?
-    exec {output}<&-
-}
-
-# talk REQUEST: the raw answer to a raw request, up to the end of the connection.
-talk() {
-    exec {socket}<>"/dev/tcp/127.0.0.1/$port" || return
-    printf "$1" >&"$socket"
-    timeout 60 cat <&"$socket"
-    exec {socket}>&-
-}
+. "$(dirname "$0")/support/servers.bash"
 
 # code ARGS...: the status that curl is answered with.
 code() {
@@ -81,34 +30,34 @@ for http in "$build/examples/http" "$build/production/http"; do
     serve "$http" --root "$scratch/www/" --make-files
 
     if command -v curl >/dev/null; then
-        expect "a file" 200 "$(code "$url/file-4.bin")"
+        expect "a file" 200 "$(code "http://127.0.0.1:$port/file-4.bin")"
         same "a file" 0 600000
-        expect "a range" 206 "$(code -r 1000-70000 "$url/file-4.bin")"
+        expect "a range" 206 "$(code -r 1000-70000 "http://127.0.0.1:$port/file-4.bin")"
         same "a range" 1000 69001
-        expect "an open range" 206 "$(code -r 599990- "$url/file-4.bin")"
+        expect "an open range" 206 "$(code -r 599990- "http://127.0.0.1:$port/file-4.bin")"
         same "an open range" 599990 10
-        expect "a suffix" 206 "$(code -r -100 "$url/file-4.bin")"
+        expect "a suffix" 206 "$(code -r -100 "http://127.0.0.1:$port/file-4.bin")"
         same "a suffix" 599900 100
-        expect "a range that is not there" 416 "$(code -r 600000- "$url/file-4.bin")"
-        expect "ranges, which are not combined" 200 "$(code -r 0-1,5-6 "$url/file-4.bin")"
+        expect "a range that is not there" 416 "$(code -r 600000- "http://127.0.0.1:$port/file-4.bin")"
+        expect "ranges, which are not combined" 200 "$(code -r 0-1,5-6 "http://127.0.0.1:$port/file-4.bin")"
         same "ranges, which are not combined" 0 600000
-        expect "the index" 200 "$(code "$url/")"
+        expect "the index" 200 "$(code "http://127.0.0.1:$port/")"
         expect "its bytes" '<p>hello' "$(cat "$scratch/body")"
-        expect "an empty file" 200 "$(code "$url/file-0.bin")"
+        expect "an empty file" 200 "$(code "http://127.0.0.1:$port/file-0.bin")"
         expect "its bytes" "" "$(cat "$scratch/body")"
-        expect "what is not there" 404 "$(code "$url/nothing")"
-        expect "a folder" 404 "$(code "$url/folder")"
-        expect "a way out" 404 "$(code --path-as-is "$url/../secret")"
-        expect "a way out in disguise" 404 "$(code --path-as-is "$url/%2e%2e/secret")"
-        expect "a broken escape" 400 "$(code --path-as-is "$url/%zz")"
-        expect "another method" 405 "$(code -d body "$url/file-1.bin")"
-        expect "a head that is too large" 431 "$(code -H "X: $(printf '%09000d' 7)" "$url/")"
+        expect "what is not there" 404 "$(code "http://127.0.0.1:$port/nothing")"
+        expect "a folder" 404 "$(code "http://127.0.0.1:$port/folder")"
+        expect "a way out" 404 "$(code --path-as-is "http://127.0.0.1:$port/../secret")"
+        expect "a way out in disguise" 404 "$(code --path-as-is "http://127.0.0.1:$port/%2e%2e/secret")"
+        expect "a broken escape" 400 "$(code --path-as-is "http://127.0.0.1:$port/%zz")"
+        expect "another method" 405 "$(code -d body "http://127.0.0.1:$port/file-1.bin")"
+        expect "a head that is too large" 431 "$(code -H "X: $(printf '%09000d' 7)" "http://127.0.0.1:$port/")"
         expect "one that is not newer" 304 \
-            "$(code -z "$(date -u -d '+1 day' '+%a, %d %b %Y %H:%M:%S GMT')" "$url/file-4.bin")"
-        expect "HEAD" "200 600000" "$(curl -sSI -m 60 "$url/file-4.bin" | tr -d '\r' |
+            "$(code -z "$(date -u -d '+1 day' '+%a, %d %b %Y %H:%M:%S GMT')" "http://127.0.0.1:$port/file-4.bin")"
+        expect "HEAD" "200 600000" "$(curl -sSI -m 60 "http://127.0.0.1:$port/file-4.bin" | tr -d '\r' |
             awk '/^HTTP/ {status = $2} /^Content-Length/ {print status, $2}')"
         expect "one connection for all" "0 0 1" "$(curl -sS -m 60 -w '%{num_connects}\n' \
-            -o /dev/null "$url/file-2.bin" -o /dev/null "$url/nothing" -o /dev/null "$url/" |
+            -o /dev/null "http://127.0.0.1:$port/file-2.bin" -o /dev/null "http://127.0.0.1:$port/nothing" -o /dev/null "http://127.0.0.1:$port/" |
             sort | tr '\n' ' ' | sed 's/ $//')"
     fi
 
@@ -124,7 +73,7 @@ for http in "$build/examples/http" "$build/production/http"; do
     expect "its own client" "400 answers" "$("$http" --client --port "$port" 2>&1 | cut -d ' ' -f 1,2)"
 
     if command -v wrk >/dev/null; then
-        said=$(wrk -t2 -c100 -d1s "$url/file-2.bin" 2>&1)
+        said=$(wrk -t2 -c100 -d1s "http://127.0.0.1:$port/file-2.bin" 2>&1)
         contains "wrk" "Requests/sec" "$said"
         expect "errors of wrk" "" "$(grep -E 'Socket errors|Non-2xx' <<<"$said")"
     fi
