@@ -108,11 +108,12 @@ static void end(struct tl_stream_replay *replay)
                                 peer->taken ? "the program ends" : "the program has none") < 0)
             return;
     }
-    /* What the last poll had beside the input that made the program end is no loss. */
+    /* What the last poll had beside the input that made the program end is no loss, nor what the
+     * recorded program had from polls that did not wait: how soon others finish decides that. */
     bool begun = false;
     for (; replay->step < script->steps_count; replay->step++) {
         const struct tl_play_step *step = &script->steps[replay->step];
-        begun = begun || step->kind == TL_STEP_INSTANT;
+        begun = begun || (step->kind == TL_STEP_INSTANT && step->waited);
         if (begun && is_missed(step)) {
             (void)tl_play_diverge(replay,
                                   "diverged: the program ends before the input of event %llu\n",

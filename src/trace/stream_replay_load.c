@@ -419,15 +419,21 @@ static int take_poll(struct tl_play_script *script, const struct tl_trace_event 
 {
     const struct tl_play_step *last =
         script->steps_count > 0 ? &script->steps[script->steps_count - 1] : NULL;
+    bool waited = event->arg[0] != 0;
     tl_time until;
 
     /* Polls between which nobody looked at the clock are one. */
-    if (last != NULL && last->kind == TL_STEP_INSTANT && last->nows == script->nows_count)
+    if (last != NULL && last->kind == TL_STEP_INSTANT && last->nows == script->nows_count) {
+        waited |= last->waited;
         script->steps_count--;
+    }
     if (event->arg[0] < 0 || __builtin_add_overflow(event->time, event->arg[0], &until))
         until = INT64_MAX;
     until = until > 0 ? until : 0;
-    return add_value(script, event, TL_STEP_INSTANT, NULL, until);
+    int r = add_value(script, event, TL_STEP_INSTANT, NULL, until);
+    if (r == 0)
+        script->steps[script->steps_count - 1].waited = waited;
+    return r;
 }
 
 /* What the program was told and never looked at may be why it has closed a connection. */

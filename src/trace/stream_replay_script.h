@@ -55,6 +55,7 @@ struct tl_play_step {
     int64_t value;
     struct tl_play_step *next; /* in the queue of its peer, while the program has not taken it */
     uint32_t kind;             /* enum tl_play_kind */
+    bool waited;               /* of an instant: the poll would have waited */
 };
 
 /* What one write handed over. */
