@@ -6,8 +6,8 @@
 # it, and its assertions see to it that it was told the same things.
 #
 # These are the tests of what a program sees of the world, through the loop. Left out are those of
-# the seam itself, which count its answers one by one, and those that wait for something by
-# looking again and again without waiting.
+# the seam itself, which count its answers one by one, those that wait for something by looking
+# again and again without waiting, and those of which every trace would be refused.
 #
 #     BUILD=build/asan bash tests/stream_replay.sh
 set -uo pipefail
@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 
 failures=0
 for name in stream stream_end stream_flow stream_write connect server server_close timers \
-    executor executor_end post datagram; do
+    executor executor_end post datagram sendfile sendfile_end; do
     said=$(CONTRACT_REPLAY=stream "${BUILD:?the folder of a variant}/tests/contract_$name" \
         'replay-*' 2>&1)
     status=$?

@@ -86,13 +86,14 @@ void tl_replay_policy_free(tl_policy *policy);
 
 /* Stream replay, which tolerates that the program has been refactored: the trace plays the other
  * side. A program may ask other questions than were recorded, in another order and other sizes;
- * what it is compared by is what it sends: of each connection the bytes, however they are cut, of
- * datagram sockets the datagrams. Its inputs come in the recorded order, each when the program is
- * quiet and its connection has been sent what it had been sent then; one for which that does not
- * come about is given all the same, and counted as early. docs/trace-format.md has the rules.
+ * what it is compared by is what it sends: of each connection the bytes, however they are cut, with
+ * parts of files as such, of datagram sockets the datagrams, of files what is written. Its inputs
+ * come in the recorded order, each when the program is quiet and its connection has been sent what
+ * it had been sent then; one for which that does not come about is given all the same, and counted
+ * as early. docs/trace-format.md has the rules.
  *
  * The kernel and the policy are used as those above. A stream with something in it that cannot be
- * played (children, pipes, files, descriptors made elsewhere) is refused: -ENOTSUP, with
+ * played (children, pipes, descriptors made elsewhere) is refused: -ENOTSUP, with
  * TL_REPLAY_REFUSED and a report that names the event. The script is kept in memory, with all
  * inputs in it. */
 int tl_stream_replay_kernel_new(tl_trace_reader *reader, unsigned index, struct tl_kernel **ret);

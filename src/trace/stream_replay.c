@@ -15,9 +15,10 @@
  *   - *The clock.* It stands on what the recorded program read, at first on the instant at which
  *     its poll returned. Only for a timer that the recorded program did not have it stops in
  *     between, at the timer's deadline.
- *   - *What is sent.* Each connection's output is compared as one stream of bytes
- *     (stream_replay_output.c). The first difference ends the replay as in the strict one: it is
- *     reported with both sides, and from then on every operation answers TL_EDIVERGED.
+ *   - *What is sent.* Each connection's output is compared as one stream of bytes, and so is what
+ *     is written to a file (stream_replay_output.c, stream_replay_files.c). The first difference
+ *     ends the replay as in the strict one: it is reported with both sides, and from then on every
+ *     operation answers TL_EDIVERGED.
  *
  * This file makes and destroys the kernel, has the clocks, and says how it ended.
  */
@@ -176,57 +177,6 @@ static int stream_pipe(struct tl_kernel *kernel, enum tl_pipe_kind kind, int ret
     return cannot(kernel, "a pipe");
 }
 
-static int stream_open(struct tl_kernel *kernel, const char *path, unsigned flags, unsigned mode)
-{
-    (void)path, (void)flags, (void)mode;
-    return cannot(kernel, "a file");
-}
-
-static int stream_stat(struct tl_kernel *kernel, const char *path, struct tl_stat *ret)
-{
-    (void)path, (void)ret;
-    return cannot(kernel, "a file");
-}
-
-static int stream_unlink(struct tl_kernel *kernel, const char *path)
-{
-    (void)path;
-    return cannot(kernel, "a file");
-}
-
-static int stream_rename(struct tl_kernel *kernel, const char *source, const char *target)
-{
-    (void)source, (void)target;
-    return cannot(kernel, "a file");
-}
-
-static ssize_t stream_pread(struct tl_kernel *kernel, int file, void *buf, size_t len,
-                            int64_t offset)
-{
-    (void)kernel, (void)file, (void)buf, (void)len, (void)offset;
-    return -EBADF;
-}
-
-static ssize_t stream_pwrite(struct tl_kernel *kernel, int file, const void *buf, size_t len,
-                             int64_t offset)
-{
-    (void)kernel, (void)file, (void)buf, (void)len, (void)offset;
-    return -EBADF;
-}
-
-static ssize_t stream_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset,
-                               size_t count)
-{
-    (void)kernel, (void)fd, (void)file, (void)offset, (void)count;
-    return -EBADF;
-}
-
-static int stream_fsync(struct tl_kernel *kernel, int file)
-{
-    (void)kernel, (void)file;
-    return -EBADF;
-}
-
 static int stream_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret)
 {
     (void)fd, (void)ret;
@@ -264,6 +214,15 @@ static int stream_release_child(struct tl_kernel *kernel, int64_t pid)
 }
 
 /* --- The rest --- */
+
+static int stream_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token)
+{
+    const struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
+
+    if (replay->fate == 0 && tl_play_file_of(replay, fd) != NULL)
+        return events != 0 ? -EPERM : 0; /* a file is always ready */
+    return tl_play_watch(kernel, fd, events, token);
+}
 
 static int stream_post(struct tl_kernel *kernel, struct tl_post *post)
 {
@@ -317,7 +276,7 @@ static const struct tl_kernel_ops stream_ops = {
     .now = stream_now,
     .wall = stream_wall,
     .entropy = tl_play_entropy,
-    .watch = tl_play_watch,
+    .watch = stream_watch,
     .poll = tl_play_poll,
     .post = stream_post,
     .socket = tl_play_socket,
@@ -332,14 +291,14 @@ static const struct tl_kernel_ops stream_ops = {
     .close = tl_play_close,
     .read = tl_play_read,
     .write = tl_play_write,
-    .sendfile = stream_sendfile,
-    .open = stream_open,
-    .pread = stream_pread,
-    .pwrite = stream_pwrite,
-    .stat = stream_stat,
-    .unlink = stream_unlink,
-    .rename = stream_rename,
-    .fsync = stream_fsync,
+    .sendfile = tl_play_sendfile,
+    .open = tl_play_open,
+    .pread = tl_play_pread,
+    .pwrite = tl_play_pwrite,
+    .stat = tl_play_stat,
+    .unlink = tl_play_unlink,
+    .rename = tl_play_rename,
+    .fsync = tl_play_fsync,
     .adopt = stream_adopt,
     .release = stream_release,
     .spawn = stream_spawn,

@@ -11,7 +11,7 @@
 #include "trace/replay_threads.h"
 #include "trace/stream_replay_script.h"
 
-/* A socket of the program. */
+/* A descriptor of the program. */
 struct tl_play_handle {
     int fd;
     uint8_t family;
@@ -23,6 +23,7 @@ struct tl_play_handle {
     tl_addr bound;             /* none: no bind */
     tl_addr remote;            /* none: no connect */
     struct tl_play_peer *peer; /* the recorded socket that it is; NULL: none, or none yet */
+    struct tl_play_peer *file; /* the recorded file that it is; NULL: it is a socket */
     struct {
         bool set;
         int value;
@@ -108,8 +109,23 @@ const char *tl_play_peer_name(const struct tl_play_peer *peer, char text[TL_PEER
 int tl_play_compare(struct tl_stream_replay *replay, struct tl_play_peer *peer,
                     const struct iovec *iov, size_t len);
 
-/* The same for a datagram. Its length; what the recorded one met instead of being sent; or the end
- * of the replay. */
+/* Whether what a peer was sent next is that file from offset on. */
+bool tl_play_sends_next(const struct tl_play_peer *peer, const struct tl_play_peer *file,
+                        int64_t offset);
+
+/* Compares up to len bytes of a file, from offset on, with the next that a peer was sent: how many
+ * of them are no different, 0 at the end of the file or where nothing is known of it; or the end of
+ * the replay. */
+ssize_t tl_play_compare_file(struct tl_stream_replay *replay, struct tl_play_peer *peer,
+                             struct tl_play_peer *file, int64_t offset, size_t len);
+
+/* Compares bytes that the program writes to a file, at an offset. 0, the error that the recorded
+ * ones met instead of being written, or the end of the replay. */
+int tl_play_compare_written(struct tl_stream_replay *replay, struct tl_play_peer *file,
+                            const void *buf, size_t len, int64_t offset);
+
+/* Compares a datagram with the next that a peer was sent. Its length; what the recorded one met
+ * instead of being sent; or the end of the replay. */
 ssize_t tl_play_compare_message(struct tl_stream_replay *replay,
                                 const struct tl_play_handle *handle,
                                 const struct tl_message *message);
@@ -126,6 +142,9 @@ int tl_play_compare_end(struct tl_stream_replay *replay, struct tl_play_peer *pe
 
 /* The program's socket with that number, or NULL. */
 struct tl_play_handle *tl_play_handle_of(const struct tl_stream_replay *replay, int fd);
+
+/* How many of len bytes that are there to be sent a connection takes; or an error. */
+ssize_t tl_play_room(struct tl_stream_replay *replay, struct tl_play_handle *handle, size_t len);
 
 /* Puts a step at the end of its peer's queue. */
 void tl_play_queue(struct tl_play_peer *peer, struct tl_play_step *step);
@@ -149,6 +168,29 @@ int tl_play_address(struct tl_kernel *kernel, int fd, enum tl_address_side side,
 int tl_play_close(struct tl_kernel *kernel, int fd);
 ssize_t tl_play_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
 ssize_t tl_play_write(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
+
+/* --- Files (stream_replay_files.c) --- */
+
+/* The recorded file that the program's descriptor is, or NULL (stream_replay_fds.c). */
+struct tl_play_peer *tl_play_file_of(const struct tl_stream_replay *replay, int fd);
+
+/* A descriptor for it, or -ENOMEM (stream_replay_fds.c). */
+int tl_play_open_handle(struct tl_stream_replay *replay, struct tl_play_peer *file);
+
+/* The bytes of a file from offset on, as far as they are known and lie together, at most *len of
+ * them: *len. NULL when the first is not known. */
+const uint8_t *tl_play_file_bytes(const struct tl_play_peer *file, int64_t offset, size_t *len);
+
+int tl_play_open(struct tl_kernel *kernel, const char *path, unsigned flags, unsigned mode);
+ssize_t tl_play_pread(struct tl_kernel *kernel, int fd, void *buf, size_t len, int64_t offset);
+ssize_t tl_play_pwrite(struct tl_kernel *kernel, int fd, const void *buf, size_t len,
+                       int64_t offset);
+ssize_t tl_play_sendfile(struct tl_kernel *kernel, int fd, int source, int64_t *offset,
+                         size_t count);
+int tl_play_stat(struct tl_kernel *kernel, const char *path, struct tl_stat *ret);
+int tl_play_unlink(struct tl_kernel *kernel, const char *path);
+int tl_play_rename(struct tl_kernel *kernel, const char *source, const char *target);
+int tl_play_fsync(struct tl_kernel *kernel, int fd);
 
 /* --- Requests and facts (stream_replay_process.c) --- */
 

@@ -108,11 +108,9 @@ ssize_t tl_play_read(struct tl_kernel *kernel, int fd, struct tl_message *messag
 
 /* --- Writing --- */
 
-static ssize_t write_stream(struct tl_stream_replay *replay, struct tl_play_handle *handle,
-                            struct tl_message *message)
+ssize_t tl_play_room(struct tl_stream_replay *replay, struct tl_play_handle *handle, size_t len)
 {
     struct tl_play_peer *peer = handle->peer;
-    size_t len = tl_trace_iov_size(message->iov, message->iov_count);
 
     if (handle->connecting)
         return -EAGAIN;
@@ -128,13 +126,23 @@ static ssize_t write_stream(struct tl_stream_replay *replay, struct tl_play_hand
     room = room > peer->produced ? room - peer->produced : 0;
     if (room == 0 && len > 0)
         return -EAGAIN;
-    len = len < room ? len : (size_t)room;
-    int r = tl_play_compare(replay, peer, message->iov, len);
+    return (ssize_t)(len < room ? len : room);
+}
+
+static ssize_t write_stream(struct tl_stream_replay *replay, struct tl_play_handle *handle,
+                            struct tl_message *message)
+{
+    size_t len = tl_trace_iov_size(message->iov, message->iov_count);
+    ssize_t n = tl_play_room(replay, handle, len);
+
+    if (n < 0)
+        return n;
+    int r = tl_play_compare(replay, handle->peer, message->iov, (size_t)n);
     if (r < 0)
         return r;
-    message->len = len;
+    message->len = (size_t)n;
     tl_play_update(replay, handle);
-    return (ssize_t)len;
+    return n;
 }
 
 static ssize_t write_datagrams(struct tl_stream_replay *replay, struct tl_play_handle *handle,

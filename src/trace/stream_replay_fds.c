@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The program's sockets in a stream replay, and which recorded one each of them is; see
- * stream_replay.c.
+ * The program's descriptors in a stream replay, and which recorded socket each of them is; see
+ * stream_replay.c. Which file one is says stream_replay_files.c.
  *
  * A socket is matched when it first says something of itself: by the address that it is bound to,
  * or connects to, taking the oldest recorded one of that address which is still free. A listener
@@ -17,11 +17,25 @@
 
 /* --- Handles --- */
 
-struct tl_play_handle *tl_play_handle_of(const struct tl_stream_replay *replay, int fd)
+static struct tl_play_handle *any_handle_of(const struct tl_stream_replay *replay, int fd)
 {
     size_t slot = (size_t)fd - TL_REPLAY_FD_BASE;
 
     return fd >= TL_REPLAY_FD_BASE && slot < replay->handles_count ? replay->handles[slot] : NULL;
+}
+
+struct tl_play_handle *tl_play_handle_of(const struct tl_stream_replay *replay, int fd)
+{
+    struct tl_play_handle *handle = any_handle_of(replay, fd);
+
+    return handle != NULL && handle->file == NULL ? handle : NULL;
+}
+
+struct tl_play_peer *tl_play_file_of(const struct tl_stream_replay *replay, int fd)
+{
+    const struct tl_play_handle *handle = any_handle_of(replay, fd);
+
+    return handle != NULL ? handle->file : NULL;
 }
 
 /* The lowest place without a handle, with room for one; -ENOMEM. */
@@ -58,6 +72,16 @@ static struct tl_play_handle *new_handle(struct tl_stream_replay *replay, int fa
     handle->type = (uint8_t)type;
     replay->handles[slot] = handle;
     return handle;
+}
+
+int tl_play_open_handle(struct tl_stream_replay *replay, struct tl_play_peer *file)
+{
+    struct tl_play_handle *handle = new_handle(replay, TL_FAMILY_NONE, TL_STREAM);
+
+    if (handle == NULL)
+        return -ENOMEM;
+    handle->file = file;
+    return handle->fd;
 }
 
 static void free_handle(struct tl_stream_replay *replay, struct tl_play_handle *handle)
@@ -397,7 +421,7 @@ int tl_play_address(struct tl_kernel *kernel, int fd, enum tl_address_side side,
 int tl_play_close(struct tl_kernel *kernel, int fd)
 {
     struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+    struct tl_play_handle *handle = any_handle_of(replay, fd);
     int r = 0;
 
     if (handle == NULL)

@@ -14,13 +14,13 @@
 
 /* --- Parts --- */
 
-static struct tl_play_peer *peer_of(const struct tl_play_script *script, uint64_t ordinal)
+struct tl_play_peer *tl_play_script_peer(const struct tl_play_script *script, uint64_t ordinal)
 {
     return ordinal > 0 && ordinal <= script->peers_count ? script->peers[ordinal - 1] : NULL;
 }
 
-/* Adds a peer, whose ordinal has to be the next one; NULL with the error in *r. */
-static struct tl_play_peer *add_peer(struct tl_play_script *script, uint64_t ordinal, int *r)
+struct tl_play_peer *tl_play_script_add_peer(struct tl_play_script *script, uint64_t ordinal,
+                                             int *r)
 {
     *r = ordinal == script->peers_count + 1 ? 0 : -ENOTSUP;
     if (*r == 0)
@@ -71,8 +71,8 @@ static int add_value(struct tl_play_script *script, const struct tl_trace_event 
     return 0;
 }
 
-/* A copy of bytes that lives as long as the script. */
-static int keep(struct tl_play_script *script, const void *data, size_t len, const uint8_t **ret)
+int tl_play_script_keep(struct tl_play_script *script, const void *data, size_t len,
+                        const uint8_t **ret)
 {
     uint8_t *copy = tl_play_script_alloc(script, len > 0 ? len : 1);
 
@@ -88,7 +88,7 @@ static int add_data(struct tl_play_script *script, const struct tl_trace_event *
                     enum tl_play_kind kind, struct tl_play_peer *peer, int64_t value)
 {
     const uint8_t *data;
-    int r = keep(script, event->blob, event->blob_len, &data);
+    int r = tl_play_script_keep(script, event->blob, event->blob_len, &data);
     struct tl_play_step *step = r == 0 ? add_step(script, event, kind, peer) : NULL;
 
     if (step == NULL)
@@ -99,13 +99,15 @@ static int add_data(struct tl_play_script *script, const struct tl_trace_event *
     return 0;
 }
 
-/* An error that a connection met. Its output may end anywhere from here on. */
-static int add_error(struct tl_play_script *script, const struct tl_trace_event *event,
-                     struct tl_play_peer *peer, int64_t error)
+int tl_play_script_add_error(struct tl_play_script *script, const struct tl_trace_event *event,
+                             struct tl_play_peer *peer, int64_t error)
 {
-    if (peer->type == TL_STREAM)
-        peer->reset = true;
-    return add_value(script, event, TL_STEP_ERROR, peer, error);
+    int r = add_value(script, event, TL_STEP_ERROR, peer, error);
+
+    if (r < 0 || peer->type != TL_STREAM)
+        return r;
+    peer->reset = true;
+    return tl_play_script_block(script, peer);
 }
 
 static bool take_addr(const struct tl_trace_event *event, tl_addr *ret)
@@ -123,7 +125,7 @@ static int take_socket(struct tl_play_script *script, const struct tl_trace_even
 
     if (event->result < 0) /* the program may find that it has more luck now */
         return 0;
-    struct tl_play_peer *peer = add_peer(script, event->object, &r);
+    struct tl_play_peer *peer = tl_play_script_add_peer(script, event->object, &r);
     if (peer == NULL)
         return r;
     peer->family = (uint8_t)event->arg[0];
@@ -151,7 +153,7 @@ static int take_accept(struct tl_play_script *script, const struct tl_trace_even
         return 0;
     if (event->result < 0)
         return add_value(script, event, TL_STEP_ACCEPT, listener, event->result);
-    struct tl_play_peer *peer = add_peer(script, (uint64_t)event->arg[0], &r);
+    struct tl_play_peer *peer = tl_play_script_add_peer(script, (uint64_t)event->arg[0], &r);
     if (peer == NULL)
         return r;
     peer->role = TL_PEER_ACCEPTED;
@@ -212,7 +214,7 @@ static int take_option(struct tl_play_script *script, const struct tl_trace_even
             peer->reset |= error != 0;
             return 0;
         }
-        return error != 0 ? add_error(script, event, peer, error) : 0;
+        return error != 0 ? tl_play_script_add_error(script, event, peer, error) : 0;
     }
     if ((event->arg[1] & 2 || event->result < 0) && !peer->options[option].known) {
         peer->options[option].known = true;
@@ -226,7 +228,7 @@ static int take_option(struct tl_play_script *script, const struct tl_trace_even
 
 static int take_ready(struct tl_play_script *script, const struct tl_trace_event *event)
 {
-    struct tl_play_peer *peer = peer_of(script, event->object);
+    struct tl_play_peer *peer = tl_play_script_peer(script, event->object);
     bool writable = event->arg[0] & (TL_WRITABLE | TL_FAULT | TL_HANGUP);
 
     if (peer == NULL)
@@ -244,6 +246,7 @@ static int take_ready(struct tl_play_script *script, const struct tl_trace_event
     if (!peer->blocked || event->arg[0] & (TL_FAULT | TL_HANGUP))
         return 0;
     peer->blocked = false;
+    peer->unsure = false;
     return add_value(script, event, TL_STEP_ROOM, peer, 0);
 }
 
@@ -280,7 +283,7 @@ static int take_read(struct tl_play_script *script, const struct tl_trace_event 
     if (event->result == -EAGAIN)
         return 0;
     if (event->result < 0)
-        return add_error(script, event, peer, event->result);
+        return tl_play_script_add_error(script, event, peer, event->result);
     if (peer->type == TL_DATAGRAM)
         return packed ? take_messages(script, event, peer)
                       : add_data(script, event, TL_STEP_DATAGRAM, peer, 0);
@@ -292,8 +295,8 @@ static int take_read(struct tl_play_script *script, const struct tl_trace_event 
                               : add_data(script, event, TL_STEP_BYTES, peer, 0);
 }
 
-static int add_mark(struct tl_play_script *script, const struct tl_trace_event *event,
-                    struct tl_play_peer *peer, size_t len)
+int tl_play_script_add_mark(struct tl_play_script *script, const struct tl_trace_event *event,
+                            struct tl_play_peer *peer, size_t len)
 {
     int r = tl_play_script_reserve(script, &peer->marks, peer->marks_count, &peer->marks_capacity,
                                    sizeof *peer->marks);
@@ -311,7 +314,7 @@ static int add_mark(struct tl_play_script *script, const struct tl_trace_event *
         .error = event->result < 0 ? (int)event->result : 0,
     };
     if (event->blob_is == TL_BLOB_BYTES)
-        r = keep(script, event->blob, event->blob_len, &mark->bytes);
+        r = tl_play_script_keep(script, event->blob, event->blob_len, &mark->bytes);
     if (r == 0)
         peer->marks_count++;
     return r;
@@ -322,10 +325,37 @@ static int add_mark(struct tl_play_script *script, const struct tl_trace_event *
 static int take_sent(struct tl_play_script *script, const struct tl_trace_event *event,
                      struct tl_play_peer *peer)
 {
-    return add_mark(script, event, peer,
-                    event->result < 0    ? 0
-                    : event->arg[1] == 1 ? 1
-                                         : (size_t)event->result);
+    return tl_play_script_add_mark(script, event, peer,
+                                   event->result < 0    ? 0
+                                   : event->arg[1] == 1 ? 1
+                                                        : (size_t)event->result);
+}
+
+int tl_play_script_block(struct tl_play_script *script, struct tl_play_peer *peer)
+{
+    if (peer->blocked)
+        return 0;
+    int r = tl_play_script_reserve(script, &peer->blocks, peer->blocks_count,
+                                   &peer->blocks_capacity, sizeof *peer->blocks);
+    if (r < 0)
+        return r;
+    peer->blocks[peer->blocks_count++] = peer->total;
+    peer->blocked = true;
+    return 0;
+}
+
+/* There was room again, which nobody told; or there had been room all the time. */
+int tl_play_script_unblock(struct tl_play_script *script, const struct tl_trace_event *event,
+                           struct tl_play_peer *peer)
+{
+    if (!peer->blocked)
+        return 0;
+    peer->blocked = false;
+    if (!peer->unsure)
+        return add_value(script, event, TL_STEP_ROOM, peer, 0);
+    peer->unsure = false;
+    peer->blocks_count--;
+    return 0;
 }
 
 static int take_write(struct tl_play_script *script, const struct tl_trace_event *event,
@@ -339,22 +369,13 @@ static int take_write(struct tl_play_script *script, const struct tl_trace_event
                                event->blob_len != (uint64_t)event->result))
         return -ENOTSUP;
     if (event->result < 0 && event->result != -EAGAIN)
-        return add_error(script, event, peer, event->result);
-    if (event->result > 0 && peer->blocked) { /* there was room again, which nobody told */
-        peer->blocked = false;
-        r = add_value(script, event, TL_STEP_ROOM, peer, 0);
-    }
+        return tl_play_script_add_error(script, event, peer, event->result);
+    if (event->result > 0)
+        r = tl_play_script_unblock(script, event, peer);
     if (r == 0 && event->result > 0)
-        r = add_mark(script, event, peer, (size_t)event->result);
-    if (r < 0 || peer->blocked || event->result >= event->arg[0])
-        return r;
-    r = tl_play_script_reserve(script, &peer->blocks, peer->blocks_count, &peer->blocks_capacity,
-                               sizeof *peer->blocks);
-    if (r < 0)
-        return r;
-    peer->blocks[peer->blocks_count++] = peer->total;
-    peer->blocked = true;
-    return 0;
+        r = tl_play_script_add_mark(script, event, peer, (size_t)event->result);
+    peer->unsure = peer->unsure && event->result != -EAGAIN;
+    return r < 0 || event->result >= event->arg[0] ? r : tl_play_script_block(script, peer);
 }
 
 /* --- Requests and facts --- */
@@ -363,7 +384,7 @@ static int keep_event(struct tl_play_script *script, const struct tl_trace_event
                       struct tl_trace_event *ret)
 {
     *ret = *event;
-    return keep(script, event->blob, event->blob_len, &ret->blob);
+    return tl_play_script_keep(script, event->blob, event->blob_len, &ret->blob);
 }
 
 static int take_request(struct tl_play_script *script, const struct tl_trace_event *event)
@@ -389,7 +410,7 @@ static int take_answer(struct tl_play_script *script, const struct tl_trace_even
     request->answer_kind = event->kind;
     request->result = event->arg[0];
     request->answer_len = event->blob_len;
-    int r = keep(script, event->blob, event->blob_len, &request->answer);
+    int r = tl_play_script_keep(script, event->blob, event->blob_len, &request->answer);
     if (r == 0)
         r = add_value(script, event, TL_STEP_ANSWER, NULL, 0);
     if (r == 0)
@@ -448,10 +469,12 @@ static int take_close(struct tl_play_script *script, const struct tl_trace_event
 
 static int take_socket_event(struct tl_play_script *script, const struct tl_trace_event *event)
 {
-    struct tl_play_peer *peer = peer_of(script, event->object);
+    struct tl_play_peer *peer = tl_play_script_peer(script, event->object);
 
     if (peer == NULL)
         return 0; /* of what was no descriptor */
+    if (peer->role == TL_PEER_FILE && event->kind != TL_TRACE_CLOSE)
+        return event->result < 0 ? 0 : -ENOTSUP; /* reading at a file's position, say */
     switch (event->kind) {
     case TL_TRACE_BIND:
         return take_bind(event, peer);
@@ -504,6 +527,15 @@ int tl_play_script_take(struct tl_play_script *script, const struct tl_trace_eve
     case TL_TRACE_READ:
     case TL_TRACE_WRITE:
         return take_socket_event(script, event);
+    case TL_TRACE_OPEN:
+    case TL_TRACE_STAT:
+    case TL_TRACE_UNLINK:
+    case TL_TRACE_RENAME:
+    case TL_TRACE_PREAD:
+    case TL_TRACE_PWRITE:
+    case TL_TRACE_FSYNC:
+    case TL_TRACE_SENDFILE:
+        return tl_play_script_take_file(script, event);
     case TL_TRACE_ENTROPY:
     case TL_TRACE_INFO:
         return take_fact(script, event);

@@ -5,7 +5,10 @@
  * The output of a connection is one stream of bytes. Where the trace has the bytes, the first that
  * differs is named; where it has hashes, each of them covers everything up to the end of a write of
  * the recorded program, so a difference lies between two such ends. Datagrams are compared one by
- * one with their addresses, and counted where bytes are otherwise.
+ * one with their addresses, and counted where bytes are otherwise. Of a part of a file that was
+ * sent as such it has only which part that is: the program sends the same part, or the same bytes
+ * as far as those are known. What is written to a file is compared like what is sent, and where it
+ * goes.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,6 +20,7 @@
 enum {
     SHOWN = 64,                  /* bytes in a report */
     SHOWN_TEXT = 4 * SHOWN + 16, /* and characters that they may take */
+    SHOWN_PATH = 40,             /* of a path that says which file it is */
 };
 
 static const char *bytes(const void *data, size_t len, char text[SHOWN_TEXT])
@@ -24,12 +28,33 @@ static const char *bytes(const void *data, size_t len, char text[SHOWN_TEXT])
     return tl_trace_format_bytes(data, len, SHOWN, text, SHOWN_TEXT);
 }
 
+static const char *path_of(const struct tl_play_peer *file, char text[SHOWN_TEXT])
+{
+    return tl_trace_format_bytes(file->file->path, file->file->path_len, SHOWN_PATH, text,
+                                 SHOWN_TEXT);
+}
+
+/* Which part of a file it is. */
+static const char *part_of_file(const struct tl_play_peer *file, int64_t offset, size_t len,
+                                char text[SHOWN_TEXT])
+{
+    char path[SHOWN_TEXT];
+
+    (void)snprintf(text, SHOWN_TEXT, "%zu bytes from byte %" PRId64 " on of the file %s", len,
+                   offset, path_of(file, path));
+    return text;
+}
+
 const char *tl_play_peer_name(const struct tl_play_peer *peer, char text[TL_PEER_NAME_MAX])
 {
-    char remote[TL_ADDR_TEXT_MAX], local[TL_ADDR_TEXT_MAX];
+    char remote[TL_ADDR_TEXT_MAX], local[TL_ADDR_TEXT_MAX], path[SHOWN_TEXT];
 
     tl_addr_format(&peer->remote, remote, sizeof remote);
     switch (peer->role) {
+    case TL_PEER_FILE:
+        (void)snprintf(text, TL_PEER_NAME_MAX, "the file %s (fd:%" PRIu64 " of the trace)",
+                       path_of(peer, path), peer->ordinal);
+        break;
     case TL_PEER_ACCEPTED:
         tl_addr_format(&peer->listener->bound, local, sizeof local);
         (void)snprintf(text, TL_PEER_NAME_MAX,
@@ -54,6 +79,12 @@ const char *tl_play_peer_name(const struct tl_play_peer *peer, char text[TL_PEER
 static bool is_whole(const struct tl_stream_replay *replay, const struct tl_play_peer *peer)
 {
     return !peer->reset && (peer->closed || replay->script.closed);
+}
+
+/* Where in the file the next byte is that belongs to the mark, of a sendfile or pwrite. */
+static int64_t place_of(const struct tl_play_peer *peer, const struct tl_play_mark *mark)
+{
+    return mark->offset + (int64_t)(mark->len - (mark->end - peer->produced));
 }
 
 /* --- Reports --- */
@@ -115,6 +146,18 @@ static int too_much(struct tl_stream_replay *replay, const struct tl_play_peer *
     return report(replay, peer, what, "no more", bytes(ours, len, program));
 }
 
+/* What the mark has that was not sent. */
+static const char *rest_of(const struct tl_play_peer *peer, const struct tl_play_mark *mark,
+                           char text[SHOWN_TEXT])
+{
+    if (mark->bytes != NULL)
+        return bytes(mark->bytes + peer->mark_used, mark->len - peer->mark_used, text);
+    if (mark->file != NULL)
+        return part_of_file(mark->file, place_of(peer, mark), (size_t)(mark->end - peer->produced),
+                            text);
+    return "bytes of which it has only the hash";
+}
+
 int tl_play_compare_end(struct tl_stream_replay *replay, struct tl_play_peer *peer,
                         const char *what)
 {
@@ -129,9 +172,7 @@ int tl_play_compare_end(struct tl_stream_replay *replay, struct tl_play_peer *pe
                            "  the program sends  no more\n",
                            tl_play_peer_name(peer, name), what, peer->produced, peer->total,
                            peer->type == TL_DATAGRAM ? "datagrams" : "bytes", mark->number,
-                           mark->bytes != NULL ? bytes(mark->bytes + peer->mark_used,
-                                                       mark->len - peer->mark_used, trace)
-                                               : "bytes of which it has only the hash");
+                           rest_of(peer, mark, trace));
 }
 
 /* --- Bytes --- */
@@ -149,6 +190,13 @@ static void pass_mark(struct tl_play_peer *peer)
     peer->recent_len = 0;
 }
 
+/* The program sends so many bytes that belong to the mark, which were compared. */
+static void pass_bytes(struct tl_stream_replay *replay, struct tl_play_peer *peer, size_t len)
+{
+    peer->produced += len;
+    replay->counts.output += len;
+}
+
 static size_t first_difference(const uint8_t *a, const uint8_t *b, size_t len)
 {
     size_t at = 0;
@@ -158,6 +206,28 @@ static size_t first_difference(const uint8_t *a, const uint8_t *b, size_t len)
     while (a[at] == b[at])
         at++;
     return at;
+}
+
+/* Bytes where the recorded program sent a part of a file as such. */
+static int compare_with_file(struct tl_stream_replay *replay, const struct tl_play_peer *peer,
+                             const struct tl_play_mark *mark, const uint8_t *ours, size_t len)
+{
+    char trace[SHOWN_TEXT], program[SHOWN_TEXT];
+    int64_t offset = place_of(peer, mark);
+
+    for (size_t done = 0; done < len;) {
+        size_t part = len - done;
+        const uint8_t *theirs = tl_play_file_bytes(mark->file, offset + (int64_t)done, &part);
+        if (theirs == NULL)
+            return report(replay, peer, "it is sent bytes for a part of a file that is not known",
+                          part_of_file(mark->file, offset, mark->len, trace),
+                          bytes(ours, len, program));
+        if (memcmp(theirs, ours + done, part) != 0)
+            return report(replay, peer, "it is sent other bytes than the file has",
+                          bytes(theirs, part, trace), bytes(ours + done, len - done, program));
+        done += part;
+    }
+    return 0;
 }
 
 /* Takes len bytes that belong to a mark in, all of which the program sends: 0 or the end of the
@@ -174,6 +244,8 @@ static int take_in(struct tl_stream_replay *replay, struct tl_play_peer *peer,
         peer->mark_used += len;
         return 0;
     }
+    if (mark->file != NULL)
+        return compare_with_file(replay, peer, mark, ours, len);
     size_t room = sizeof peer->recent - peer->recent_len;
     size_t part = len < room ? len : room;
     if (part > 0)
@@ -187,7 +259,7 @@ static int take_in(struct tl_stream_replay *replay, struct tl_play_peer *peer,
 static int end_mark(struct tl_stream_replay *replay, struct tl_play_peer *peer,
                     const struct tl_play_mark *mark)
 {
-    if (mark->bytes == NULL && tl_trace_hash_value(&peer->hash) != mark->hash)
+    if (mark->bytes == NULL && mark->file == NULL && tl_trace_hash_value(&peer->hash) != mark->hash)
         return hash_differs(replay, peer, mark);
     pass_mark(peer);
     return 0;
@@ -210,8 +282,7 @@ static int compare_piece(struct tl_stream_replay *replay, struct tl_play_peer *p
         int r = take_in(replay, peer, mark, ours, part);
         if (r < 0)
             return r;
-        peer->produced += part;
-        replay->counts.output += part;
+        pass_bytes(replay, peer, part);
         if (peer->produced == mark->end && (r = end_mark(replay, peer, mark)) < 0)
             return r;
         ours += part;
@@ -228,6 +299,109 @@ int tl_play_compare(struct tl_stream_replay *replay, struct tl_play_peer *peer,
         int r = compare_piece(replay, peer, iov->iov_base, part);
         if (r < 0)
             return r;
+        len -= part;
+    }
+    return 0;
+}
+
+/* --- Files --- */
+
+/* Whether two opens have opened the same: stat may tell, otherwise the path does. */
+static bool is_same_file(const struct tl_play_peer *a, const struct tl_play_peer *b)
+{
+    return a == b ||
+           (!a->file->fresh && !b->file->fresh && a->produced == 0 && b->produced == 0 &&
+            a->file->identity == b->file->identity && a->file->path_len == b->file->path_len &&
+            memcmp(a->file->path, b->file->path, a->file->path_len) == 0);
+}
+
+bool tl_play_sends_next(const struct tl_play_peer *peer, const struct tl_play_peer *file,
+                        int64_t offset)
+{
+    const struct tl_play_mark *mark = mark_of(peer);
+
+    return mark != NULL && mark->file != NULL && is_same_file(mark->file, file) &&
+           place_of(peer, mark) == offset;
+}
+
+/* Part of a file where the recorded program sent something else, or in another way. */
+static ssize_t compare_known(struct tl_stream_replay *replay, struct tl_play_peer *peer,
+                             struct tl_play_peer *file, int64_t offset, size_t len)
+{
+    char trace[SHOWN_TEXT], program[SHOWN_TEXT];
+    const struct tl_play_mark *mark = mark_of(peer);
+    size_t part = len;
+    const uint8_t *ours = tl_play_file_bytes(file, offset, &part);
+
+    if (ours == NULL)
+        return report(replay, peer, "it is sent a part of a file that is not known",
+                      mark != NULL ? rest_of(peer, mark, trace) : "no more",
+                      part_of_file(file, offset, len, program));
+    int r = compare_piece(replay, peer, ours, part);
+    return r < 0 ? r : (ssize_t)part;
+}
+
+ssize_t tl_play_compare_file(struct tl_stream_replay *replay, struct tl_play_peer *peer,
+                             struct tl_play_peer *file, int64_t offset, size_t len)
+{
+    const struct tl_play_mark *mark = mark_of(peer);
+    int64_t size = file->file->size;
+
+    if (mark != NULL && tl_play_sends_next(peer, file, offset)) {
+        uint64_t left = mark->end - peer->produced;
+        size_t part = len < left ? len : (size_t)left;
+        pass_bytes(replay, peer, part);
+        if (part == left)
+            pass_mark(peer);
+        return (ssize_t)part;
+    }
+    if (size >= 0 && offset >= size)
+        return 0;
+    if (size >= 0 && (uint64_t)(size - offset) < len)
+        len = (size_t)(size - offset);
+    if (mark != NULL || is_whole(replay, peer) || (size < 0 && replay->script.closed))
+        return compare_known(replay, peer, file, offset, len);
+    if (size < 0) /* the trace was cut off, and does not say where the file ends */
+        return tl_play_run_out(replay);
+    peer->produced += len;
+    return (ssize_t)len;
+}
+
+static int written_elsewhere(struct tl_stream_replay *replay, const struct tl_play_peer *file,
+                             const struct tl_play_mark *mark, int64_t offset)
+{
+    char name[TL_PEER_NAME_MAX];
+
+    return tl_play_diverge(replay,
+                           "diverged: %s: byte %" PRIu64 " of what is written goes elsewhere\n"
+                           "  the trace has       byte %" PRId64 " of the file, event %" PRIu64 "\n"
+                           "  the program writes  byte %" PRId64 "\n",
+                           tl_play_peer_name(file, name), file->produced, place_of(file, mark),
+                           mark->number, offset);
+}
+
+int tl_play_compare_written(struct tl_stream_replay *replay, struct tl_play_peer *file,
+                            const void *buf, size_t len, int64_t offset)
+{
+    const uint8_t *ours = buf;
+
+    while (len > 0) {
+        const struct tl_play_mark *mark = mark_of(file);
+        uint64_t left = mark != NULL ? mark->end - file->produced : len;
+        if (left == 0) {
+            pass_mark(file);
+            if (ours == buf)
+                return mark->error;
+            continue;
+        }
+        if (mark != NULL && place_of(file, mark) != offset)
+            return written_elsewhere(replay, file, mark, offset);
+        size_t part = len < left ? len : (size_t)left;
+        int r = compare_piece(replay, file, ours, part);
+        if (r < 0)
+            return r;
+        ours += part;
+        offset += (int64_t)part;
         len -= part;
     }
     return 0;

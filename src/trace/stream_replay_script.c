@@ -64,11 +64,16 @@ void tl_play_script_finish(struct tl_play_script *script)
     for (size_t i = 0; i < script->peers_count; i++) {
         tl_allocator_free(script->allocator, script->peers[i]->marks);
         tl_allocator_free(script->allocator, script->peers[i]->blocks);
+        if (script->peers[i]->file != NULL) {
+            tl_allocator_free(script->allocator, script->peers[i]->file->parts);
+            tl_allocator_free(script->allocator, script->peers[i]->file->data);
+        }
     }
     tl_allocator_free(script->allocator, script->steps);
     tl_allocator_free(script->allocator, script->peers);
     tl_allocator_free(script->allocator, script->requests);
     tl_allocator_free(script->allocator, script->facts);
+    tl_allocator_free(script->allocator, script->questions);
     tl_allocator_free(script->allocator, script->nows);
     tl_allocator_free(script->allocator, script->walls);
     while (script->memory != NULL) {
@@ -76,6 +81,18 @@ void tl_play_script_finish(struct tl_play_script *script)
         script->memory = block->next;
         tl_allocator_free(script->allocator, block);
     }
+}
+
+struct tl_play_question *tl_play_script_question(const struct tl_play_script *script, uint32_t kind,
+                                                 int64_t arg, const void *name, size_t len)
+{
+    for (size_t i = 0; i < script->questions_count; i++) {
+        struct tl_play_question *question = script->questions[i];
+        if (question->kind == kind && question->arg == arg && question->name_len == len &&
+            (len == 0 || memcmp(question->name, name, len) == 0))
+            return question;
+    }
+    return NULL;
 }
 
 /* --- The walk --- */

@@ -10,8 +10,10 @@
  *     them the instants at which its polls returned;
  *   - peers: the recorded sockets, each with everything it was given to send, as marks: one for
  *     each write, with the bytes or their running hash;
+ *   - files: each open is a peer too, whose output is what was written to it; with it is kept what
+ *     was read;
  *   - requests: jobs and look-ups, with their answers;
- *   - facts: what was asked of the kernel by name.
+ *   - facts and questions: what was asked of the kernel by name, of the file system by path.
  *
  * Everything lies in the script's own memory, blobs included, until the script is finished. The
  * replay keeps its state of a peer or request in the same struct.
@@ -58,15 +60,17 @@ struct tl_play_step {
     bool waited;               /* of an instant: the poll would have waited */
 };
 
-/* What one write handed over. */
+/* What one write, pwrite or sendfile handed over. */
 struct tl_play_mark {
     uint64_t number;      /* of the event in the trace */
     uint64_t end;         /* of the peer's output with this write */
     const uint8_t *bytes; /* NULL: only hash, of all output up to end */
-    size_t len;           /* of bytes */
+    size_t len;           /* of bytes; of a pwrite or sendfile always how many they were */
     uint64_t hash;
-    bool packed; /* datagrams: in the form that has addresses */
-    int error;   /* nothing was taken: what the write returned */
+    const struct tl_play_peer *file; /* of a sendfile: whose bytes they were; there is no hash */
+    int64_t offset;                  /* of a sendfile or pwrite: where in the file they begin */
+    bool packed;                     /* datagrams: in the form that has addresses */
+    int error;                       /* nothing was taken: what the write returned */
 };
 
 enum tl_play_role {
@@ -75,6 +79,37 @@ enum tl_play_role {
     TL_PEER_ACCEPTED,
     TL_PEER_OUTGOING,
     TL_PEER_DATAGRAM,
+    TL_PEER_FILE, /* no socket: what one open has opened */
+};
+
+/* What a pread of the recorded program brought. */
+struct tl_play_part {
+    int64_t offset;
+    size_t room;
+    int64_t result;
+    const uint8_t *bytes;
+    uint64_t written; /* how much the program had written to the file by then */
+    bool used;
+};
+
+/* A file that the recorded program opened. */
+struct tl_play_file {
+    const uint8_t *path;
+    size_t path_len;
+    unsigned flags;
+    bool fresh;        /* opening it made or emptied it: all that is in it the program wrote */
+    uint64_t identity; /* as stat told it last before; 0: it was not asked */
+    int64_t size;      /* as far as the trace tells, then as the program writes; -1: not known */
+    int refusal;       /* what a sendfile that cannot send it was answered; 0: there was none */
+    struct tl_play_part *parts;
+    size_t parts_count;
+    size_t parts_capacity;
+
+    /* The replay's state. */
+    size_t part;   /* that is probably asked for next */
+    uint8_t *data; /* all that is in it, while it is known; grows */
+    size_t data_capacity;
+    bool forgotten; /* it is not known any more */
 };
 
 /* A socket of the recorded program: to this one, the other side. */
@@ -108,8 +143,10 @@ struct tl_play_peer {
     uint64_t *blocks; /* how much had been sent when no more was taken, until a TL_STEP_ROOM */
     size_t blocks_count;
     size_t blocks_capacity;
-    uint64_t total;   /* bytes of output; of datagrams, how many */
-    bool blocked;     /* while the script is made */
+    uint64_t total;            /* bytes of output; of datagrams, how many */
+    struct tl_play_file *file; /* of TL_PEER_FILE */
+    bool blocked;              /* while the script is made */
+    bool unsure; /* likewise: blocked for a sendfile that may as well have met the file's end */
     size_t connected; /* likewise: 1 + the index of its TL_STEP_CONNECTED */
     bool asked;       /* likewise: how that went is known */
     unsigned unread;  /* likewise: the readiness that was told since the last read */
@@ -155,6 +192,24 @@ struct tl_play_fact {
     bool used;
 };
 
+/* One answer to a question. */
+struct tl_play_told {
+    int64_t result;
+    int64_t arg[4];
+    struct tl_play_peer *file; /* that was opened */
+    struct tl_play_told *next;
+};
+
+/* Something asked of the file system, with every answer in turn. */
+struct tl_play_question {
+    uint32_t kind; /* row */
+    int64_t arg;   /* of open: the flags; of fsync: the file's ordinal */
+    const uint8_t *name;
+    size_t name_len;
+    struct tl_play_told *last;
+    struct tl_play_told *next; /* to be given; the last one again and again */
+};
+
 struct tl_play_block; /* of memory */
 
 struct tl_play_script {
@@ -172,6 +227,9 @@ struct tl_play_script {
     struct tl_play_fact *facts;
     size_t facts_count;
     size_t facts_capacity;
+    struct tl_play_question **questions;
+    size_t questions_count;
+    size_t questions_capacity;
     tl_time *nows; /* readings of the clocks */
     size_t nows_count;
     size_t nows_capacity;
@@ -199,7 +257,39 @@ void *tl_play_script_alloc(struct tl_play_script *script, size_t size);
 int tl_play_script_reserve(struct tl_play_script *script, void *array, size_t count,
                            size_t *capacity, size_t size);
 
+/* The question, or NULL when it was never asked. */
+struct tl_play_question *tl_play_script_question(const struct tl_play_script *script, uint32_t kind,
+                                                 int64_t arg, const void *name, size_t len);
+
 /* Takes an event of the trace in (stream_replay_load.c). */
 int tl_play_script_take(struct tl_play_script *script, const struct tl_trace_event *event);
+
+/* The recorded descriptor with that ordinal, or NULL. */
+struct tl_play_peer *tl_play_script_peer(const struct tl_play_script *script, uint64_t ordinal);
+
+/* Adds a peer, whose ordinal has to be the next one; NULL with the error in *r. */
+struct tl_play_peer *tl_play_script_add_peer(struct tl_play_script *script, uint64_t ordinal,
+                                             int *r);
+
+/* A copy of bytes that lives as long as the script. */
+int tl_play_script_keep(struct tl_play_script *script, const void *data, size_t len,
+                        const uint8_t **ret);
+
+/* Adds an error that a connection met. Its output may end anywhere before, and no more of it is
+ * taken: whoever always has more to send would never be told. */
+int tl_play_script_add_error(struct tl_play_script *script, const struct tl_trace_event *event,
+                             struct tl_play_peer *peer, int64_t error);
+
+/* Adds a mark for len bytes that a peer was given; it is the last of the peer's marks. */
+int tl_play_script_add_mark(struct tl_play_script *script, const struct tl_trace_event *event,
+                            struct tl_play_peer *peer, size_t len);
+
+/* Notes that a peer takes no more, and that it has taken something again. */
+int tl_play_script_block(struct tl_play_script *script, struct tl_play_peer *peer);
+int tl_play_script_unblock(struct tl_play_script *script, const struct tl_trace_event *event,
+                           struct tl_play_peer *peer);
+
+/* Takes in an operation on files, or a sendfile (stream_replay_load_files.c). */
+int tl_play_script_take_file(struct tl_play_script *script, const struct tl_trace_event *event);
 
 #endif
