@@ -482,6 +482,66 @@ static void clocks_stand_where_they_stood(void **state)
     tl_trace_reader_close(reader);
 }
 
+/* --- Ending --- */
+
+enum { REPORT_MAX = 500 };
+
+/* Two signals; the second one comes to a poll that waits so long. */
+static void record_two_signals(const char *path, tl_time timeout)
+{
+    struct tl_event events[4];
+    tl_trace_writer *writer;
+    struct tl_kernel *kernel = trace_record(new_kernel(true), path, NULL, &writer);
+
+    assert_int_equal(kernel->ops->signal(kernel, SIGUSR1, true), 0);
+    (void)raise(SIGUSR1);
+    assert_int_equal(kernel->ops->poll(kernel, -1, events, 4), 1);
+    (void)raise(SIGUSR1);
+    assert_int_equal(kernel->ops->poll(kernel, timeout, events, 4), 1);
+    kernel->ops->destroy(kernel);
+    assert_int_equal(tl_trace_writer_close(writer), 0);
+}
+
+/* How the replay of a program ends that takes the first of them and looks once more. */
+static enum tl_replay_end take_one_signal(const char *path, char report[REPORT_MAX])
+{
+    struct tl_event events[4];
+    tl_trace_reader *reader = trace_open(path);
+    struct tl_kernel *kernel;
+    const char *text;
+
+    assert_int_equal(tl_stream_replay_kernel_new(reader, 0, &kernel), 0);
+    assert_int_equal(kernel->ops->signal(kernel, SIGUSR1, true), 0);
+    assert_int_equal(kernel->ops->poll(kernel, -1, events, 4), 1);
+    assert_int_equal(events[0].kind, TL_EVENT_SIGNAL);
+    assert_int_equal(kernel->ops->poll(kernel, 0, events, 4), 0);
+    kernel->ops->destroy(kernel);
+    enum tl_replay_end end = tl_replay_result(reader, &text);
+    (void)snprintf(report, REPORT_MAX, "%s", text != NULL ? text : "");
+    tl_trace_reader_close(reader);
+    return end;
+}
+
+static void what_came_without_waiting_is_not_missed(void **state)
+{
+    const char *path = ((struct trace_file *)*state)->path;
+    char report[REPORT_MAX];
+
+    record_two_signals(path, 0);
+    if (take_one_signal(path, report) != TL_REPLAY_COMPLETE)
+        fail_msg("%s", report);
+}
+
+static void what_was_waited_for_is_missed(void **state)
+{
+    const char *path = ((struct trace_file *)*state)->path;
+    char report[REPORT_MAX];
+
+    record_two_signals(path, -1);
+    assert_int_equal(take_one_signal(path, report), TL_REPLAY_DIVERGED);
+    assert_non_null(strstr(report, "the program ends before the input of event"));
+}
+
 /* --- What there is no script for --- */
 
 static void what_cannot_be_played_is_refused(void **state)
@@ -514,6 +574,8 @@ int main(void)
         TRACE_TEST(a_broken_protocol_does_not),
         TRACE_TEST(signals_messages_and_jobs_come_in_their_time),
         TRACE_TEST(clocks_stand_where_they_stood),
+        TRACE_TEST(what_came_without_waiting_is_not_missed),
+        TRACE_TEST(what_was_waited_for_is_missed),
         TRACE_TEST(what_cannot_be_played_is_refused),
     };
 
