@@ -306,6 +306,39 @@ static void a_report_knows_where_its_callback_was_scheduled(struct contract *con
     close_debugging(&diary, "hh");
 }
 
+static void report_and_stop(void *arg)
+{
+    struct diary *diary = arg;
+    report(diary);
+    tl_loop_stop(diary->loop);
+}
+
+static NAMED int schedule_here_in_a_job(void *arg, tl_value *result)
+{
+    struct diary *diary = arg;
+    (void)result;
+    int r = tl_loop_call_soon_threadsafe(diary->loop, report_and_stop, diary, NULL);
+    return r == 0 ? 0 : -EIO; /* a tail call would leave no frame of this function */
+}
+
+static void expect_job(tl_loop *loop, const tl_exc_context *context, void *arg)
+{
+    (void)loop;
+    diary_note(arg, 'j');
+    assert_true(leads_through(context->handle_traceback, "schedule_here_in_a_job"));
+}
+
+static void so_does_one_that_a_job_scheduled(struct contract *contract)
+{
+    struct diary diary;
+    open_debugging(&diary, contract);
+    assert_int_equal(tl_loop_set_exception_handler(diary.loop, expect_job, &diary), 0);
+    tl_future *job = tl_loop_run_in_executor(diary.loop, NULL, schedule_here_in_a_job, &diary);
+    assert_int_equal(tl_loop_run_forever(diary.loop), 0);
+    tl_future_unref(job);
+    close_debugging(&diary, "j");
+}
+
 static void expect_no_origin(tl_loop *loop, const tl_exc_context *context, void *arg)
 {
     (void)loop;
@@ -422,6 +455,7 @@ static const struct contract_case cases[] = {
     CONTRACT(without_debug_mode_nothing_is_slow),
     CONTRACT(a_leaked_future_knows_where_it_was_made),
     CONTRACT(a_report_knows_where_its_callback_was_scheduled),
+    CONTRACT(so_does_one_that_a_job_scheduled),
     CONTRACT(without_debug_mode_nothing_is_noted),
     CONTRACT(transports_left_open_are_reported),
     CONTRACT(without_debug_mode_they_are_not),

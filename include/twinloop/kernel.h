@@ -92,6 +92,8 @@ struct tl_adopted {
  * know about it: it is recorded by its content, and a replay makes it from the trace. */
 struct tl_post {
     struct tl_post *next;
+    struct tl_post *older; /* another one that may be near it in the queue, or be gone: a guess at
+                              what to fetch into the cache, and nothing to follow; may be NULL */
     void (*release)(struct tl_post *post); /* by who has it and will not use it; may be NULL */
     char producer[16];
     uint64_t ordinal;

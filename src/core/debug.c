@@ -59,9 +59,14 @@ tl_handle *tl_traced_handle_new(tl_callback callback, void *arg, tl_handle **ret
     if (traced == NULL)
         return NULL;
     tl_handle_init(&traced->handle, callback, arg, ret);
-    traced->handle.traced = true;
-    traceback_take(&traced->created);
+    tl_traced_handle_sign(&traced->handle);
     return &traced->handle;
+}
+
+void tl_traced_handle_sign(tl_handle *handle)
+{
+    handle->traced = true;
+    traceback_take(&tl_container_of(handle, struct tl_traced_handle, handle)->created);
 }
 
 tl_timer_handle *tl_traced_timer_handle_alloc(void)

@@ -36,6 +36,9 @@ struct tl_traced_timer_handle {
 /* As tl_handle_new, of no pool. */
 tl_handle *tl_traced_handle_new(tl_callback callback, void *arg, tl_handle **ret);
 
+/* Writes down where it is scheduled into a handle that is a tl_traced_handle. */
+void tl_traced_handle_sign(tl_handle *handle);
+
 /* Memory for a timer's handle, with the traceback in place. NULL when memory is out. */
 tl_timer_handle *tl_traced_timer_handle_alloc(void);
 

@@ -12,6 +12,7 @@
 #include "core/alloc.h"
 #include "core/loop.h"
 #include "core/poison.h"
+#include "core/posted.h"
 #include "core/self.h"
 
 /* Gives a reference back; whether it was the last. */
@@ -34,8 +35,11 @@ tl_handle *tl_handle_alloc(void)
 static inline void handle_free(tl_handle *handle)
 {
     tl_loop *loop = tl_self != NULL ? tl_self->running : NULL;
-    if (loop == NULL || loop->handles.count >= TL_HANDLE_POOL_MAX || handle->posted ||
-        handle->traced) {
+    if (handle->posted) {
+        tl_posted_free(handle, loop);
+        return;
+    }
+    if (loop == NULL || loop->handles.count >= TL_HANDLE_POOL_MAX || handle->traced) {
         tl_free(handle);
         return;
     }

@@ -24,7 +24,7 @@ struct tl_handle {
     void *arg;
     uint32_t refs;
     bool cancelled;
-    bool posted; /* begins a struct posted (post.c), whose memory it is freed with */
+    bool posted; /* of a struct tl_posted (posted.h), with which it is freed */
     bool traced; /* it is a tl_traced_handle: see core/debug.h */
     bool shared; /* counted atomically */
 };

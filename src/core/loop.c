@@ -59,7 +59,7 @@ int tl_loop_new(struct tl_kernel *kernel, tl_loop **ret)
         return -ENOMEM;
     }
     loop->kernel = kernel;
-    loop->owner = tl_thread_self();
+    loop->shared.owner = tl_thread_self();
     tl_ready_queue_init(&loop->ready);
     tl_piece_init(&loop->incoming);
     tl_piece_init(&loop->outgoing);
@@ -194,6 +194,7 @@ int tl_loop_close(tl_loop *loop)
     tl_executor_close_loop(loop);
     tl_lookups_drop(loop);
     tl_handle_pool_finish(&loop->handles);
+    tl_posted_pool_finish(loop);
     tl_free(loop->inbox);
     loop->inbox = NULL;
     tl_loop_unref(loop);
@@ -219,7 +220,7 @@ bool tl_loop_is_closed(const tl_loop *loop)
 
 void tl_loop_set_debug(tl_loop *loop, bool enabled)
 {
-    loop->debug = enabled;
+    __atomic_store_n(&loop->debug, enabled, __ATOMIC_RELAXED);
 }
 
 bool tl_loop_get_debug(const tl_loop *loop)

@@ -3,7 +3,7 @@
  * call_soon_threadsafe and post_message: from any thread to the loop's ready queue.
  *
  * What is handed over is one allocation: a post for the kernel's way across, and what takes its
- * turn in the queue on the other side, a handle or a message.
+ * turn in the queue on the other side, a handle (posted.c) or a message.
  *
  * A thread that hands something over counts itself in posting while it does. Closing sets a bit
  * there and waits until nobody is left, so a kernel is never destroyed under a poster; what the
@@ -23,12 +23,8 @@
 #include "core/alloc.h"
 #include "core/handle.h"
 #include "core/loop.h"
+#include "core/posted.h"
 #include "core/self.h"
-
-struct posted {
-    tl_handle handle; /* first: its memory is this one's */
-    struct tl_post post;
-};
 
 struct message {
     struct tl_post post;
@@ -42,71 +38,42 @@ struct message {
 /* Whether the loop is open, and will stay so until leave. */
 static bool enter(tl_loop *loop)
 {
-    return (__atomic_fetch_add(&loop->posting, 1, __ATOMIC_SEQ_CST) & TL_POSTS_CLOSED) == 0;
+    return (__atomic_fetch_add(&loop->shared.posting, 1, __ATOMIC_SEQ_CST) & TL_POSTS_CLOSED) == 0;
 }
 
 static void leave(tl_loop *loop)
 {
-    (void)__atomic_fetch_sub(&loop->posting, 1, __ATOMIC_RELEASE);
+    (void)__atomic_fetch_sub(&loop->shared.posting, 1, __ATOMIC_RELEASE);
 }
 
 static void await_posters(tl_loop *loop)
 {
     struct tl_context *context = tl_thread_self()->context;
-    while ((__atomic_load_n(&loop->posting, __ATOMIC_SEQ_CST) & ~TL_POSTS_CLOSED) != 0)
+    while ((__atomic_load_n(&loop->shared.posting, __ATOMIC_SEQ_CST) & ~TL_POSTS_CLOSED) != 0)
         context->ops->give_way(context);
 }
 
 /* For a thread that has entered. A job that is run here inline is as good as on another thread. */
 static bool owns_queue(tl_loop *loop, const struct tl_thread *self)
 {
-    return !self->in_job && __atomic_load_n(&loop->owner, __ATOMIC_SEQ_CST) == self;
+    return !self->in_job && __atomic_load_n(&loop->shared.owner, __ATOMIC_SEQ_CST) == self;
 }
 
 void tl_posts_own(tl_loop *loop, struct tl_thread *self)
 {
-    if (__atomic_load_n(&loop->owner, __ATOMIC_RELAXED) == self)
+    if (__atomic_load_n(&loop->shared.owner, __ATOMIC_RELAXED) == self)
         return;
-    __atomic_store_n(&loop->owner, self, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&loop->shared.owner, self, __ATOMIC_SEQ_CST);
     await_posters(loop);
 }
 
 void tl_posts_close(tl_loop *loop)
 {
-    (void)__atomic_fetch_or(&loop->posting, TL_POSTS_CLOSED, __ATOMIC_SEQ_CST);
+    (void)__atomic_fetch_or(&loop->shared.posting, TL_POSTS_CLOSED, __ATOMIC_SEQ_CST);
     await_posters(loop);
 }
 
 /* --- Callbacks -------------------------------------------------------------------------------- */
-
-static struct posted *posted_of(struct tl_post *post)
-{
-    return tl_container_of(post, struct posted, post);
-}
-
-static void posted_release(struct tl_post *post)
-{
-    tl_handle_unref(&posted_of(post)->handle);
-}
-
-static struct posted *posted_new(tl_callback callback, void *arg, tl_handle **ret)
-{
-    struct posted *posted = tl_alloc(sizeof *posted);
-    if (posted == NULL)
-        return NULL;
-    /* The caller's reference is written now: once it is posted, the loop may run and free it. */
-    tl_handle_init(&posted->handle, callback, arg, ret);
-    posted->handle.posted = true;
-    posted->handle.shared = true;
-    posted->post = (struct tl_post){.release = posted_release};
-    return posted;
-}
-
-static void name_producer(struct tl_post *post, struct tl_thread *self)
-{
-    memcpy(post->producer, self->name, sizeof post->producer);
-    post->ordinal = self->posts++;
-}
 
 /* As call_soon, for this thread owns the queue. The handle may be let go while another one does. */
 static int queue_callback(tl_loop *loop, tl_callback callback, void *arg, tl_handle **ret)
@@ -123,13 +90,12 @@ static int hand_over_callback(tl_loop *loop, struct tl_thread *self, tl_callback
 {
     if (owns_queue(loop, self))
         return queue_callback(loop, callback, arg, ret);
-    struct posted *posted = posted_new(callback, arg, ret);
+    struct tl_posted *posted = tl_posted_new(loop, self, callback, arg, ret);
     if (posted == NULL)
         return -ENOMEM;
-    name_producer(&posted->post, self);
     int r = loop->kernel->ops->post(loop->kernel, &posted->post);
     if (r < 0)
-        tl_free(posted);
+        tl_posted_free(&posted->handle, NULL);
     return r;
 }
 
@@ -234,7 +200,7 @@ int tl_loop_post_message(tl_loop *loop, uint32_t kind, const void *data, size_t 
 void tl_posts_deliver(tl_loop *loop, struct tl_post *post)
 {
     if (post->data == NULL) {
-        tl_handle *handle = &posted_of(post)->handle;
+        tl_handle *handle = &tl_posted_of(post)->handle;
         /* It may have been cancelled on its way, on this thread. */
         if (handle->cancelled)
             tl_handle_unref(handle);

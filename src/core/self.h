@@ -20,6 +20,7 @@
 #include "core/child_watcher.h"
 
 struct tl_kernel;
+struct tl_post;
 struct tl_context;
 struct tl_task;
 struct tl_task_stacks;
@@ -71,6 +72,8 @@ struct tl_context {
                                    generation */
 };
 
+enum { TL_RECENT_POSTS = 8 };
+
 struct tl_thread {
     struct tl_context *context;
     struct tl_loop *running;     /* whose run_forever is on this thread's stack */
@@ -84,9 +87,14 @@ struct tl_thread {
     int last_error;              /* tl_last_error's */
     char name[16];               /* for the trace, as the producer of posts */
     uint64_t posts;              /* how many this thread has made */
+    struct tl_post *recent_posts[TL_RECENT_POSTS]; /* by ordinal; they may be gone: see posted.c */
+    struct tl_post *spare_posts; /* memory for posts to come; of the context's allocator */
     void *read_buffer; /* TL_READ_BUFFER_SIZE bytes that transports read into; NULL until needed;
-                          of the context's allocator, freed by who frees this struct */
+                          of the context's allocator */
 };
+
+/* Frees what hangs off the calling thread, before whoever has self lets go of it. */
+void tl_thread_finish(struct tl_thread *self);
 
 /* What one read asks for at most. */
 #define TL_READ_BUFFER_SIZE 65536

@@ -25,6 +25,7 @@ void tl_work_run(struct tl_work *work)
         self->posts = 0;
     }
     work->run(work);
+    outside.spare_posts = self->spare_posts;
     outside.read_buffer = self->read_buffer;
     outside.last_error = self->last_error;
     *self = outside;

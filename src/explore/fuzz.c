@@ -141,7 +141,7 @@ void tl_fuzzer_free(tl_fuzzer *fuzzer)
     fuzzer->context.allocator = tl_fuzz_memory_allocator(&fuzzer->kept);
     tl_world_free(fuzzer->world);
     tl_free(fuzzer->states);
-    tl_free(fuzzer->thread.read_buffer);
+    tl_thread_finish(&fuzzer->thread);
     leave(fuzzer);
     tl_fuzz_memory_finish(&fuzzer->memory);
     tl_fuzz_memory_finish(&fuzzer->kept);

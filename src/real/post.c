@@ -46,6 +46,7 @@ void tl_real_posts_collect(struct tl_real *real)
 
     while (newest != NULL) {
         struct tl_post *next = newest->next;
+        __builtin_prefetch(newest->older, 1); /* another processor has it */
         newest->next = oldest;
         oldest = newest;
         newest = next;

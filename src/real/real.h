@@ -76,8 +76,11 @@ struct tl_real {
     int sigchld;                       /* the eventfd that tells of SIGCHLD; 0: none yet */
     uint64_t signals;                  /* bit n - 1: signal n is this kernel's */
 
+    /* What posters write is apart from what is this thread's. */
+    char apart[64];
     _Atomic(struct tl_post *) posted; /* any thread: not collected yet, the newest first */
     _Atomic bool asleep; /* any thread: poll waits, or is about to, and has to be woken */
+    char apart_too[64];
 
     struct epoll_event batch[TL_REAL_BATCH_MAX];
 };

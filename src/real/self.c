@@ -118,8 +118,7 @@ static void thread_exit(void *arg)
     struct tl_thread *thread = arg;
 
     tl_self = thread;
-    tl_free(thread->read_buffer);
-    thread->read_buffer = NULL;
+    tl_thread_finish(thread);
     tl_self = NULL;
 }
 

@@ -154,5 +154,8 @@ void tl_errands_drop(tl_world *world)
 void tl_errands_finish(tl_world *world)
 {
     tl_errands_drop(world);
-    tl_allocator_free(&world->allocator, world->runner.thread.read_buffer);
+    struct tl_thread *saved = tl_self;
+    tl_self = &world->runner.thread;
+    tl_thread_finish(tl_self);
+    tl_self = saved;
 }

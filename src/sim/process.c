@@ -319,7 +319,7 @@ static void free_memory(tl_process *process, bool killed)
     if (process->context.ops == NULL)
         return; /* a guest's is its caller's */
     tl_self = &process->thread;
-    tl_free(process->thread.read_buffer);
+    tl_thread_finish(&process->thread);
     tl_self = saved;
     if (!killed)
         return;
