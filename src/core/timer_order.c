@@ -21,10 +21,16 @@ enum {
 
 static const struct tl_timer_key LEAST = {INT64_MIN, 0};
 
+/* The key as one number, with the deadline on top. */
+static inline __int128 rank(struct tl_timer_key key)
+{
+    return (__int128)(((unsigned __int128)(uint64_t)key.when << 64) | key.sequence);
+}
+
 /* Without branches: splitting asks this of keys in no order. */
 static inline bool before(struct tl_timer_key a, struct tl_timer_key b)
 {
-    return (a.when < b.when) | ((a.when == b.when) & (a.sequence < b.sequence));
+    return rank(a) < rank(b);
 }
 
 /* --- Putting entries in ----------------------------------------------------------------------- */
