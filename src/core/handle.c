@@ -30,23 +30,25 @@ tl_handle *tl_handle_alloc(void)
     return tl_alloc(sizeof(tl_handle));
 }
 
+static inline void pool_put(struct tl_handle_pool *pool, tl_handle *handle)
+{
+    handle->ready.next = pool->first;
+    pool->first = &handle->ready;
+    pool->count++;
+    TL_POISON(&handle->ready.prev, TL_HANDLE_BEYOND_LINK);
+}
+
 /* Nobody refers to the handle any more. What the running loop has room for is kept there: that is
  * where the next handle of this thread will be made. */
-static inline void handle_free(tl_handle *handle)
+static void handle_free(tl_handle *handle)
 {
     tl_loop *loop = tl_self != NULL ? tl_self->running : NULL;
-    if (handle->posted) {
+    if (handle->posted)
         tl_posted_free(handle, loop);
-        return;
-    }
-    if (loop == NULL || loop->handles.count >= TL_HANDLE_POOL_MAX || handle->traced) {
+    else if (loop == NULL || loop->handles.count >= TL_HANDLE_POOL_MAX || handle->traced)
         tl_free(handle);
-        return;
-    }
-    handle->ready.next = loop->handles.first;
-    loop->handles.first = &handle->ready;
-    loop->handles.count++;
-    TL_POISON(&handle->ready.prev, TL_HANDLE_BEYOND_LINK);
+    else
+        pool_put(&loop->handles, handle);
 }
 
 void tl_handle_pool_finish(struct tl_handle_pool *pool)
@@ -57,18 +59,32 @@ void tl_handle_pool_finish(struct tl_handle_pool *pool)
 
 /* --- Handles of callbacks --------------------------------------------------------------------- */
 
+static __attribute__((noinline)) void run_special(tl_handle *handle)
+{
+    tl_callback callback = handle->callback;
+    void *arg = handle->arg;
+    bool cancelled = handle->cancelled;
+    if (drop_reference(handle))
+        handle_free(handle);
+    if (!cancelled)
+        callback(arg);
+}
+
 /* The handle is let go first: if nobody else has it, the callback's own call_soon finds its memory
  * in the cache. */
 void tl_handle_run(void *arg)
 {
     tl_handle *handle = arg;
+    struct tl_handle_pool *pool = &tl_self->running->handles; /* what runs this runs here */
+    if (handle->special != 0 || pool->count >= TL_HANDLE_POOL_MAX) {
+        run_special(handle);
+        return;
+    }
     tl_callback callback = handle->callback;
     void *callback_arg = handle->arg;
-    bool cancelled = handle->cancelled;
-    if (drop_reference(handle))
-        handle_free(handle);
-    if (!cancelled)
-        callback(callback_arg);
+    if (--handle->refs == 0)
+        pool_put(pool, handle);
+    callback(callback_arg);
 }
 
 void tl_handle_discard(void *arg)

@@ -23,10 +23,15 @@ struct tl_handle {
     tl_callback callback;
     void *arg;
     uint32_t refs;
-    bool cancelled;
-    bool posted; /* of a struct tl_posted (posted.h), with which it is freed */
-    bool traced; /* it is a tl_traced_handle: see core/debug.h */
-    bool shared; /* counted atomically */
+    union {
+        uint32_t special; /* 0: none of these, which is usual */
+        struct {
+            bool cancelled;
+            bool posted; /* of a struct tl_posted (posted.h), with which it is freed */
+            bool traced; /* it is a tl_traced_handle: see core/debug.h */
+            bool shared; /* counted atomically */
+        };
+    };
 };
 
 struct tl_timer_handle {
