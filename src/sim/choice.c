@@ -8,6 +8,7 @@
 #include "sim/choice.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -43,31 +44,61 @@ static void judge_all(struct tl_choices *choices)
         judge(choices, &choices->sites[i]);
 }
 
-/* Who adds one judges it. */
-static int add_site(struct tl_choices *choices, const tl_site *site, bool copy)
+static struct tl_choice_site describe(const tl_site *site)
 {
-    if (choices->sites_count == choices->sites_capacity) {
-        size_t capacity = choices->sites_capacity + TL_SIM_SITES_COUNT + 10;
-        struct tl_choice_site *sites =
-            tl_allocator_realloc(choices->allocator, choices->sites, capacity * sizeof *sites);
-        if (sites == NULL)
-            return -ENOMEM;
-        choices->sites = sites;
-        choices->sites_capacity = capacity;
-    }
-    struct tl_choice_site *added = &choices->sites[choices->sites_count];
-    added->name = (char *)site->name;
-    if (copy) {
-        size_t size = strlen(site->name) + 1;
-        added->name = tl_allocator_alloc(choices->allocator, size);
-        if (added->name == NULL)
-            return -ENOMEM;
-        memcpy(added->name, site->name, size);
-    }
-    added->hash = tl_entity(0, site->name, 0);
-    added->kind = site->kind;
-    added->odds = site->odds;
-    choices->sites_count++;
+    return (struct tl_choice_site){.hash = tl_entity(0, site->name, 0),
+                                   .name = (char *)site->name,
+                                   .kind = site->kind,
+                                   .odds = site->odds};
+}
+
+/* The simulator's sites, as every world begins with them. They are constants that the compiler
+ * cannot work out, so the first world of the operating-system process does. */
+static struct tl_choice_site own_sites[TL_SIM_SITES_COUNT];
+
+static void describe_own_sites(void)
+{
+    for (size_t i = 0; i < TL_SIM_SITES_COUNT; i++)
+        own_sites[i] = describe(tl_sim_sites[i]);
+}
+
+static int grow_sites(struct tl_choices *choices)
+{
+    size_t capacity = choices->sites_capacity + TL_SIM_SITES_COUNT + 10;
+    struct tl_choice_site *sites =
+        tl_allocator_realloc(choices->allocator, choices->sites, capacity * sizeof *sites);
+    if (sites == NULL)
+        return -ENOMEM;
+    choices->sites = sites;
+    choices->sites_capacity = capacity;
+    return 0;
+}
+
+static int add_own_sites(struct tl_choices *choices)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, describe_own_sites);
+    int r = grow_sites(choices);
+    if (r < 0)
+        return r;
+    memcpy(choices->sites, own_sites, sizeof own_sites);
+    choices->sites_count = TL_SIM_SITES_COUNT;
+    return 0;
+}
+
+/* Who adds one judges it. */
+static int add_site(struct tl_choices *choices, const tl_site *site)
+{
+    if (choices->sites_count == choices->sites_capacity && grow_sites(choices) < 0)
+        return -ENOMEM;
+    size_t size = strlen(site->name) + 1;
+    char *name = tl_allocator_alloc(choices->allocator, size);
+    if (name == NULL)
+        return -ENOMEM;
+    memcpy(name, site->name, size);
+    struct tl_choice_site *added = &choices->sites[choices->sites_count++];
+    *added = describe(site);
+    added->name = name;
     return 0;
 }
 
@@ -324,7 +355,7 @@ uint32_t tl_choose(tl_world *world, const tl_site *site, uint64_t entity, uint32
         return 0;
     struct tl_choices *choices = &world->choices;
     struct tl_choice_site *own = find_site(choices, site->name);
-    if (own == NULL && add_site(choices, site, true) == 0) {
+    if (own == NULL && add_site(choices, site) == 0) {
         own = &choices->sites[choices->sites_count - 1];
         judge(choices, own);
     }
@@ -367,10 +398,8 @@ int tl_choices_init(struct tl_choices *choices, const struct tl_world_options *o
                     const tl_allocator *allocator)
 {
     *choices = (struct tl_choices){.allocator = allocator};
-    for (size_t i = 0; i < TL_SIM_SITES_COUNT; i++)
-        if (add_site(choices, tl_sim_sites[i], false) < 0)
-            return -ENOMEM;
-    return set_up(choices, options);
+    int r = add_own_sites(choices);
+    return r < 0 ? r : set_up(choices, options);
 }
 
 /* What one run leaves: sites of its own, the index of its script. */
