@@ -53,7 +53,7 @@ static int large_file(struct tl_kernel *kernel, size_t size)
     return fd;
 }
 
-#define SEND(fd, file, offset, count) kernel->ops->sendfile(kernel, fd, file, offset, count)
+#define SEND(fd, file, offset, count) kernel->ops->sendfile(kernel, fd, file, offset, count, NULL)
 
 static void a_part_of_a_file_goes_out(struct contract *contract)
 {
@@ -70,6 +70,43 @@ static void a_part_of_a_file_goes_out(struct contract *contract)
     assert_int_equal(offset, 11);
     assert_int_equal(seam_read_all(kernel, ends[1], data, 5), 5);
     assert_memory_equal(data, "world", 5);
+    kernel->ops->destroy(kernel);
+}
+
+struct seen {
+    struct tl_witness witness;
+    char data[16];
+    size_t len;
+};
+
+static void see(struct tl_witness *witness, const void *data, size_t len)
+{
+    struct seen *seen = tl_container_of(witness, struct seen, witness);
+
+    assert_true(len <= sizeof seen->data - seen->len);
+    memcpy(seen->data + seen->len, data, len);
+    seen->len += len;
+}
+
+/* What was sent, no more; a strict replay has nothing to show. */
+static void a_witness_sees_what_goes_out(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    int file = file_with(kernel, "hello world");
+    struct seen seen = {.witness.see = see};
+    int64_t offset = 6;
+    int ends[2];
+
+    seam_connection(kernel, ends);
+    assert_int_equal(kernel->ops->sendfile(kernel, ends[0], file, &offset, 1000, &seen.witness), 5);
+    assert_int_equal(kernel->ops->sendfile(kernel, ends[0], file, &offset, 1, &seen.witness), 0);
+    offset = -1;
+    assert_int_equal(kernel->ops->sendfile(kernel, ends[0], file, &offset, 1, &seen.witness),
+                     -EINVAL);
+    if (contract->reader == NULL) {
+        assert_int_equal(seen.len, 5);
+        assert_memory_equal(seen.data, "world", 5);
+    }
     kernel->ops->destroy(kernel);
 }
 
@@ -236,10 +273,11 @@ static void a_peer_that_is_gone_is_told(struct contract *contract)
 int main(int argc, char **argv)
 {
     static const struct contract_case cases[] = {
-        CONTRACT(a_part_of_a_file_goes_out),       CONTRACT(at_the_end_nothing_goes_out),
-        CONTRACT(a_full_buffer_takes_a_part),      CONTRACT(a_pipe_takes_it_too),
-        CONTRACT(a_file_takes_it_at_its_position), CONTRACT(both_ends_are_checked),
-        CONTRACT(sockets_that_cannot_send_say_so), CONTRACT(a_peer_that_is_gone_is_told),
+        CONTRACT(a_part_of_a_file_goes_out),   CONTRACT(a_witness_sees_what_goes_out),
+        CONTRACT(at_the_end_nothing_goes_out), CONTRACT(a_full_buffer_takes_a_part),
+        CONTRACT(a_pipe_takes_it_too),         CONTRACT(a_file_takes_it_at_its_position),
+        CONTRACT(both_ends_are_checked),       CONTRACT(sockets_that_cannot_send_say_so),
+        CONTRACT(a_peer_that_is_gone_is_told),
     };
 
     return contract_main(argc, argv, "seam_sendfile", cases, sizeof cases / sizeof *cases);

@@ -129,17 +129,31 @@ static void every_interface(struct contract *contract)
     scene_close(&scene);
 }
 
-static void both_families_can_have_one_port(struct contract *contract)
+/* A server on a port that one family has just had; fails the test when that is refused for another
+ * reason than that somebody else on this machine has the port of the other family. */
+static int serve_on_one_port(struct scene *scene, size_t *ret_count, tl_value *ret)
 {
-    struct scene scene;
     char port[8];
-    scene_open(&scene, contract);
-    tl_server *probe = server_on(&scene, NULL, 0, "0", NULL);
-    size_t count = tl_server_sockets_count(probe);
+    tl_server *probe = server_on(scene, NULL, 0, "0", NULL);
+    *ret_count = tl_server_sockets_count(probe);
     port_of(probe, 0, port);
     tl_server_close(probe);
     tl_server_unref(probe);
-    tl_server *server = server_on(&scene, NULL, 0, port, NULL);
+    return tl_loop_run_until_complete(scene->loop, create_server(scene, NULL, 0, port, NULL), ret);
+}
+
+static void both_families_can_have_one_port(struct contract *contract)
+{
+    struct scene scene;
+    tl_value value = tl_value_none();
+    size_t count;
+    int r = -EADDRINUSE;
+    scene_open(&scene, contract);
+    for (int i = 0; r == -EADDRINUSE && i < 20; i++)
+        r = serve_on_one_port(&scene, &count, &value);
+    assert_int_equal(r, 0);
+    tl_server *server = tl_server_ref(tl_value_server(&value));
+    tl_value_finish(&value);
     assert_int_equal(tl_server_sockets_count(server), count);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(address_of(server, i).port, address_of(server, 0).port);

@@ -127,9 +127,9 @@ static void a_large_file(struct contract *contract)
 }
 
 static ssize_t no_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset,
-                           size_t count)
+                           size_t count, struct tl_witness *witness)
 {
-    (void)kernel, (void)fd, (void)file, (void)offset, (void)count;
+    (void)kernel, (void)fd, (void)file, (void)offset, (void)count, (void)witness;
     return -ENOSYS;
 }
 

@@ -33,6 +33,7 @@ enum { SKIPPED = 2, SENT = sizeof text - 1 - SKIPPED };
 
 struct variant {
     bool reads;       /* the file, and writes what it has read */
+    const char *own;  /* what it writes instead, without asking for the file's bytes; or NULL */
     size_t cut;       /* bytes of a sendfile or read at most; 0: all at once */
     bool unbounded;   /* asks for more than there is, until there is no more */
     bool asks_again;  /* stats, opens and syncs more often */
@@ -68,12 +69,17 @@ static ssize_t put(struct tl_kernel *kernel, int fd, const void *data, size_t le
 
 /* Sends a piece: how much. */
 static ssize_t send_piece(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t len,
-                          bool reads)
+                          const struct variant *variant)
 {
     char data[64];
 
-    if (!reads)
-        return kernel->ops->sendfile(kernel, fd, file, offset, len);
+    if (variant->own != NULL) {
+        ssize_t n = put(kernel, fd, variant->own + *offset, len);
+        *offset += n > 0 ? n : 0;
+        return n;
+    }
+    if (!variant->reads)
+        return kernel->ops->sendfile(kernel, fd, file, offset, len, NULL);
     ssize_t n =
         kernel->ops->pread(kernel, file, data, len < sizeof data ? len : sizeof data, *offset);
     if (n > 0)
@@ -89,7 +95,7 @@ static void send_file(struct tl_kernel *kernel, const struct variant *variant, i
 
     while (left > 0) {
         size_t part = variant->cut > 0 && left > variant->cut ? variant->cut : left;
-        ssize_t n = send_piece(kernel, fd, file, &offset, part, variant->reads);
+        ssize_t n = send_piece(kernel, fd, file, &offset, part, variant);
         if (n <= 0)
             break;
         left -= (size_t)n;
@@ -287,6 +293,27 @@ static void what_was_sent_is_not_known(void **state)
                 "  pread fd:3 room=14 offset=2\n");
 }
 
+/* Of what was sent the trace has the hash, call by call. */
+static void what_was_sent_may_be_written(void **state)
+{
+    const struct variant recorded[] = {{0}, {.cut = 5}}, own = {.own = text},
+                         pieces = {.own = text, .cut = 3}, first = {.own = "0123456789abcdeF"},
+                         other = {.own = "0123_56789abcdef", .cut = 4};
+
+    for (int kind = 0; kind < 4; kind++) {
+        record(state, &recorded[kind / 2], kind & 1);
+        assert_complete(state, &own);
+        assert_complete(state, &pieces);
+        assert_said(state, &first,
+                    kind < 2 ? "it is sent other bytes than the file had\n"
+                               "  the trace has      14 bytes from byte 2 on of the file \"/tmp/"
+                             : "  the trace has      4 bytes from byte 12 on of the file");
+        assert_said(state, &other,
+                    kind < 2 ? "  the program sends  \"23_56789abcdef\"\n"
+                             : "  the program sends  \"23_56\"\n");
+    }
+}
+
 static void another_part_is_found(void **state)
 {
     const struct variant moved = {.moved = 1, .less = 1}, less = {.less = 4},
@@ -353,6 +380,7 @@ int main(void)
         TRACE_TEST(a_refactored_program_gets_through),
         TRACE_TEST(what_was_read_may_be_sent),
         TRACE_TEST(what_was_sent_is_not_known),
+        TRACE_TEST(what_was_sent_may_be_written),
         TRACE_TEST(another_part_is_found),
         TRACE_TEST(another_log_is_found),
         TRACE_TEST(memory_runs_out),

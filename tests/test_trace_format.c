@@ -496,6 +496,26 @@ static void answers_come_back(void **state)
     answer_comes_back(&(struct tl_query){.kind = TL_QUERY_NAMES, .names = &names});
 }
 
+/* A sendfile as traces had it before it had the hash of what was sent, and as it is. */
+static void older_sendfiles_are_read(void **state)
+{
+    static const uint8_t older[] = {0x86, 19, 4, 5, 3, 2, 9}, now[] = {0x87, 19, 4, 5, 3, 2, 9, 7};
+    const uint8_t *p = older;
+    struct tl_trace_event event;
+    char text[80];
+
+    (void)state;
+    assert_true(tl_trace_next_event(&p, older + sizeof older, &event));
+    assert_string_equal(tl_trace_format_event(&event, TL_SIDE_TRACE, 64, text, sizeof text),
+                        "sendfile fd:4 file=fd:3 offset=2 count=9 -> 5");
+    assert_int_equal(event.arg[3], 0);
+    p = now;
+    assert_true(tl_trace_next_event(&p, now + sizeof now, &event));
+    assert_string_equal(
+        tl_trace_format_event(&event, TL_SIDE_TRACE, 64, text, sizeof text),
+        "sendfile fd:4 file=fd:3 offset=2 count=9 -> 5 content=hash:0000000000000007");
+}
+
 /* A lookup as traces had it before it had more arguments than the family, and its answer. */
 static void older_lookups_are_read(void **state)
 {
@@ -537,6 +557,7 @@ int main(void)
         cmocka_unit_test(objects_are_found_by_both_names),
         cmocka_unit_test(addresses_come_back),
         cmocka_unit_test(answers_come_back),
+        cmocka_unit_test(older_sendfiles_are_read),
         cmocka_unit_test(older_lookups_are_read),
     };
     int rc = cmocka_run_group_tests_name("trace format", tests, NULL, NULL);

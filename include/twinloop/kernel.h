@@ -109,6 +109,12 @@ static inline void tl_post_release(struct tl_post *post)
         post->release(post);
 }
 
+/* Who wants to see bytes that pass the program by: see is called for one piece after the other,
+ * before the operation returns. */
+struct tl_witness {
+    void (*see)(struct tl_witness *witness, const void *data, size_t len);
+};
+
 /* What is asked for now and answered by an event out of poll. Comes first in a job and in a query;
  * all zero when it is handed in. The members are the kernel's own. */
 struct tl_request {
@@ -281,8 +287,10 @@ struct tl_kernel_ops {
     ssize_t (*read)(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
     ssize_t (*write)(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
 
-    /* Sends up to count bytes of file from *offset on, which is advanced. */
-    ssize_t (*sendfile)(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count);
+    /* Sends up to count bytes of file from *offset on, which is advanced. What was sent is shown to
+     * witness (NULL: nobody wants to see it), as far as the file still has it. */
+    ssize_t (*sendfile)(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count,
+                        struct tl_witness *witness);
 
     /* --- Files --- */
 

@@ -68,7 +68,7 @@ static void count_sent(struct tl_file_sender *sender, ssize_t n)
 static int send_native(struct tl_file_sender *sender, struct tl_kernel *kernel, int fd)
 {
     size_t count = at_most(sender, CALL_MAX);
-    ssize_t n = kernel->ops->sendfile(kernel, fd, sender->number, &sender->offset, count);
+    ssize_t n = kernel->ops->sendfile(kernel, fd, sender->number, &sender->offset, count, NULL);
     if (n == -EAGAIN)
         return TL_FILE_SEND_WAIT;
     if (n < 0)

@@ -202,7 +202,8 @@ int tl_real_close(struct tl_kernel *kernel, int fd);
 ssize_t tl_real_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
 ssize_t tl_real_write(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
 
-ssize_t tl_real_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count);
+ssize_t tl_real_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count,
+                         struct tl_witness *witness);
 
 int tl_real_open(struct tl_kernel *kernel, const char *path, unsigned flags, unsigned mode);
 ssize_t tl_real_pread(struct tl_kernel *kernel, int file, void *buf, size_t len, int64_t offset);

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
 #include "real/real.h"
 
 /* How many datagrams one system call takes at most; the caller asks again for more. */
@@ -265,7 +266,25 @@ ssize_t tl_real_write(struct tl_kernel *kernel, int fd, struct tl_message *messa
     return n;
 }
 
-ssize_t tl_real_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count)
+/* Has the witness see len bytes of the file that have been sent, as far as they are still there. */
+static void show_sent(int file, off_t at, size_t len, struct tl_witness *witness)
+{
+    char piece[16384];
+
+    while (len > 0) {
+        ssize_t n = pread(file, piece, len < sizeof piece ? len : sizeof piece, at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return;
+        witness->see(witness, piece, (size_t)n);
+        at += n;
+        len -= (size_t)n;
+    }
+}
+
+ssize_t tl_real_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count,
+                         struct tl_witness *witness)
 {
     struct tl_real *real = tl_real_of(kernel);
     struct sigpipe state;
@@ -283,6 +302,8 @@ ssize_t tl_real_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *of
     restore_sigpipe(&state, error == EPIPE);
     if (n < 0)
         return -error;
+    if (witness != NULL)
+        show_sent(file, (off_t)*offset, (size_t)n, witness);
     *offset = at;
     return n;
 }

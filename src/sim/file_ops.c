@@ -223,11 +223,27 @@ static ssize_t send_file(struct tl_kernel *kernel, int fd, int file, int64_t *of
     return n;
 }
 
-ssize_t tl_sim_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count)
+/* What it was sent to may be the file itself, so its bytes are looked for again. */
+static void show_sent(struct tl_kernel *kernel, int file, int64_t offset, size_t len,
+                      struct tl_witness *witness)
+{
+    struct tl_open_file *open;
+    const unsigned char *bytes;
+    if (get_file(kernel, file, TL_OPEN_READ, &open) < 0)
+        return;
+    len = tl_file_look(open->file, offset, len, &bytes);
+    if (len > 0)
+        witness->see(witness, bytes, len);
+}
+
+ssize_t tl_sim_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count,
+                        struct tl_witness *witness)
 {
     int64_t from = *offset;
     uint64_t content = 0;
     ssize_t n = send_file(kernel, fd, file, offset, count, &content);
+    if (n > 0 && witness != NULL)
+        show_sent(kernel, file, from, (size_t)n, witness);
     uint64_t aux = tl_mix(tl_mix(count, (uint64_t)from), tl_sim_ordinal(tl_sim(kernel), file));
     tl_sim_note(tl_sim(kernel), TL_KIND_SENDFILE, tl_sim_ordinal(tl_sim(kernel), fd), n, aux,
                 content);

@@ -122,7 +122,8 @@ int tl_sim_address(struct tl_kernel *kernel, int fd, enum tl_address_side side, 
 
 /* --- Files (file_ops.c) --- */
 
-ssize_t tl_sim_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count);
+ssize_t tl_sim_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count,
+                        struct tl_witness *witness);
 int tl_sim_open(struct tl_kernel *kernel, const char *path, unsigned flags, unsigned mode);
 ssize_t tl_sim_pread(struct tl_kernel *kernel, int file, void *buf, size_t len, int64_t offset);
 ssize_t tl_sim_pwrite(struct tl_kernel *kernel, int file, const void *buf, size_t len,

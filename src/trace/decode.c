@@ -260,7 +260,8 @@ static bool next_row(const uint8_t **p, const uint8_t *end, struct tl_trace_even
                       !!(fields & TL_FIELD_BLOB);
     event->kind = (uint32_t)kind;
     *ret_args = array.number - others;
-    return *ret_args == fields / TL_FIELD_ARG || (kind == TL_TRACE_RESOLVE && *ret_args == 1);
+    return *ret_args == fields / TL_FIELD_ARG || (kind == TL_TRACE_RESOLVE && *ret_args == 1) ||
+           (kind == TL_TRACE_SENDFILE && *ret_args == 3);
 }
 
 bool tl_trace_next_event(const uint8_t **p, const uint8_t *end, struct tl_trace_event *ret)

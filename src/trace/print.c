@@ -123,6 +123,8 @@ static void add_value(struct line *line, const struct tl_trace_event *event, con
         add_readiness(line, value);
     else if (strcmp(field, "timeout") == 0)
         add(line, "%s", value < 0 ? "never" : tl_trace_format_time(value, text, sizeof text));
+    else if (strcmp(field, "content") == 0)
+        add(line, "hash:%016" PRIx64, (uint64_t)value);
     else if (is_fd(field))
         add_fd(line, value);
     else if (event->kind == TL_TRACE_RESOLVED || event->kind == TL_TRACE_ADDRESSES ||
@@ -290,7 +292,8 @@ static void add_args(struct line *line, const struct tl_trace_event *event, bool
 
     for (int i = 0; i < row->fields / TL_FIELD_ARG; i++) {
         const char *field = row->arg[i];
-        if ((*field == '=') != answers || (strstr(field, "packed") && event->arg[i] == 0))
+        bool only_when_set = strstr(field, "packed") != NULL || strcmp(field, "=content") == 0;
+        if ((*field == '=') != answers || (only_when_set && event->arg[i] == 0))
             continue;
         add(line, " %s=", strcmp(field, "=new fd") == 0 ? "new" : field + answers);
         add_value(line, event, field + answers, event->arg[i]);

@@ -71,7 +71,7 @@ int tl_record_close(struct tl_kernel *kernel, int fd);
 int tl_record_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret);
 int tl_record_release(struct tl_kernel *kernel, int fd);
 ssize_t tl_record_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset,
-                           size_t count);
+                           size_t count, struct tl_witness *witness);
 
 int tl_record_open(struct tl_kernel *kernel, const char *path, unsigned flags, unsigned mode);
 ssize_t tl_record_pread(struct tl_kernel *kernel, int file, void *buf, size_t len, int64_t offset);

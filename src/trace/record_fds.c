@@ -195,20 +195,45 @@ int tl_record_close(struct tl_kernel *kernel, int fd)
     return simple(recorder, TL_TRACE_CLOSE, object, r, 0);
 }
 
+/* What a sendfile has sent. */
+struct sent {
+    struct tl_witness witness;
+    struct tl_witness *next; /* of who asked for it; or NULL */
+    struct tl_trace_hash hash;
+};
+
+static void see_sent(struct tl_witness *witness, const void *data, size_t len)
+{
+    struct sent *sent = tl_container_of(witness, struct sent, witness);
+
+    tl_trace_hash_add(&sent->hash, data, len);
+    if (sent->next != NULL)
+        sent->next->see(sent->next, data, len);
+}
+
+/* 0 where not all of it was seen. */
+static int64_t content_of(const struct sent *sent, int64_t n)
+{
+    bool all = n > 0 && sent->hash.length == (uint64_t)n;
+    return all ? (int64_t)tl_trace_hash_value(&sent->hash) : 0;
+}
+
 ssize_t tl_record_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset,
-                           size_t count)
+                           size_t count, struct tl_witness *witness)
 {
     struct tl_recorder *recorder = tl_recorder_of(kernel);
-    int64_t from = *offset;
-    ssize_t n = recorder->inner->ops->sendfile(recorder->inner, fd, file, offset, count);
+    struct sent sent = {.witness.see = see_sent, .hash = TL_TRACE_HASH_INIT, .next = witness};
+    struct tl_trace_event event = {
+        .kind = TL_TRACE_SENDFILE,
+        .object = ordinal(recorder, fd),
+        .arg = {(int64_t)ordinal(recorder, file), *offset, (int64_t)count},
+    };
 
-    tl_recorder_put(recorder, &(struct tl_trace_event){
-                                  .kind = TL_TRACE_SENDFILE,
-                                  .object = ordinal(recorder, fd),
-                                  .result = n,
-                                  .arg = {(int64_t)ordinal(recorder, file), from, (int64_t)count},
-                              });
-    return n;
+    event.result =
+        recorder->inner->ops->sendfile(recorder->inner, fd, file, offset, count, &sent.witness);
+    event.arg[3] = content_of(&sent, event.result);
+    tl_recorder_put(recorder, &event);
+    return (ssize_t)event.result;
 }
 
 /* --- Descriptors made elsewhere --- */

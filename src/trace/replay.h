@@ -122,7 +122,7 @@ ssize_t tl_replay_read(struct tl_kernel *kernel, int fd, struct tl_message *mess
 ssize_t tl_replay_write(struct tl_kernel *kernel, int fd, struct tl_message *messages,
                         size_t count);
 ssize_t tl_replay_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset,
-                           size_t count);
+                           size_t count, struct tl_witness *witness);
 ssize_t tl_replay_pread(struct tl_kernel *kernel, int file, void *buf, size_t len, int64_t offset);
 ssize_t tl_replay_pwrite(struct tl_kernel *kernel, int file, const void *buf, size_t len,
                          int64_t offset);

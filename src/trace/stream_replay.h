@@ -186,7 +186,7 @@ ssize_t tl_play_pread(struct tl_kernel *kernel, int fd, void *buf, size_t len, i
 ssize_t tl_play_pwrite(struct tl_kernel *kernel, int fd, const void *buf, size_t len,
                        int64_t offset);
 ssize_t tl_play_sendfile(struct tl_kernel *kernel, int fd, int source, int64_t *offset,
-                         size_t count);
+                         size_t count, struct tl_witness *witness);
 int tl_play_stat(struct tl_kernel *kernel, const char *path, struct tl_stat *ret);
 int tl_play_unlink(struct tl_kernel *kernel, const char *path);
 int tl_play_rename(struct tl_kernel *kernel, const char *source, const char *target);

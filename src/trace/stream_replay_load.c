@@ -36,6 +36,7 @@ struct tl_play_peer *tl_play_script_add_peer(struct tl_play_script *script, uint
     peer->ordinal = ordinal;
     peer->queue_tail = &peer->queue;
     peer->hash = (struct tl_trace_hash)TL_TRACE_HASH_INIT;
+    peer->instead = (struct tl_trace_hash)TL_TRACE_HASH_INIT;
     script->peers[script->peers_count++] = peer;
     return peer;
 }

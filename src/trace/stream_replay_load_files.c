@@ -5,7 +5,7 @@
  * What was asked by path becomes questions with their answers in turn. Each open that succeeded is
  * a peer: what the program wrote to the file is its output, in the order of the writes, and what
  * was read is kept with where it was and how much had been written by then. Of a sendfile the trace
- * has no bytes: its mark has the file and the place in it.
+ * has no bytes: its mark has the file, the place in it and their hash.
  */
 #include <errno.h>
 #include <string.h>
@@ -199,6 +199,7 @@ static int add_sent(struct tl_play_script *script, const struct tl_trace_event *
     struct tl_play_mark *mark = &peer->marks[peer->marks_count - 1];
     mark->bytes = NULL;
     mark->len = (size_t)event->result;
+    mark->hash = (uint64_t)event->arg[3];
     mark->packed = false;
     mark->file = source;
     mark->offset = event->arg[1];

@@ -6,8 +6,8 @@
  * differs is named; where it has hashes, each of them covers everything up to the end of a write of
  * the recorded program, so a difference lies between two such ends. Datagrams are compared one by
  * one with their addresses, and counted where bytes are otherwise. Of a part of a file that was
- * sent as such it has only which part that is: the program sends the same part, or the same bytes
- * as far as those are known. What is written to a file is compared like what is sent, and where it
+ * sent as such it has only which part that is and the hash of its bytes: the program sends the same
+ * part, or the same bytes. What is written to a file is compared like what is sent, and where it
  * goes.
  */
 #include <errno.h>
@@ -188,6 +188,7 @@ static void pass_mark(struct tl_play_peer *peer)
     peer->mark++;
     peer->mark_used = 0;
     peer->recent_len = 0;
+    peer->instead = (struct tl_trace_hash)TL_TRACE_HASH_INIT;
 }
 
 /* The program sends so many bytes that belong to the mark, which were compared. */
@@ -208,16 +209,31 @@ static size_t first_difference(const uint8_t *a, const uint8_t *b, size_t len)
     return at;
 }
 
+/* Keeps the first bytes of what is compared by its hash, for a report. */
+static void remember(struct tl_play_peer *peer, const uint8_t *ours, size_t len)
+{
+    size_t room = sizeof peer->recent - peer->recent_len;
+    size_t part = len < room ? len : room;
+
+    if (part > 0)
+        memcpy(peer->recent + peer->recent_len, ours, part);
+    peer->recent_len += part;
+}
+
 /* Bytes where the recorded program sent a part of a file as such. */
-static int compare_with_file(struct tl_stream_replay *replay, const struct tl_play_peer *peer,
+static int compare_with_file(struct tl_stream_replay *replay, struct tl_play_peer *peer,
                              const struct tl_play_mark *mark, const uint8_t *ours, size_t len)
 {
     char trace[SHOWN_TEXT], program[SHOWN_TEXT];
     int64_t offset = place_of(peer, mark);
 
+    remember(peer, ours, len);
+    tl_trace_hash_add(&peer->instead, ours, len);
     for (size_t done = 0; done < len;) {
         size_t part = len - done;
         const uint8_t *theirs = tl_play_file_bytes(mark->file, offset + (int64_t)done, &part);
+        if (theirs == NULL && mark->hash != 0)
+            return 0; /* the hash will tell */
         if (theirs == NULL)
             return report(replay, peer, "it is sent bytes for a part of a file that is not known",
                           part_of_file(mark->file, offset, mark->len, trace),
@@ -246,19 +262,36 @@ static int take_in(struct tl_stream_replay *replay, struct tl_play_peer *peer,
     }
     if (mark->file != NULL)
         return compare_with_file(replay, peer, mark, ours, len);
-    size_t room = sizeof peer->recent - peer->recent_len;
-    size_t part = len < room ? len : room;
-    if (part > 0)
-        memcpy(peer->recent + peer->recent_len, ours, part);
-    peer->recent_len += part;
+    remember(peer, ours, len);
     tl_trace_hash_add(&peer->hash, ours, len);
     return 0;
+}
+
+/* Whether bytes were sent for all of a part of a file, and are not those. Of a part that was sent
+ * as such only in part nothing can be told. */
+static bool is_other_part(const struct tl_play_peer *peer, const struct tl_play_mark *mark)
+{
+    return mark->hash != 0 && peer->instead.length == mark->len &&
+           tl_trace_hash_value(&peer->instead) != mark->hash;
+}
+
+static int part_differs(struct tl_stream_replay *replay, const struct tl_play_peer *peer,
+                        const struct tl_play_mark *mark)
+{
+    char trace[SHOWN_TEXT], program[SHOWN_TEXT];
+    size_t shown = peer->recent_len < mark->len ? peer->recent_len : mark->len;
+
+    return report(replay, peer, "it is sent other bytes than the file had",
+                  part_of_file(mark->file, mark->offset, mark->len, trace),
+                  bytes(peer->recent, shown, program));
 }
 
 /* When the program has sent what belongs to the mark. */
 static int end_mark(struct tl_stream_replay *replay, struct tl_play_peer *peer,
                     const struct tl_play_mark *mark)
 {
+    if (mark->file != NULL && is_other_part(peer, mark))
+        return part_differs(replay, peer, mark);
     if (mark->bytes == NULL && mark->file == NULL && tl_trace_hash_value(&peer->hash) != mark->hash)
         return hash_differs(replay, peer, mark);
     pass_mark(peer);

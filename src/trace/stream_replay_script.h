@@ -66,8 +66,8 @@ struct tl_play_mark {
     uint64_t end;         /* of the peer's output with this write */
     const uint8_t *bytes; /* NULL: only hash, of all output up to end */
     size_t len;           /* of bytes; of a pwrite or sendfile always how many they were */
-    uint64_t hash;
-    const struct tl_play_peer *file; /* of a sendfile: whose bytes they were; there is no hash */
+    uint64_t hash;        /* of a sendfile: of its bytes alone; 0: not known */
+    const struct tl_play_peer *file; /* of a sendfile: whose bytes they were */
     int64_t offset;                  /* of a sendfile or pwrite: where in the file they begin */
     bool packed;                     /* datagrams: in the form that has addresses */
     int error;                       /* nothing was taken: what the write returned */
@@ -168,7 +168,8 @@ struct tl_play_peer {
     size_t mark_used;  /* bytes of that one, where they are known */
     size_t block;
     struct tl_trace_hash hash;
-    uint8_t recent[64]; /* the first bytes since the last mark, for reports */
+    struct tl_trace_hash instead; /* of what was sent instead of the part of a file at the mark */
+    uint8_t recent[64];           /* the first bytes since the last mark, for reports */
     size_t recent_len;
 };
 

@@ -53,9 +53,9 @@ void show_send(struct show *show, int64_t offset, int64_t count)
 }
 
 static ssize_t show_no_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *offset,
-                                size_t count)
+                                size_t count, struct tl_witness *witness)
 {
-    (void)fd, (void)file, (void)offset, (void)count;
+    (void)fd, (void)file, (void)offset, (void)count, (void)witness;
     tl_container_of(kernel_patch(kernel), struct show, patch)->calls++;
     return -EINVAL;
 }

@@ -251,7 +251,7 @@ static void step_names(struct session *session)
     said(session, "unlink", ASK(session, unlink, "/etc/motd"));
     said(session, "rename", ASK(session, rename, "/a", session->deviates ? "/c" : "/b"));
     said(session, "fsync", ASK(session, fsync, session->file));
-    ssize_t n = ASK(session, sendfile, session->accepted, session->file, &offset, 1000);
+    ssize_t n = ASK(session, sendfile, session->accepted, session->file, &offset, 1000, NULL);
     say(session, "sendfile %zd offset %lld\n", n, (long long)offset);
 }
 
