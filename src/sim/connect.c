@@ -30,10 +30,7 @@ static tl_time one_way(struct tl_endpoint *endpoint, tl_time sent)
 
 static int check_address(const struct tl_endpoint *endpoint, const tl_addr *addr)
 {
-    if (addr->family == endpoint->family)
-        return 0;
-    return endpoint->family == TL_FAMILY_INET6 && addr->family == TL_FAMILY_INET ? -EINVAL
-                                                                                 : -EAFNOSUPPORT;
+    return addr->family == endpoint->family ? 0 : tl_ip_wrong_family(endpoint->family, addr);
 }
 
 static int bind_for_connect(struct tl_endpoint *endpoint)

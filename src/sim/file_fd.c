@@ -35,9 +35,10 @@ static ssize_t file_read(struct tl_descriptor *descriptor, struct tl_message *me
         return -EINVAL;
     if (!(open->flags & TL_OPEN_READ))
         return -EBADF;
-    if (open->file->kind == TL_FILE_DIRECTORY)
+    size_t room = tl_iov_total(&messages[0]);
+    if (room > 0 && open->file->kind == TL_FILE_DIRECTORY)
         return -EISDIR;
-    size_t len = tl_file_look(open->file, open->position, tl_iov_total(&messages[0]), &bytes);
+    size_t len = tl_file_look(open->file, open->position, room, &bytes);
     tl_iov_scatter(&cursor, bytes, len);
     open->position += (int64_t)len;
     messages[0].len = len;

@@ -16,9 +16,7 @@ static int check_bind_address(const struct tl_endpoint *endpoint, const tl_addr 
                               const struct tl_ip *ip)
 {
     if (addr->family != endpoint->family)
-        return endpoint->family == TL_FAMILY_INET6 && addr->family == TL_FAMILY_INET
-                   ? -EINVAL
-                   : -EAFNOSUPPORT;
+        return tl_ip_wrong_family(endpoint->family, addr);
     if (endpoint->family == TL_FAMILY_INET6 && tl_ip_is_v4(ip) && endpoint->v6only)
         return -EINVAL;
     return tl_host_has(endpoint->host, ip) ? 0 : -EADDRNOTAVAIL;
