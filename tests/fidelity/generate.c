@@ -156,6 +156,8 @@ static uint8_t other_for(struct generator *generator, const struct op *op)
 {
     if (takes_path(generator, op))
         return guess_find_path(generator, op->kind != OP_BIND && guess_draw(generator, 3) > 0);
+    if (op->kind == OP_CONNECT && guess_draw(generator, 20) == 0)
+        return op->place;
     if (op->kind == OP_CONNECT && !sort_has_datagrams(generator->sorts[op->place]))
         return guess_find(generator, GUESS_LISTENING);
     if (op->kind == OP_ACCEPT)
@@ -252,6 +254,11 @@ static void add_start(struct generator *generator)
     }
     bool path = sort_has_paths(sort) && guess_draw(generator, 3) == 0;
     add(generator, &(struct op){.kind = OP_BIND, .other = path ? PATH : 0});
+    bool tcp = sort == SORT_TCP || sort == SORT_TCP6;
+    if (tcp && guess_draw(generator, 16) == 0) {
+        add(generator, &(struct op){.kind = OP_CONNECT}); /* to itself */
+        return;
+    }
     if (!sort_has_datagrams(sort))
         add(generator, &(struct op){.kind = OP_LISTEN, .value = (int32_t)guess_draw(generator, 5)});
     if (guess_draw(generator, 3) == 0)

@@ -114,7 +114,7 @@ bool guess_is_sensible(const struct generator *generator, const struct op *op)
         return guess == GUESS_FRESH;
     case OP_CONNECT:
         return guess_reaches(generator->sorts[op->place], generator->sorts[op->other]) &&
-               ((guess == GUESS_FRESH && other == GUESS_LISTENING) ||
+               ((guess == GUESS_FRESH && (other == GUESS_LISTENING || op->other == op->place)) ||
                 (guess == GUESS_DATAGRAM && other == GUESS_DATAGRAM));
     case OP_SEND_TO:
         return guess == GUESS_DATAGRAM && other == GUESS_DATAGRAM;

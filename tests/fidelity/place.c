@@ -113,35 +113,42 @@ static void begin_connection(struct run *run, struct place *place, int target,
     }
     place->port_used = other->port_used = true;
     place->out = new_flow(run, place);
-    place->in = new_flow(run, other);
+    place->in = other == place ? place->out : new_flow(run, other);
+    if (other == place)
+        return; /* it is connected to itself, which nobody accepts */
     run->waiting[run->waiting_count++] = (struct waiting){
         .client = place->local, .target = other->number, .out = place->out, .in = place->in};
 }
 
 /* Whether a connection to another place, or a path, is something that the worlds agree on. */
-static bool may_connect(const struct run *run, const struct op *op, const tl_addr *addr)
+static bool may_connect(const struct run *run, const struct op *op)
 {
-    const struct place *place = &run->places[op->place];
     if (op->other >= PATH)
         return true;
-    /* A TCP socket that connects to itself is a thing of its own. */
-    const struct place *other = &run->places[op->other];
-    bool tcp = place->sort == other->sort && (place->sort == SORT_TCP || place->sort == SORT_TCP6);
-    if (tcp && name_same(addr, &place->local))
-        return false;
-    return sort_is_datagram(place->sort) == sort_is_datagram(other->sort) ||
-           (sort_is_unix(place->sort) && sort_is_unix(other->sort));
+    uint8_t one = run->places[op->place].sort;
+    uint8_t two = run->places[op->other].sort;
+    return sort_is_datagram(one) == sort_is_datagram(two) ||
+           (sort_is_unix(one) && sort_is_unix(two));
+}
+
+/* Whom a connection is to: who listens at the name, or has the port, which may be who connects. */
+static int target_of(struct run *run, const struct op *op, const tl_addr *addr)
+{
+    const struct place *place = &run->places[op->place];
+    if (place->sort == SORT_UNIX)
+        return name_listener(run, addr);
+    return name_same(addr, &place->local) ? op->place : op->other;
 }
 
 static void do_connect(struct run *run, const struct op *op, struct answer *answer)
 {
     struct place *place = &run->places[op->place];
     tl_addr addr;
-    if (!name_of(run, op, &addr) || !may_connect(run, op, &addr)) {
+    if (!name_of(run, op, &addr) || !may_connect(run, op)) {
         answer->skipped = true;
         return;
     }
-    int target = place->sort == SORT_UNIX ? name_listener(run, &addr) : op->other;
+    int target = target_of(run, op, &addr);
     answer->result = run->kernel->ops->connect(run->kernel, place->fd, &addr);
     name_learn(run, op->place);
     bool begun = place->sort == SORT_UNIX ? answer->result == 0 : answer->result == -EINPROGRESS;
