@@ -15,6 +15,8 @@
  *     there is more to read is not asked then;
  *   - when there are two reasons for which a socket of Unix-domain datagrams without a peer cannot
  *     write, either is given: which of them comes first has changed after Linux 6.12;
+ *   - a UDP socket that is connected does not send several datagrams in a call, of which the real
+ *     loopback would refuse some before the rest have left;
  *   - a program is compared up to where the end of such a flow depends on it: its reader shuts down
  *     or closes, or somebody writes to who reads no more, or one world says what comes after the
  *     bytes while the other still has some.

@@ -64,13 +64,13 @@ static const struct {
     uint8_t sockets;
     uint8_t files;
 } weights[] = {
-    {OP_SOCKET, 7, 4},     {OP_BIND, 3, 3},   {OP_LISTEN, 3, 2}, {OP_CONNECT, 14, 4},
-    {OP_ACCEPT, 14, 2},    {OP_WRITE, 24, 7}, {OP_READ, 24, 7},  {OP_SEND_TO, 4, 2},
-    {OP_SHUTDOWN, 4, 1},   {OP_SET, 5, 1},    {OP_GET, 6, 1},    {OP_LOCAL, 3, 1},
-    {OP_PEER, 3, 1},       {OP_WATCH, 3, 1},  {OP_CLOSE, 4, 4},  {OP_PIPE, 1, 1},
-    {OP_PAIR, 1, 1},       {OP_OPEN, 0, 10},  {OP_PREAD, 0, 8},  {OP_PWRITE, 0, 8},
-    {OP_FSYNC, 0, 1},      {OP_STAT, 0, 5},   {OP_UNLINK, 1, 4}, {OP_RENAME, 1, 5},
-    {OP_DISCONNECT, 1, 1},
+    {OP_SOCKET, 7, 4},     {OP_BIND, 3, 3},      {OP_LISTEN, 3, 2},    {OP_CONNECT, 14, 4},
+    {OP_ACCEPT, 14, 2},    {OP_WRITE, 24, 7},    {OP_READ, 24, 7},     {OP_SEND_TO, 4, 2},
+    {OP_SHUTDOWN, 4, 1},   {OP_SET, 5, 1},       {OP_GET, 6, 1},       {OP_LOCAL, 3, 1},
+    {OP_PEER, 3, 1},       {OP_WATCH, 3, 1},     {OP_CLOSE, 4, 4},     {OP_PIPE, 1, 1},
+    {OP_PAIR, 1, 1},       {OP_OPEN, 0, 10},     {OP_PREAD, 0, 8},     {OP_PWRITE, 0, 8},
+    {OP_FSYNC, 0, 1},      {OP_STAT, 0, 5},      {OP_UNLINK, 1, 4},    {OP_RENAME, 1, 5},
+    {OP_DISCONNECT, 1, 1}, {OP_SEND_MANY, 2, 1}, {OP_READ_MANY, 3, 1},
 };
 
 static uint8_t weight_of(const struct generator *generator, size_t i)
@@ -113,6 +113,7 @@ static uint8_t place_for(struct generator *generator, uint8_t kind)
     case OP_CONNECT:
         return guess_find(generator, guess_draw(generator, 5) > 0 ? GUESS_FRESH : GUESS_DATAGRAM);
     case OP_SEND_TO:
+    case OP_SEND_MANY:
     case OP_DISCONNECT:
         return guess_find(generator, GUESS_DATAGRAM);
     case OP_PREAD:
@@ -126,6 +127,9 @@ static uint8_t place_for(struct generator *generator, uint8_t kind)
     case OP_WRITE:
         return guess_draw(generator, 3) > 0 ? guess_find(generator, GUESS_CONNECTED)
                                             : guess_find_open(generator);
+    case OP_READ_MANY:
+        return guess_draw(generator, 4) > 0 ? guess_find_unread(generator)
+                                            : guess_find(generator, GUESS_DATAGRAM);
     case OP_READ:
         return guess_find_unread(generator);
     default:
@@ -146,6 +150,7 @@ static bool takes_path(struct generator *generator, const struct op *op)
         return sort_has_paths(generator->sorts[op->place]) && guess_draw(generator, 2) == 0;
     case OP_CONNECT:
     case OP_SEND_TO:
+    case OP_SEND_MANY:
         return sort_has_paths(generator->sorts[op->place]) && guess_draw(generator, 4) == 0;
     default:
         return false;
@@ -162,7 +167,7 @@ static uint8_t other_for(struct generator *generator, const struct op *op)
         return guess_find(generator, GUESS_LISTENING);
     if (op->kind == OP_ACCEPT)
         return guess_find(generator, GUESS_LISTENING);
-    if (op->kind == OP_SEND_TO || op->kind == OP_CONNECT)
+    if (op->kind == OP_SEND_TO || op->kind == OP_SEND_MANY || op->kind == OP_CONNECT)
         return guess_find(generator, GUESS_DATAGRAM);
     if (op->kind == OP_BIND)
         return guess_draw(generator, 3) > 0 ? op->place : guess_find_open(generator);
@@ -219,6 +224,17 @@ static struct op draw_op(struct generator *generator, bool wild)
     return op;
 }
 
+/* Now and then a queue is filled. */
+static void repeat(struct generator *generator, const struct op *op)
+{
+    bool datagram = (op->kind == OP_WRITE || op->kind == OP_SEND_TO || op->kind == OP_SEND_MANY) &&
+                    generator->guesses[op->place] == GUESS_DATAGRAM;
+    if (!datagram || guess_draw(generator, 8) > 0)
+        return;
+    for (uint32_t times = guess_draw(generator, 13); times > 0; times--)
+        add(generator, op);
+}
+
 /* One operation, and what follows it as a rule: a socket is bound or connected. */
 static void add_random(struct generator *generator)
 {
@@ -233,6 +249,7 @@ static void add_random(struct generator *generator)
         op.other = (uint8_t)((op.place + 1) % PLACES);
     fill_in(generator, &op);
     add(generator, &op);
+    repeat(generator, &op);
     if (op.kind != OP_SOCKET || guess_draw(generator, 4) == 0)
         return;
     uint8_t listener = guess_find(generator, GUESS_LISTENING);

@@ -81,6 +81,7 @@ static bool path_is_sensible(const struct generator *generator, const struct op 
                (guess == GUESS_FRESH || guess == GUESS_DATAGRAM);
     case OP_CONNECT:
     case OP_SEND_TO:
+    case OP_SEND_MANY:
         return taken && sort_has_paths(generator->sorts[op->place]) &&
                (guess == GUESS_FRESH || guess == GUESS_DATAGRAM);
     default:
@@ -117,10 +118,13 @@ bool guess_is_sensible(const struct generator *generator, const struct op *op)
                ((guess == GUESS_FRESH && (other == GUESS_LISTENING || op->other == op->place)) ||
                 (guess == GUESS_DATAGRAM && other == GUESS_DATAGRAM));
     case OP_SEND_TO:
+    case OP_SEND_MANY:
         return guess == GUESS_DATAGRAM && other == GUESS_DATAGRAM;
     case OP_WRITE:
         return guess == GUESS_CONNECTED || guess == GUESS_DATAGRAM || guess == GUESS_WRITES ||
                guess == GUESS_FILE;
+    case OP_READ_MANY:
+        return generator->unread[op->place] && guess == GUESS_DATAGRAM;
     case OP_READ:
         return generator->unread[op->place] || guess == GUESS_FILE;
     default:
@@ -186,9 +190,9 @@ static void guess_traffic(struct generator *generator, const struct op *op)
         generator->sorts[op->place] = generator->sorts[op->other];
     } else if (op->kind == OP_WRITE) {
         generator->unread[generator->peers[op->place]] = true;
-    } else if (op->kind == OP_SEND_TO && op->other < PATH) {
+    } else if ((op->kind == OP_SEND_TO || op->kind == OP_SEND_MANY) && op->other < PATH) {
         generator->unread[op->other] = true;
-    } else if (op->kind == OP_READ) {
+    } else if (op->kind == OP_READ || op->kind == OP_READ_MANY) {
         generator->unread[op->place] = guess_draw(generator, 2) != 0;
     }
 }

@@ -91,6 +91,12 @@ void places_look(struct run *run, uint8_t ready[PLACES]);
 void place_read(struct run *run, const struct op *op, struct answer *answer);
 void place_write(struct run *run, const struct op *op, struct answer *answer);
 
+/* Several datagrams, skipped for who has none (datagram.c). */
+void place_send_to(struct run *run, const struct op *op, struct answer *answer);
+void place_receive(struct run *run, const struct op *op, struct answer *answer);
+void place_send_many(struct run *run, const struct op *op, struct answer *answer);
+void place_read_many(struct run *run, const struct op *op, struct answer *answer);
+
 /* Cuts a buffer into pieces, of which the first ones are small. Returns how many there are. */
 size_t cut_bytes(const unsigned char *bytes, size_t len, unsigned pieces, struct iovec *iov);
 

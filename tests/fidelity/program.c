@@ -16,18 +16,32 @@ static const struct {
     const char *name;
     const char *arguments;
 } forms[OP_KINDS] = {
-    [OP_SOCKET] = {"socket", "it"},     [OP_BIND] = {"bind", "iaf"},
-    [OP_LISTEN] = {"listen", "iv"},     [OP_CONNECT] = {"connect", "id"},
-    [OP_ACCEPT] = {"accept", "io"},     [OP_WRITE] = {"write", "ivp"},
-    [OP_READ] = {"read", "ivp"},        [OP_SEND_TO] = {"send_to", "idvp"},
-    [OP_SHUTDOWN] = {"shutdown", "ih"}, [OP_SET] = {"set", "iOv"},
-    [OP_GET] = {"get", "iO"},           [OP_LOCAL] = {"local", "i"},
-    [OP_PEER] = {"peer", "i"},          [OP_WATCH] = {"watch", "iw"},
-    [OP_CLOSE] = {"close", "i"},        [OP_PIPE] = {"pipe", "io"},
-    [OP_PAIR] = {"pair", "io"},         [OP_DISCONNECT] = {"disconnect", "i"},
-    [OP_OPEN] = {"open", "i/F"},        [OP_PREAD] = {"pread", "ivx"},
-    [OP_PWRITE] = {"pwrite", "ivx"},    [OP_FSYNC] = {"fsync", "i"},
-    [OP_STAT] = {"stat", "/"},          [OP_UNLINK] = {"unlink", "/"},
+    [OP_SOCKET] = {"socket", "it"},
+    [OP_BIND] = {"bind", "iaf"},
+    [OP_LISTEN] = {"listen", "iv"},
+    [OP_CONNECT] = {"connect", "id"},
+    [OP_ACCEPT] = {"accept", "io"},
+    [OP_WRITE] = {"write", "ivp"},
+    [OP_READ] = {"read", "ivp"},
+    [OP_SEND_TO] = {"send_to", "idvp"},
+    [OP_SHUTDOWN] = {"shutdown", "ih"},
+    [OP_SET] = {"set", "iOv"},
+    [OP_GET] = {"get", "iO"},
+    [OP_LOCAL] = {"local", "i"},
+    [OP_PEER] = {"peer", "i"},
+    [OP_WATCH] = {"watch", "iw"},
+    [OP_CLOSE] = {"close", "i"},
+    [OP_PIPE] = {"pipe", "io"},
+    [OP_PAIR] = {"pair", "io"},
+    [OP_DISCONNECT] = {"disconnect", "i"},
+    [OP_SEND_MANY] = {"send_many", "idvp"},
+    [OP_READ_MANY] = {"read_many", "ivp"},
+    [OP_OPEN] = {"open", "i/F"},
+    [OP_PREAD] = {"pread", "ivx"},
+    [OP_PWRITE] = {"pwrite", "ivx"},
+    [OP_FSYNC] = {"fsync", "i"},
+    [OP_STAT] = {"stat", "/"},
+    [OP_UNLINK] = {"unlink", "/"},
     [OP_RENAME] = {"rename", "/>"},
 };
 
@@ -229,7 +243,8 @@ static bool parse_argument(char argument, const char *word, struct op *op)
 static bool sizes_fit(const struct op *op)
 {
     bool bytes = op->kind == OP_READ || op->kind == OP_WRITE || op->kind == OP_SEND_TO ||
-                 op->kind == OP_PREAD || op->kind == OP_PWRITE;
+                 op->kind == OP_SEND_MANY || op->kind == OP_READ_MANY || op->kind == OP_PREAD ||
+                 op->kind == OP_PWRITE;
     return !bytes || (op->value >= 0 && op->value <= SIZE_MAX_BYTES);
 }
 

@@ -42,6 +42,8 @@ enum op_kind {
     OP_PIPE,
     OP_PAIR,
     OP_DISCONNECT, /* connect, to nobody */
+    OP_SEND_MANY,  /* several datagrams in a call */
+    OP_READ_MANY,
     OP_OPEN,
     OP_PREAD,
     OP_PWRITE,
@@ -74,14 +76,16 @@ enum bind_to {
 enum { PATH = PLACES };
 
 struct op {
-    uint8_t kind;   /* enum op_kind */
-    uint8_t place;  /* on which it is */
-    uint8_t other;  /* the second place, or a path; BIND: its own stands for a free port */
-    uint8_t what;   /* SOCKET: enum sort; BIND: enum bind_to; SHUTDOWN: enum tl_shutdown; SET, GET:
+    uint8_t kind;  /* enum op_kind */
+    uint8_t place; /* on which it is */
+    uint8_t other; /* the second place, or a path; BIND: its own stands for a free port */
+    uint8_t what;  /* SOCKET: enum sort; BIND: enum bind_to; SHUTDOWN: enum tl_shutdown; SET, GET:
                        enum tl_option; WATCH: TL_READABLE | TL_WRITABLE; OPEN: TL_OPEN_*; RENAME:
                        PATH + what it is called then */
-    uint8_t pieces; /* READ, WRITE, SEND_TO: how many buffers, from 1 */
-    int32_t value;  /* LISTEN: backlog; SET: value; READ, WRITE, SEND_TO, PREAD, PWRITE: bytes */
+    uint8_t
+        pieces;    /* READ, WRITE, SEND_TO: how many buffers, from 1; SEND_MANY, READ_MANY: how many
+                       datagrams */
+    int32_t value; /* LISTEN: backlog; SET: value; what moves bytes: how many */
     int32_t offset; /* PREAD, PWRITE */
 };
 

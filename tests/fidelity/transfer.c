@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Operations that move bytes: of a flow, or as a datagram.
+ * Operations that move bytes of a flow; those of datagrams and files are elsewhere.
  */
 #include <errno.h>
 #include <string.h>
@@ -29,57 +29,6 @@ uint32_t hash_bytes(const unsigned char *bytes, size_t len)
     return h;
 }
 
-/* --- Datagrams -------------------------------------------------------------------------------- */
-
-/* Where a datagram is sent. False when there is no address, or it says nothing: one that is a
- * stream's, but for Unix-domain sockets, whose names are of one kind. */
-static bool find_destination(const struct run *run, const struct op *op, tl_addr *ret)
-{
-    if (op->other >= PATH)
-        return name_of(run, op, ret);
-    const struct place *other = &run->places[op->other];
-    *ret = other->local;
-    bool fits = sort_is_datagram(other->sort) ||
-                (sort_is_unix(other->sort) && sort_is_unix(run->places[op->place].sort));
-    return fits && ret->family != TL_FAMILY_NONE;
-}
-
-static void send_datagram(struct run *run, const struct op *op, struct answer *answer)
-{
-    struct flow pattern = {.key = run->op};
-    struct iovec iov[PIECES_MAX];
-    tl_addr addr;
-    struct tl_message message = {.iov = iov};
-    if (op->kind == OP_SEND_TO && !find_destination(run, op, &addr)) {
-        answer->skipped = true;
-        return;
-    }
-    message.iov_count = cut_bytes(flow_next_written(&pattern), (size_t)op->value, op->pieces, iov);
-    if (op->kind == OP_SEND_TO)
-        message.addr = &addr;
-    answer->result = run->kernel->ops->write(run->kernel, run->places[op->place].fd, &message, 1);
-    name_learn(run, op->place); /* it may have been given one */
-    answer->either = answer->result < 0 && op->kind == OP_WRITE &&
-                     run->places[op->place].sort == SORT_UNIX_DATAGRAM &&
-                     run->kernel->ops->address(run->kernel, run->places[op->place].fd,
-                                               TL_ADDRESS_PEER, &addr) == -ENOTCONN;
-}
-
-static void receive_datagram(struct run *run, const struct op *op, struct answer *answer)
-{
-    struct iovec iov[PIECES_MAX];
-    tl_addr source = {0};
-    struct tl_message message = {.iov = iov, .addr = &source};
-    char from[32] = "";
-    message.iov_count = cut_bytes(incoming, (size_t)op->value, op->pieces, iov);
-    answer->result = run->kernel->ops->read(run->kernel, run->places[op->place].fd, &message, 1);
-    if (answer->result < 0)
-        return;
-    name_note(run, run->places[op->place].sort, &source, from, sizeof from);
-    snprintf(answer->note, sizeof answer->note, " %08x%s from%s",
-             hash_bytes(incoming, (size_t)answer->result), message.truncated ? " cut" : "", from);
-}
-
 /* --- Streams ---------------------------------------------------------------------------------- */
 
 static int64_t write_once(struct run *run, const struct op *op, size_t done)
@@ -105,7 +54,7 @@ void place_write(struct run *run, const struct op *op, struct answer *answer)
         return;
     }
     if (sort_is_datagram(place->sort)) {
-        send_datagram(run, op, answer);
+        place_send_to(run, op, answer);
         return;
     }
     if (place->sort == SORT_FILE) {
@@ -149,7 +98,7 @@ void place_read(struct run *run, const struct op *op, struct answer *answer)
 {
     struct place *place = &run->places[op->place];
     if (sort_is_datagram(place->sort)) {
-        receive_datagram(run, op, answer);
+        place_receive(run, op, answer);
         return;
     }
     if (place->sort == SORT_FILE) {
