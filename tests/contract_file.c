@@ -247,6 +247,7 @@ static void directories_can_be_opened_and_not_read(struct contract *contract)
     assert_true(fd >= 0);
     assert_int_equal(kernel->ops->pread(kernel, fd, data, 4, 0), -EISDIR);
     assert_int_equal(seam_read(kernel, fd, data, 4), -EISDIR);
+    assert_int_equal(seam_read(kernel, fd, data, 0), 0);
     assert_int_equal(kernel->ops->pwrite(kernel, fd, "x", 1, 0), -EBADF);
     assert_int_equal(kernel->ops->unlink(kernel, "/tmp"), -EISDIR);
     assert_int_equal(kernel->ops->unlink(kernel, "/tmp/"), -EISDIR);

@@ -14,6 +14,9 @@
 #include <twinloop/policy.h>
 #include <twinloop/world.h>
 #include <cmocka.h>
+#include "support/simulated.h"
+
+enum { ALWAYS = 65536 };
 
 static const struct tl_world_options quiet = {.quiet = true};
 
@@ -151,6 +154,33 @@ static void a_file_has_its_limit(void **state)
     tl_world_free(world);
 }
 
+/* Only what makes a file longer needs room; what was there stays as it was. */
+static void a_disk_may_be_full(void **state)
+{
+    (void)state;
+    struct tl_kernel *kernel = simulated_kernel((struct tl_world_options){.seed = 1});
+    struct iovec pieces[] = {{"", 0}, {"ab", 2}};
+    struct tl_message message = {.iov = pieces, .iov_count = 2};
+    char data[8];
+    int fd = kernel->ops->open(kernel, "/tmp/x", TL_OPEN_READ | TL_OPEN_WRITE | TL_OPEN_CREATE, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(kernel->ops->pwrite(kernel, fd, "text", 4, 0), 4);
+    simulated_only(kernel, "disk.full", ALWAYS);
+    assert_int_equal(kernel->ops->pwrite(kernel, fd, "more", 4, 2), -ENOSPC);
+    assert_int_equal(kernel->ops->pwrite(kernel, fd, "", 0, 100), 0);
+    assert_int_equal(kernel->ops->pwrite(kernel, fd, "T", 1, (int64_t)1 << 40), -EFBIG);
+    assert_int_equal(kernel->ops->pwrite(kernel, fd, "TEXT", 4, 0), 4);
+    assert_int_equal(kernel->ops->write(kernel, fd, &message, 1), 2);
+    assert_int_equal(kernel->ops->write(kernel, fd, &message, 1), 2);
+    assert_int_equal(kernel->ops->write(kernel, fd, &message, 1), -ENOSPC);
+    assert_int_equal(kernel->ops->pread(kernel, fd, data, sizeof data, 0), 4);
+    assert_memory_equal(data, "abab", 4);
+    simulated_only(kernel, "disk.full", 0);
+    assert_int_equal(kernel->ops->write(kernel, fd, &message, 1), 2);
+    assert_int_equal(kernel->ops->pread(kernel, fd, data, sizeof data, 0), 6);
+    kernel->ops->destroy(kernel);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +188,7 @@ int main(void)
         cmocka_unit_test(scenarios_are_told_why_not),
         cmocka_unit_test(directories_move_with_what_is_in_them),
         cmocka_unit_test(a_file_has_its_limit),
+        cmocka_unit_test(a_disk_may_be_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #ifndef TL_SIM_ADDRESS_H
 #define TL_SIM_ADDRESS_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -94,6 +95,17 @@ static inline tl_addr tl_ip_to(const struct tl_ip *ip, uint16_t port, uint8_t fa
     else
         memcpy(addr.data, ip->bytes, sizeof ip->bytes);
     return addr;
+}
+
+/* What Linux says of an address that is not of a socket's family: one shorter than the socket's own
+ * addresses is none at all. */
+static inline int tl_ip_wrong_family(uint8_t family, const tl_addr *addr)
+{
+    enum { LEN = 16, LEN_V6 = 24, LEN_FAMILY = 2 };
+    unsigned least = family == TL_FAMILY_INET6 ? LEN_V6 : LEN;
+    bool v4 = addr->family == TL_FAMILY_INET;
+    unsigned len = v4 ? LEN : addr->family == TL_FAMILY_UNIX ? LEN_FAMILY + addr->len : LEN_V6;
+    return len < least ? -EINVAL : -EAFNOSUPPORT;
 }
 
 #endif

@@ -5,6 +5,10 @@
  * The SYN arrives at a listener, which makes the other end half open; the answer makes this end
  * established; its acknowledgement puts the other end into the listener's queue. A SYN that nobody
  * answers is sent again after 1, 2, 4 ... seconds, and after 127 seconds connect has timed out.
+ *
+ * Where nobody listens a SYN may meet one that goes the other way: two sockets that connect to each
+ * other, or one that connects to itself. Then there is no third step, and each end is established
+ * when its own SYN is answered.
  */
 #include <errno.h>
 
@@ -30,10 +34,7 @@ static tl_time one_way(struct tl_endpoint *endpoint, tl_time sent)
 
 static int check_address(const struct tl_endpoint *endpoint, const tl_addr *addr)
 {
-    if (addr->family == endpoint->family)
-        return 0;
-    return endpoint->family == TL_FAMILY_INET6 && addr->family == TL_FAMILY_INET ? -EINVAL
-                                                                                 : -EAFNOSUPPORT;
+    return addr->family == endpoint->family ? 0 : tl_ip_wrong_family(endpoint->family, addr);
 }
 
 static int bind_for_connect(struct tl_endpoint *endpoint)
@@ -162,15 +163,61 @@ static void syn_lost(struct tl_endpoint *client)
         handshake_add(client, TL_SYN_TIMED_OUT, again);
 }
 
+/* Whether a SYN of client's is what the other one waits for in its place. */
+static bool is_meant(const struct tl_endpoint *other, const struct tl_endpoint *client)
+{
+    return other->state == TL_TCP_SYN_SENT && other->peer == NULL &&
+           other->peer_port == client->local_port &&
+           tl_ip_equal(&other->local_ip, &client->peer_ip) &&
+           tl_ip_equal(&other->peer_ip, &client->local_ip);
+}
+
+/* Whom client meets half-way: who connects to where it connects from; NULL: nobody. */
+static struct tl_endpoint *find_other(const struct tl_endpoint *client, tl_host *target)
+{
+    const struct tl_port *port = tl_port_find(&target->ports, client->peer_port);
+    if (client->peer != NULL)
+        return client->peer; /* whose SYN was here first */
+    if (port == NULL)
+        return NULL;
+    for (struct tl_list *at = port->holders.next; at != &port->holders; at = at->next) {
+        struct tl_endpoint *other = tl_listed(at, struct tl_endpoint, holder);
+        if (is_meant(other, client))
+            return other;
+    }
+    return NULL;
+}
+
+static bool meets_itself(const struct tl_endpoint *client, const tl_host *target)
+{
+    return target == client->host && is_meant(client, client);
+}
+
+/* The other end of client's connection is somebody who connects too. */
+static void meet(struct tl_endpoint *client, struct tl_endpoint *other)
+{
+    client->peer = other;
+    other->peer = client;
+}
+
 static void syn_arrives(struct tl_endpoint *client)
 {
     tl_time now = tl_endpoint_world(client)->now;
     tl_host *target = tl_host_find(client->host, &client->peer_ip);
-    struct tl_endpoint *listener = tl_port_listener(target, &client->peer_ip, client->peer_port);
-    if (listener == NULL)
+    struct tl_endpoint *listener = NULL;
+    struct tl_endpoint *other = NULL;
+    if (meets_itself(client, target))
+        other = client;
+    else
+        listener = tl_port_listener(target, &client->peer_ip, client->peer_port);
+    if (other == NULL && listener == NULL)
+        other = find_other(client, target);
+    if (other != NULL)
+        meet(client, other);
+    if (other == NULL && listener == NULL)
         handshake_add(client, TL_SYN_REFUSED, now + client->latency);
-    else if (listener->children > (unsigned)listener->backlog ||
-             make_child(client, listener) == NULL)
+    else if (other == NULL && (listener->children > (unsigned)listener->backlog ||
+                               make_child(client, listener) == NULL))
         syn_lost(client);
     else
         handshake_add(client, TL_SYN_ANSWERED, one_way(client, now));
@@ -195,18 +242,29 @@ void tl_handshake_acknowledged(struct tl_endpoint *child)
 
 /* --- The connecting side ---------------------------------------------------------------------- */
 
+/* Who had met it half-way is told. */
 static void fail(struct tl_endpoint *client, int error)
 {
     client->error = error;
     tl_endpoint_set_closed(client);
+    if (client->peer != NULL)
+        tl_travel_reset(client);
 }
 
 static void answered(struct tl_endpoint *client)
 {
-    struct tl_endpoint *child = client->peer;
+    struct tl_endpoint *peer = client->peer;
+    if (peer == NULL) { /* it met somebody who has gone since */
+        fail(client, -ECONNRESET);
+        return;
+    }
     client->state = TL_TCP_ESTABLISHED;
-    child->ack_at = tl_travel_arrival(client);
-    tl_travel_schedule(child);
+    if (peer->state == TL_TCP_SYN_RECEIVED) {
+        peer->ack_at = tl_travel_arrival(client);
+        tl_travel_schedule(peer);
+    } else if (client->shut & TL_SHUT_WRITE) {
+        tl_endpoint_finish_sending(client); /* as a child's listener may have shut down before */
+    }
     tl_travel_schedule(client); /* a reset may have come right behind the answer */
 }
 

@@ -78,7 +78,7 @@ static int datagram_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
     struct tl_datagram_socket *socket = tl_datagram_socket_of(descriptor);
     bool v6 = socket->family == TL_FAMILY_INET6;
     if (addr->family != socket->family)
-        return v6 && addr->family == TL_FAMILY_INET ? -EINVAL : -EAFNOSUPPORT;
+        return tl_ip_wrong_family(socket->family, addr);
     struct tl_ip ip = tl_ip_from(addr);
     if (v6 && tl_ip_is_v4(&ip) && socket->v6only)
         return -EINVAL;
@@ -87,11 +87,10 @@ static int datagram_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
         return -EADDRNOTAVAIL;
     if (socket->port != NULL)
         return -EINVAL;
-    struct tl_ip before = socket->local_ip;
     socket->local_ip = ip;
     int r = tl_datagram_hold(socket, addr->port);
     if (r < 0) {
-        socket->local_ip = before;
+        socket->local_ip = nowhere(socket->family); /* whatever address it kept from before */
         return r;
     }
     socket->port_locked = addr->port != 0;
@@ -101,10 +100,9 @@ static int datagram_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
     return 0;
 }
 
+/* Also of a socket that is not connected: what it was given and did not ask for is taken back. */
 static void disconnect(struct tl_datagram_socket *socket)
 {
-    if (!socket->connected)
-        return;
     socket->connected = false;
     socket->peer_port = 0;
     tl_datagram_changed(socket);

@@ -70,7 +70,7 @@ int tl_datagram_find_route(const struct tl_datagram_socket *socket, const tl_add
 {
     bool v6 = socket->family == TL_FAMILY_INET6;
     if (addr->family != socket->family && !(v6 && addr->family == TL_FAMILY_INET))
-        return -EAFNOSUPPORT;
+        return tl_ip_wrong_family(socket->family, addr);
     struct tl_ip dest = tl_host_destination(addr);
     if (tl_ip_is_v4(&dest) && v6 && socket->v6only)
         return -ENETUNREACH;

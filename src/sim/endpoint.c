@@ -55,7 +55,7 @@ void tl_endpoint_release(struct tl_endpoint *endpoint)
     if (!tl_endpoint_orphaned(endpoint) || (peer != NULL && !tl_endpoint_orphaned(peer)))
         return;
     endpoint_free(endpoint);
-    if (peer != NULL)
+    if (peer != NULL && peer != endpoint)
         endpoint_free(peer);
 }
 

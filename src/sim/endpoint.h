@@ -5,7 +5,8 @@
  * The two ends of a connection know each other, and each keeps what is on its way to it. Closing
  * the descriptor leaves the end to the world, as an operating system's kernel finishes a connection
  * for a program that has gone: what was written is still delivered, what arrives is answered by a
- * reset. Both ends are freed together, once nobody has a descriptor for either.
+ * reset. Both ends are freed together, once nobody has a descriptor for either. A socket that is
+ * connected to itself is both.
  *
  * The visible behaviour follows Linux step by step; names of states are TCP's, with those that a
  * program cannot tell apart made one. Acknowledgements take no time: bytes leave the send buffer as

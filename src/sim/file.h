@@ -104,10 +104,14 @@ struct tl_open_file {
     struct tl_file *file;
     unsigned flags;   /* TL_OPEN_* */
     int64_t position; /* of read and write; pread, pwrite and sendfile have their own */
+    uint32_t draws;   /* how often it has asked whether the disk is full */
 };
 
 /* Opens a file for a process of its host. 0, or as open(2) says. */
 int tl_file_open(tl_host *host, const char *path, unsigned flags, struct tl_descriptor **ret);
+
+/* As tl_file_put, for a program: -ENOSPC too when the disk is full, by choice. */
+ssize_t tl_open_file_put(struct tl_open_file *open, const void *data, size_t len, int64_t offset);
 
 /* The open file that a descriptor is, or NULL. */
 struct tl_open_file *tl_open_file_of(struct tl_descriptor *descriptor);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "core/alloc.h"
+#include "sim/choice.h"
 #include "sim/file.h"
 #include "sim/host.h"
 #include "sim/iov.h"
@@ -23,6 +24,26 @@ struct tl_open_file *tl_open_file_of(struct tl_descriptor *descriptor)
     return tl_listed(descriptor, struct tl_open_file, descriptor);
 }
 
+/* --- Writing at any offset -------------------------------------------------------------------- */
+
+/* Whether the disk is full, for what would need more of it. */
+static bool is_refused(struct tl_open_file *open, size_t len, int64_t offset)
+{
+    const struct tl_file *file = open->file;
+    bool fits = offset <= TL_FILE_SIZE_MAX && len <= (uint64_t)(TL_FILE_SIZE_MAX - offset);
+    if (len == 0 || !fits || (uint64_t)offset + len <= file->size)
+        return false;
+    return tl_choices_ask(file->host->world, TL_AT_DISK_FULL, open->descriptor.item.id,
+                          &open->draws, 2) != 0;
+}
+
+ssize_t tl_open_file_put(struct tl_open_file *open, const void *data, size_t len, int64_t offset)
+{
+    if (is_refused(open, len, offset))
+        return -ENOSPC;
+    return tl_file_put(open->file, data, len, offset);
+}
+
 /* --- Bytes at the position -------------------------------------------------------------------- */
 
 static ssize_t file_read(struct tl_descriptor *descriptor, struct tl_message *messages,
@@ -35,9 +56,10 @@ static ssize_t file_read(struct tl_descriptor *descriptor, struct tl_message *me
         return -EINVAL;
     if (!(open->flags & TL_OPEN_READ))
         return -EBADF;
-    if (open->file->kind == TL_FILE_DIRECTORY)
+    size_t room = tl_iov_total(&messages[0]);
+    if (room > 0 && open->file->kind == TL_FILE_DIRECTORY)
         return -EISDIR;
-    size_t len = tl_file_look(open->file, open->position, tl_iov_total(&messages[0]), &bytes);
+    size_t len = tl_file_look(open->file, open->position, room, &bytes);
     tl_iov_scatter(&cursor, bytes, len);
     open->position += (int64_t)len;
     messages[0].len = len;
@@ -57,7 +79,7 @@ static ssize_t file_write(struct tl_descriptor *descriptor, struct tl_message *m
         return -EBADF;
     for (size_t i = 0; i < messages[0].iov_count; i++) {
         const struct iovec *iov = &messages[0].iov[i];
-        ssize_t n = tl_file_put(open->file, iov->iov_base, iov->iov_len, open->position);
+        ssize_t n = tl_open_file_put(open, iov->iov_base, iov->iov_len, open->position);
         if (n < 0 && put == 0)
             return n;
         if (n < 0)

@@ -135,7 +135,7 @@ static ssize_t write_at(struct tl_kernel *kernel, int fd, const void *buf, size_
     int r = offset < 0 ? -EINVAL : get_file(kernel, fd, TL_OPEN_WRITE, &open);
     if (r < 0)
         return r;
-    return is_beyond(offset, len) ? -EINVAL : tl_file_put(open->file, buf, len, offset);
+    return is_beyond(offset, len) ? -EINVAL : tl_open_file_put(open, buf, len, offset);
 }
 
 ssize_t tl_sim_pwrite(struct tl_kernel *kernel, int file, const void *buf, size_t len,

@@ -69,4 +69,6 @@ const tl_site *const tl_sim_sites[TL_SIM_SITES_COUNT + 1] = {
     SITE(TL_AT_DATAGRAM_BUSY, "datagram.busy", TL_SITE_MAGNITUDE, 0,
          "for how long after a datagram was sent the send buffer is full: EAGAIN; 0: it is not, "
          "1023: 0.4 s"),
+    SITE(TL_AT_DISK_FULL, "disk.full", TL_SITE_FAULT, 0,
+         "whether there is no room for a write that makes a file longer: ENOSPC; 0: there is"),
 };

@@ -32,6 +32,7 @@ enum tl_sim_site {
     TL_AT_DATAGRAM_LOSS,
     TL_AT_DATAGRAM_DUPLICATE,
     TL_AT_DATAGRAM_BUSY,
+    TL_AT_DISK_FULL,
     TL_SIM_SITES_COUNT,
 };
 

@@ -12,13 +12,16 @@ enum { BACKLOG_MAX = 4096 };
 
 /* --- Bound and listening ---------------------------------------------------------------------- */
 
+static struct tl_ip nowhere(uint8_t family)
+{
+    return family == TL_FAMILY_INET ? tl_ip_v4(0, 0, 0, 0) : (struct tl_ip){{0}};
+}
+
 static int check_bind_address(const struct tl_endpoint *endpoint, const tl_addr *addr,
                               const struct tl_ip *ip)
 {
     if (addr->family != endpoint->family)
-        return endpoint->family == TL_FAMILY_INET6 && addr->family == TL_FAMILY_INET
-                   ? -EINVAL
-                   : -EAFNOSUPPORT;
+        return tl_ip_wrong_family(endpoint->family, addr);
     if (endpoint->family == TL_FAMILY_INET6 && tl_ip_is_v4(ip) && endpoint->v6only)
         return -EINVAL;
     return tl_host_has(endpoint->host, ip) ? 0 : -EADDRNOTAVAIL;
@@ -46,11 +49,10 @@ static int endpoint_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
         return r;
     if (endpoint->state != TL_TCP_CLOSED || endpoint->port != NULL)
         return -EINVAL;
-    struct tl_ip before = endpoint->local_ip;
     endpoint->local_ip = ip;
     r = hold_port(endpoint, addr->port);
     if (r < 0) {
-        endpoint->local_ip = before;
+        endpoint->local_ip = nowhere(endpoint->family); /* whatever address it kept from before */
         return r;
     }
     endpoint->port_locked = addr->port != 0;
@@ -163,6 +165,8 @@ static void part(struct tl_endpoint *endpoint)
         return;
     endpoint->peer = NULL;
     peer->peer = NULL;
+    if (peer == endpoint)
+        return;
     if (peer->state == TL_TCP_SYN_RECEIVED)
         tl_endpoint_leave_listener(peer);
     tl_endpoint_release(peer);
@@ -181,8 +185,7 @@ void tl_endpoint_disconnect(struct tl_endpoint *endpoint)
     endpoint->fin_received = false;
     endpoint->peer_port = 0;
     if (!endpoint->address_locked)
-        endpoint->local_ip =
-            endpoint->family == TL_FAMILY_INET ? tl_ip_v4(0, 0, 0, 0) : (struct tl_ip){{0}};
+        endpoint->local_ip = nowhere(endpoint->family);
 }
 
 void tl_endpoint_finish_sending(struct tl_endpoint *endpoint)

@@ -182,11 +182,8 @@ static uint32_t message_len(const struct tl_unix *socket, size_t len)
     return len < most ? (uint32_t)len : most;
 }
 
-/* What a message of so many bytes costs: what does not fit into the head goes to pages, and with it
- * what fills the last of these. */
-static uint32_t message_cost(uint32_t len)
+uint32_t tl_unix_cost(uint32_t len, uint32_t paged)
 {
-    uint32_t paged = len > HEAD_MAX ? len - HEAD_MAX : 0;
     uint32_t pages = (paged + PAGE - 1) / PAGE * PAGE;
     uint32_t kept = HEAD_EXTRA + (len > pages ? (len - pages + 63) / 64 * 64 : 0);
     uint32_t head = HEAD_MIN;
@@ -206,7 +203,7 @@ static uint32_t put_message(struct tl_unix *socket, struct tl_iov_cursor *cursor
     tl_iov_gather(cursor, message->data, len);
     *content = tl_mix(*content, tl_mix_bytes(message->data, len));
     message->len = len;
-    message->charge = message_cost(len);
+    message->charge = tl_unix_cost(len, len > HEAD_MAX ? len - HEAD_MAX : 0);
     socket->charged += message->charge;
     tl_segment_push(&socket->peer->unread, message);
     return len;

@@ -96,6 +96,10 @@ void tl_unix_join(struct tl_unix *a, struct tl_unix *b);
  * it is so abrupt, or leaves something unread, the peer's next read says ECONNRESET. */
 void tl_unix_part(struct tl_unix *socket, bool abrupt);
 
+/* What a message of so many bytes costs its writer, of which some are in pages; these are full but
+ * for the last one, which counts as if it were. */
+uint32_t tl_unix_cost(uint32_t len, uint32_t paged);
+
 /* --- Calls that move no bytes (unix_socket.c) --- */
 
 extern const struct tl_socket_ops tl_unix_socket_ops;
@@ -103,12 +107,6 @@ extern const struct tl_socket_ops tl_unix_socket_ops;
 void tl_unix_close(struct tl_descriptor *descriptor);
 
 /* --- Datagrams (unix_datagram.c) --- */
-
-/* What is said of a name whose socket is of the other kind: abstract names are apart. */
-static inline int tl_unix_wrong_kind(const tl_addr *addr)
-{
-    return addr->data[0] == '\0' ? -ECONNREFUSED : -EPROTOTYPE;
-}
 
 /* A socket of datagrams on a host; NULL when memory is out. */
 struct tl_unix *tl_unix_datagram_new(tl_host *host, uint64_t entity);
@@ -118,8 +116,9 @@ struct tl_unix *tl_unix_datagram_new(tl_host *host, uint64_t entity);
 /* Gives a socket this name, or with a length of 0 an abstract one that nobody has. */
 int tl_unix_name_take(struct tl_unix *socket, const tl_addr *addr);
 
-/* The socket that has this name. -ECONNREFUSED: nobody has; or why the path leads nowhere. */
-int tl_unix_name_find(tl_host *host, const tl_addr *addr, struct tl_unix **ret);
+/* The socket of the asker's kind that has this name. -ECONNREFUSED: nobody has; -EPROTOTYPE: one of
+ * the other kind has, which can be of a path alone; or why the path leads nowhere. */
+int tl_unix_name_find(const struct tl_unix *asker, const tl_addr *addr, struct tl_unix **ret);
 
 /* Nobody finds the socket by its name any more. What is left of a path stays. */
 void tl_unix_name_leave(struct tl_unix *socket);

@@ -22,14 +22,15 @@
 #include "sim/unix.h"
 
 enum {
-    QUEUE_MAX = 10,   /* net.unix.max_dgram_qlen: with one more it is full */
-    LEN_RESERVE = 32, /* a datagram is this much shorter than the send buffer at most */
+    QUEUE_MAX = 10,    /* net.unix.max_dgram_qlen: with one more it is full */
+    LEN_RESERVE = 32,  /* a datagram is this much shorter than the send buffer at most */
+    HEAD_MAX = 16064,  /* bytes that one keeps outside of pages, unless it has too many */
+    PAGES_MAX = 69632, /* bytes in pages */
 };
 
 /* What comes in front of a datagram's bytes. */
 struct head {
     struct tl_unix *sender;
-    tl_addr from; /* family TL_FAMILY_NONE: a sender without a name */
     uint32_t charge;
 };
 
@@ -65,9 +66,15 @@ static struct tl_datagram *take_out(struct tl_unix *socket, struct head *ret)
     struct tl_datagram *datagram = tl_datagram_pop(&socket->packets);
     memcpy(ret, datagram->data, sizeof *ret);
     ret->sender->charged -= ret->charge;
-    if (ret->sender != socket)
-        tl_descriptor_touch(&ret->sender->descriptor);
+    tl_descriptor_touch(&ret->sender->descriptor);
     return datagram;
+}
+
+/* Those who are connected to a socket look again whether it has room for them. */
+static void touch_senders(struct tl_unix *socket)
+{
+    for (struct tl_list *at = socket->senders.next; at != &socket->senders; at = at->next)
+        tl_descriptor_touch(&tl_listed(at, struct tl_unix, sends)->descriptor);
 }
 
 static void drop_unread(struct tl_unix *socket)
@@ -78,6 +85,21 @@ static void drop_unread(struct tl_unix *socket)
         if (head.sender != socket)
             release(head.sender);
     }
+}
+
+/* Parts from a peer, which may have gone: what is unread is lost, and if there was something and
+ * the peer had been connected to this socket in turn, it is told. */
+static void part(struct tl_unix *socket)
+{
+    struct tl_unix *peer = socket->peer;
+    if (socket->packets.head == NULL)
+        return;
+    drop_unread(socket);
+    touch_senders(socket);
+    if (peer == NULL || peer->peer != socket || peer == socket)
+        return;
+    peer->error = -ECONNRESET;
+    tl_descriptor_touch(&peer->descriptor);
 }
 
 static void forget_peer(struct tl_unix *socket)
@@ -119,11 +141,9 @@ static bool may_send(const struct tl_unix *socket, const struct tl_unix *target)
 
 static int find_target(const struct tl_unix *socket, const tl_addr *addr, struct tl_unix **ret)
 {
-    int r = tl_unix_name_find(socket->host, addr, ret);
+    int r = tl_unix_name_find(socket, addr, ret);
     if (r < 0)
         return r;
-    if (!(*ret)->datagrams)
-        return tl_unix_wrong_kind(addr);
     return may_send(socket, *ret) ? 0 : -EPERM;
 }
 
@@ -134,9 +154,8 @@ static int datagram_connect(struct tl_descriptor *descriptor, const tl_addr *add
     int r = addr->family != TL_FAMILY_NONE ? find_target(socket, addr, &target) : 0;
     if (r < 0)
         return r;
-    /* What an earlier peer has sent is lost. */
-    if (socket->peer != NULL && socket->peer != target)
-        drop_unread(socket);
+    if (socket->state == TL_UNIX_CONNECTED && (target == NULL || socket->peer != target))
+        part(socket);
     forget_peer(socket);
     if (target == NULL)
         return 0;
@@ -190,6 +209,13 @@ static int datagram_option(struct tl_descriptor *descriptor, enum tl_option opti
     return tl_unix_socket_ops.option(descriptor, option, set, ret);
 }
 
+static int take_error(struct tl_unix *socket)
+{
+    int error = socket->error;
+    socket->error = 0;
+    return error;
+}
+
 /* --- Reading ---------------------------------------------------------------------------------- */
 
 /* Copies as much of a datagram as fits. */
@@ -208,8 +234,9 @@ static void read_one(struct tl_unix *socket, struct tl_message *message)
     struct head head;
     struct tl_datagram *datagram = take_out(socket, &head);
     scatter(datagram, message);
+    /* The name that it has by now; without one, of no family. */
     if (message->addr != NULL)
-        *message->addr = head.from;
+        *message->addr = head.sender->bound ? head.sender->name : (tl_addr){0};
     tl_datagram_free(pools_of(socket), datagram);
     if (head.sender != socket)
         release(head.sender);
@@ -222,12 +249,13 @@ static ssize_t datagram_read(struct tl_descriptor *descriptor, struct tl_message
     size_t n = 0;
     if (count == 0)
         return -EINVAL;
+    if (socket->error != 0)
+        return take_error(socket);
     for (; n < count && socket->packets.head != NULL; n++)
         read_one(socket, &messages[n]);
     if (n == 0)
         return -EAGAIN;
-    for (struct tl_list *at = socket->senders.next; at != &socket->senders; at = at->next)
-        tl_descriptor_touch(&tl_listed(at, struct tl_unix, sends)->descriptor);
+    touch_senders(socket);
     return count == 1 ? (ssize_t)messages[0].len : (ssize_t)n;
 }
 
@@ -244,15 +272,16 @@ static bool is_full(const struct tl_unix *socket, const struct tl_unix *target)
     return target != socket && target->peer != socket && target->packets.count > QUEUE_MAX;
 }
 
-/* What this socket itself has against sending so much to addr. */
-static int check_sender(const struct tl_unix *socket, const tl_addr *addr, size_t len)
+/* What this socket itself has against sending so much to addr. Only then is asked whether there is
+ * anybody to send to, as Linux does after 6.12. */
+static int check_sender(struct tl_unix *socket, const tl_addr *addr, size_t len)
 {
     if (addr != NULL && (addr->family != TL_FAMILY_UNIX || addr->len == 0))
         return -EINVAL;
-    if (addr == NULL && socket->state != TL_UNIX_CONNECTED)
-        return -ENOTCONN;
     if (len > send_buffer(socket) - LEN_RESERVE)
         return -EMSGSIZE;
+    if (socket->error != 0)
+        return take_error(socket);
     if (socket->shut & TL_SHUT_WRITE)
         return -EPIPE;
     return socket->charged >= send_buffer(socket) ? -EAGAIN : 0;
@@ -262,10 +291,13 @@ static int check_sender(const struct tl_unix *socket, const tl_addr *addr, size_
 static int find_receiver(struct tl_unix *socket, const tl_addr *addr, struct tl_unix **ret)
 {
     struct tl_unix *target = socket->peer;
+    if (addr == NULL && socket->state != TL_UNIX_CONNECTED)
+        return -ENOTCONN;
     int r = addr != NULL ? find_target(socket, addr, &target) : 0;
     if (r < 0)
         return r;
     if (target == NULL) { /* the peer has gone: told once */
+        part(socket);
         forget_peer(socket);
         return -ECONNREFUSED;
     }
@@ -279,17 +311,20 @@ static int find_receiver(struct tl_unix *socket, const tl_addr *addr, struct tl_
     return 0;
 }
 
+static uint32_t cost(uint32_t len)
+{
+    uint32_t paged = len > HEAD_MAX ? len - HEAD_MAX : 0;
+    return tl_unix_cost(len, paged < PAGES_MAX ? paged : PAGES_MAX);
+}
+
 /* A datagram for the queue; NULL when memory is out. */
 static struct tl_datagram *make(struct tl_unix *socket, const struct tl_message *message,
                                 size_t len)
 {
-    struct head head = {.sender = socket};
+    struct head head = {.sender = socket, .charge = cost((uint32_t)len)};
     struct tl_datagram *datagram = tl_datagram_new(pools_of(socket), (uint32_t)(sizeof head + len));
     if (datagram == NULL)
         return NULL;
-    if (socket->bound)
-        head.from = socket->name;
-    head.charge = tl_datagram_cost_of((uint32_t)len);
     memcpy(datagram->data, &head, sizeof head);
     struct tl_iov_cursor cursor = {.iov = message->iov};
     tl_iov_gather(&cursor, datagram->data + sizeof head, len);
@@ -338,11 +373,14 @@ static uint32_t readiness(const struct tl_descriptor *descriptor)
 {
     const struct tl_unix *socket = tl_listed(descriptor, const struct tl_unix, descriptor);
     uint32_t ready = 0;
+    if (socket->error != 0)
+        ready |= TL_FAULT;
     if (socket->shut == TL_SHUT_BOTH)
         ready |= TL_HANGUP;
     if (socket->shut & TL_SHUT_READ || socket->packets.head != NULL)
         ready |= TL_READABLE;
-    if (4 * socket->charged <= send_buffer(socket) &&
+    /* Linux counts one more than what is charged. */
+    if (4 * (socket->charged + 1) <= send_buffer(socket) &&
         (socket->peer == NULL || !is_full(socket, socket->peer)))
         ready |= TL_WRITABLE;
     return ready;

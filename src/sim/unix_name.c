@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of Unix-domain sockets: abstract ones, which a host keeps in a list, and paths.
+ * Names of Unix-domain sockets: abstract ones, which a host keeps in a list, and paths. An abstract
+ * name may be that of a stream socket and of one of datagrams, which know nothing of each other.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,11 +19,14 @@ static bool is_abstract(const tl_addr *addr)
     return addr->len > 0 && addr->data[0] == '\0';
 }
 
-static struct tl_unix *find_abstract(const tl_host *host, const tl_addr *addr)
+/* The socket of the asker's kind that has this name. */
+static struct tl_unix *find_abstract(const struct tl_unix *asker, const tl_addr *addr)
 {
-    for (struct tl_list *at = host->unix_names.next; at != &host->unix_names; at = at->next) {
+    const struct tl_list *names = &asker->host->unix_names;
+    for (struct tl_list *at = names->next; at != names; at = at->next) {
         struct tl_unix *socket = tl_listed(at, struct tl_unix, named);
-        if (socket->name.len == addr->len && memcmp(socket->name.data, addr->data, addr->len) == 0)
+        if (socket->datagrams == asker->datagrams && socket->name.len == addr->len &&
+            memcmp(socket->name.data, addr->data, addr->len) == 0)
             return socket;
     }
     return NULL;
@@ -49,7 +53,7 @@ static int take_made_up(struct tl_unix *socket)
 {
     for (int tries = 0; tries <= MADE_UP_MAX; tries++) {
         tl_addr addr = make_up(socket->host);
-        if (find_abstract(socket->host, &addr) != NULL)
+        if (find_abstract(socket, &addr) != NULL)
             continue;
         set_name(socket, &addr);
         tl_list_push(&socket->host->unix_names, &socket->named);
@@ -62,7 +66,7 @@ static int take_abstract(struct tl_unix *socket, const tl_addr *addr)
 {
     if (socket->bound)
         return -EINVAL;
-    if (find_abstract(socket->host, addr) != NULL)
+    if (find_abstract(socket, addr) != NULL)
         return -EADDRINUSE;
     set_name(socket, addr);
     tl_list_push(&socket->host->unix_names, &socket->named);
@@ -109,14 +113,16 @@ static int take_path(struct tl_unix *socket, const tl_addr *addr)
     return 0;
 }
 
-static int find_path(tl_host *host, const tl_addr *addr, struct tl_unix **ret)
+/* NULL for a file that is no socket, and for a socket that nobody has. */
+static int find_path(const struct tl_unix *asker, const tl_addr *addr, struct tl_unix **ret)
 {
     struct path path = path_of(addr);
     struct tl_file *file;
-    int r = tl_file_find(host, path.text, &file);
-    if (r == 0)
-        *ret = file->socket; /* of other kinds of files nobody's */
-    return r;
+    int r = tl_file_find(asker->host, path.text, &file);
+    if (r < 0)
+        return r;
+    *ret = file->socket;
+    return *ret != NULL && (*ret)->datagrams != asker->datagrams ? -EPROTOTYPE : 0;
 }
 
 /* --- Both ------------------------------------------------------------------------------------- */
@@ -130,16 +136,16 @@ int tl_unix_name_take(struct tl_unix *socket, const tl_addr *addr)
     return is_abstract(addr) ? take_abstract(socket, addr) : take_path(socket, addr);
 }
 
-int tl_unix_name_find(tl_host *host, const tl_addr *addr, struct tl_unix **ret)
+int tl_unix_name_find(const struct tl_unix *asker, const tl_addr *addr, struct tl_unix **ret)
 {
     if (addr->family != TL_FAMILY_UNIX || addr->len == 0 || addr->len > sizeof addr->data)
         return -EINVAL;
     struct tl_unix *socket = NULL;
     int r = 0;
     if (is_abstract(addr))
-        socket = find_abstract(host, addr);
+        socket = find_abstract(asker, addr);
     else
-        r = find_path(host, addr, &socket);
+        r = find_path(asker, addr, &socket);
     if (r < 0)
         return r;
     *ret = socket;

@@ -50,11 +50,9 @@ static int unix_connect(struct tl_descriptor *descriptor, const tl_addr *addr)
 {
     struct tl_unix *client = tl_unix_of(descriptor);
     struct tl_unix *listener;
-    int r = tl_unix_name_find(client->host, addr, &listener);
+    int r = tl_unix_name_find(client, addr, &listener);
     if (r < 0)
         return r;
-    if (listener->datagrams)
-        return tl_unix_wrong_kind(addr);
     if (listener->state != TL_UNIX_LISTENING || listener->shut & TL_SHUT_READ)
         return -ECONNREFUSED;
     if (listener->waiting > listener->backlog)

@@ -12,69 +12,9 @@
 #include <twinloop/error.h>
 #include <linux/sockios.h>
 
-/* --- Names ------------------------------------------------------------------------------------ */
-
-static const char *host_text(const struct run *run, const tl_addr *addr)
-{
-    static const unsigned char none[16];
-    static const unsigned char first[16] = {127, 0, 0, 1};
-    static const unsigned char first6[16] = {[15] = 1};
-    if (addr->family == TL_FAMILY_UNIX)
-        return addr->len == 0 ? "unnamed" : "name";
-    if (memcmp(addr->data, none, 16) == 0)
-        return "any";
-    if (memcmp(addr->data, run->loopback.data, 16) == 0)
-        return "loopback";
-    if (memcmp(addr->data, first, 16) == 0)
-        return "127.0.0.1";
-    return memcmp(addr->data, first6, 16) == 0 ? "::1" : "elsewhere";
-}
-
-/* Whether two addresses have the same port, or are the same name. */
-static bool same_door(const tl_addr *one, const tl_addr *two)
-{
-    if (one->family == TL_FAMILY_UNIX)
-        return tl_addr_equal(one, two);
-    return two->family != TL_FAMILY_UNIX && two->family != TL_FAMILY_NONE && one->port == two->port;
-}
-
-/* An address in words that are the same in both worlds: the port is the first place's that has it.
- */
-static void note_address(const struct run *run, uint8_t sort, const tl_addr *addr, char *note,
-                         size_t size)
-{
-    const char *host = host_text(run, addr);
-    bool no_door = addr->family == TL_FAMILY_UNIX ? addr->len == 0 : addr->port == 0;
-    if (no_door) {
-        snprintf(note, size, " %d %s", addr->family, host);
-        return;
-    }
-    for (int i = 0; i < PLACES; i++) {
-        const struct place *place = &run->places[i];
-        if (sort_is_datagram(place->sort) == sort_is_datagram(sort) &&
-            same_door(addr, &place->local)) {
-            snprintf(note, size, " %d %s @%d", addr->family, host, i);
-            return;
-        }
-    }
-    snprintf(note, size, " %d %s of nobody", addr->family, host);
-}
-
-/* Learns where a place is bound, if it is. */
-static void learn_name(struct run *run, int index)
-{
-    struct place *place = &run->places[index];
-    tl_addr addr;
-    if (place->fd < 0 ||
-        run->kernel->ops->address(run->kernel, place->fd, TL_ADDRESS_LOCAL, &addr) < 0)
-        return;
-    if (addr.family == TL_FAMILY_UNIX ? addr.len > 0 : addr.port != 0)
-        place->local = addr;
-}
-
 /* --- Places ----------------------------------------------------------------------------------- */
 
-static void fill(struct run *run, int index, int fd, uint8_t sort)
+void place_fill(struct run *run, int index, int fd, uint8_t sort)
 {
     struct place *place = &run->places[index];
     *place = (struct place){
@@ -82,7 +22,10 @@ static void fill(struct run *run, int index, int fd, uint8_t sort)
         .sort = sort,
         .watched = TL_READABLE | TL_WRITABLE,
         .send_room = ROOM_DEFAULT,
+        .number = ++run->numbers,
     };
+    if (sort == SORT_FILE)
+        return; /* nobody waits for one */
     int r = run->kernel->ops->watch(run->kernel, fd, place->watched, place);
     assert(r == 0);
     (void)r;
@@ -103,59 +46,30 @@ static struct flow *new_flow(struct run *run, const struct place *writer)
     return flow;
 }
 
-/* Another place's address as one to connect or bind to; false: it never had one. Who is everywhere
- * is on this run's loopback, also for sockets of IPv4 when it is of IPv6. */
-static bool address_of(const struct run *run, const struct op *op, tl_addr *ret)
-{
-    static const unsigned char none[16];
-    uint8_t sort = run->places[op->place].sort;
-    *ret = run->places[op->other].local;
-    bool any = (ret->family == TL_FAMILY_INET || ret->family == TL_FAMILY_INET6) &&
-               memcmp(ret->data, none, 16) == 0;
-    if (any && (sort == SORT_TCP || sort == SORT_UDP)) {
-        uint16_t port = ret->port;
-        *ret = run->loopback;
-        ret->port = port;
-    }
-    return ret->family != TL_FAMILY_NONE;
-}
-
-static tl_addr fresh_address(const struct run *run, const struct op *op, uint8_t sort)
-{
-    tl_addr addr = run->loopback;
-    if (sort == SORT_TCP6 || sort == SORT_UDP6) {
-        int r = tl_addr_parse(op->what == BIND_ANY ? "::" : "::1", 0, &addr);
-        assert(r == 0);
-        (void)r;
-    } else if (sort == SORT_UNIX) {
-        addr = (tl_addr){.family = TL_FAMILY_UNIX, .len = 32};
-        snprintf((char *)addr.data + 1, sizeof addr.data - 1, "fidelity-%08x-%02u", run->unique,
-                 run->op);
-    } else if (op->what == BIND_ANY) {
-        memset(addr.data, 0, sizeof addr.data);
-    }
-    return addr;
-}
-
 /* --- Operations ------------------------------------------------------------------------------- */
 
 static void do_socket(struct run *run, const struct op *op, struct answer *answer)
 {
     static const uint8_t families[SORTS] = {
-        [SORT_TCP] = TL_FAMILY_INET,   [SORT_TCP6] = TL_FAMILY_INET6, [SORT_UDP] = TL_FAMILY_INET,
-        [SORT_UDP6] = TL_FAMILY_INET6, [SORT_UNIX] = TL_FAMILY_UNIX,
+        [SORT_TCP] = TL_FAMILY_INET,  [SORT_TCP6] = TL_FAMILY_INET6,
+        [SORT_UDP] = TL_FAMILY_INET,  [SORT_UDP6] = TL_FAMILY_INET6,
+        [SORT_UNIX] = TL_FAMILY_UNIX, [SORT_UNIX_DATAGRAM] = TL_FAMILY_UNIX,
     };
     int fd = run->kernel->ops->socket(run->kernel, (enum tl_family)families[op->what],
                                       sort_is_datagram(op->what) ? TL_DATAGRAM : TL_STREAM);
     answer->result = fd < 0 ? fd : 0;
     if (fd >= 0)
-        fill(run, op->place, fd, op->what);
+        place_fill(run, op->place, fd, op->what);
 }
 
 /* A port that has had connections is left alone: some may linger there, which a simulated port
  * never knows. So is one that its listener shares, and another protocol's, which says nothing. */
-static bool may_bind_there(const struct place *other, const struct place *place)
+static bool may_bind_there(const struct run *run, const struct op *op)
 {
+    const struct place *place = &run->places[op->place];
+    const struct place *other = op->other < PATH ? &run->places[op->other] : NULL;
+    if (other == NULL || (sort_is_unix(place->sort) && sort_is_unix(other->sort)))
+        return true;
     if (sort_is_datagram(other->sort) != sort_is_datagram(place->sort))
         return false;
     if (other->sort != SORT_TCP && other->sort != SORT_TCP6)
@@ -168,13 +82,13 @@ static void do_bind(struct run *run, const struct op *op, struct answer *answer)
     struct place *place = &run->places[op->place];
     tl_addr addr;
     if (op->other == op->place) {
-        addr = fresh_address(run, op, place->sort);
-    } else if (!address_of(run, op, &addr) || !may_bind_there(&run->places[op->other], place)) {
+        addr = name_fresh(run, op, place->sort);
+    } else if (!name_of(run, op, &addr) || !may_bind_there(run, op)) {
         answer->skipped = true;
         return;
     }
     answer->result = run->kernel->ops->bind(run->kernel, place->fd, &addr);
-    learn_name(run, op->place);
+    name_learn(run, op->place);
 }
 
 /* Where delays are at work nobody may find a queue full: it would try again after a second, which
@@ -185,48 +99,80 @@ static void do_listen(struct run *run, const struct op *op, struct answer *answe
     int backlog = run->manner->whole ? OPS_MAX : op->value;
     answer->result = run->kernel->ops->listen(run->kernel, place->fd, backlog);
     place->listening = place->listening || answer->result == 0;
-    learn_name(run, op->place);
+    name_learn(run, op->place);
 }
 
-static void begin_connection(struct run *run, const struct op *op, const tl_addr *target)
+/* A connection to whom it was meant for, at a place; -1: nobody could have it. */
+static void begin_connection(struct run *run, struct place *place, int target,
+                             struct answer *answer)
 {
-    struct place *place = &run->places[op->place];
-    struct place *other = &run->places[op->other];
+    struct place *other = &run->places[target];
+    if (target < 0) {
+        answer->broken = "nobody listens there";
+        return;
+    }
     place->port_used = other->port_used = true;
     place->out = new_flow(run, place);
-    place->in = new_flow(run, other);
+    place->in = other == place ? place->out : new_flow(run, other);
+    if (other == place)
+        return; /* it is connected to itself, which nobody accepts */
     run->waiting[run->waiting_count++] = (struct waiting){
-        .client = place->local, .target = *target, .out = place->out, .in = place->in};
+        .client = place->local, .target = other->number, .out = place->out, .in = place->in};
+}
+
+/* Whether a connection to another place, or a path, is something that the worlds agree on. */
+static bool may_connect(const struct run *run, const struct op *op)
+{
+    if (op->other >= PATH)
+        return true;
+    uint8_t one = run->places[op->place].sort;
+    uint8_t two = run->places[op->other].sort;
+    return sort_is_datagram(one) == sort_is_datagram(two) ||
+           (sort_is_unix(one) && sort_is_unix(two));
+}
+
+/* Whom a connection is to: who listens at the name, or has the port, which may be who connects. */
+static int target_of(struct run *run, const struct op *op, const tl_addr *addr)
+{
+    const struct place *place = &run->places[op->place];
+    if (place->sort == SORT_UNIX)
+        return name_listener(run, addr);
+    return name_same(addr, &place->local) ? op->place : op->other;
 }
 
 static void do_connect(struct run *run, const struct op *op, struct answer *answer)
 {
     struct place *place = &run->places[op->place];
     tl_addr addr;
-    /* A TCP socket that connects to itself is a thing of its own. */
-    const struct place *other = &run->places[op->other];
-    bool tcp = place->sort == other->sort && (place->sort == SORT_TCP || place->sort == SORT_TCP6);
-    if (!address_of(run, op, &addr) || (tcp && same_door(&addr, &place->local)) ||
-        sort_is_datagram(place->sort) != sort_is_datagram(other->sort)) {
+    if (!name_of(run, op, &addr) || !may_connect(run, op)) {
         answer->skipped = true;
         return;
     }
+    int target = target_of(run, op, &addr);
     answer->result = run->kernel->ops->connect(run->kernel, place->fd, &addr);
-    learn_name(run, op->place);
+    name_learn(run, op->place);
     bool begun = place->sort == SORT_UNIX ? answer->result == 0 : answer->result == -EINPROGRESS;
     if (begun && !sort_is_datagram(place->sort))
-        begin_connection(run, op, &addr);
+        begin_connection(run, place, target, answer);
 }
 
-/* The connection that was accepted: by its client's port, or the oldest to this name. */
+/* Streams are another matter: a TCP socket would be reset. */
+static void do_disconnect(struct run *run, const struct op *op, struct answer *answer)
+{
+    struct place *place = &run->places[op->place];
+    answer->skipped = !sort_is_datagram(place->sort);
+    if (!answer->skipped)
+        answer->result = run->kernel->ops->connect(run->kernel, place->fd, &(tl_addr){0});
+}
+
+/* The connection that was accepted: by its client's port, or the oldest to this listener. */
 static struct waiting *find_waiting(struct run *run, const struct place *listener,
                                     const tl_addr *peer)
 {
-    bool named = listener->sort == SORT_UNIX;
+    bool local = listener->sort == SORT_UNIX;
     for (unsigned i = 0; i < run->waiting_count; i++) {
-        struct waiting *at = &run->waiting[named ? i : run->waiting_count - 1 - i];
-        bool fits =
-            named ? tl_addr_equal(&at->target, &listener->local) : same_door(peer, &at->client);
+        struct waiting *at = &run->waiting[local ? i : run->waiting_count - 1 - i];
+        bool fits = local ? at->target == listener->number : name_same(peer, &at->client);
         if (fits && !at->over)
             return at;
     }
@@ -246,10 +192,10 @@ static void do_accept(struct run *run, const struct op *op, struct answer *answe
     if (fd < 0)
         return;
     struct waiting *waiting = find_waiting(run, listener, &peer);
-    fill(run, op->place, fd, listener->sort);
+    place_fill(run, op->place, fd, listener->sort);
     run->places[op->place].port_used = true;
-    learn_name(run, op->place);
-    note_address(run, listener->sort, &peer, answer->note, sizeof answer->note);
+    name_learn(run, op->place);
+    name_note(run, listener->sort, &peer, answer->note, sizeof answer->note);
     if (waiting == NULL) {
         answer->broken = "nobody made this connection";
         return;
@@ -318,7 +264,7 @@ static void do_name(struct run *run, const struct op *op, struct answer *answer)
     enum tl_address_side side = op->kind == OP_LOCAL ? TL_ADDRESS_LOCAL : TL_ADDRESS_PEER;
     answer->result = run->kernel->ops->address(run->kernel, run->places[op->place].fd, side, &addr);
     if (answer->result == 0)
-        note_address(run, run->places[op->place].sort, &addr, answer->note, sizeof answer->note);
+        name_note(run, run->places[op->place].sort, &addr, answer->note, sizeof answer->note);
 }
 
 static void do_watch(struct run *run, const struct op *op, struct answer *answer)
@@ -331,10 +277,6 @@ static void do_watch(struct run *run, const struct op *op, struct answer *answer
 static void do_close(struct run *run, const struct op *op, struct answer *answer)
 {
     struct place *place = &run->places[op->place];
-    for (unsigned i = 0; i < run->waiting_count; i++)
-        if (place->listening && place->sort == SORT_UNIX &&
-            tl_addr_equal(&run->waiting[i].target, &place->local))
-            run->waiting[i].over = true;
     answer->amount_loose = place->in != NULL && flow_is_uncertain(place->in);
     answer->before = place->in != NULL ? flow_under_way(place->in) : 0;
     answer->beyond = end(place, true, true, true);
@@ -353,8 +295,8 @@ static void do_pair(struct run *run, const struct op *op, struct answer *answer)
         return;
     struct place *one = &run->places[op->place];
     struct place *two = &run->places[op->other];
-    fill(run, op->place, fds[0], pair ? SORT_UNIX : SORT_PIPE);
-    fill(run, op->other, fds[1], pair ? SORT_UNIX : SORT_PIPE);
+    place_fill(run, op->place, fds[0], pair ? SORT_UNIX : SORT_PIPE);
+    place_fill(run, op->other, fds[1], pair ? SORT_UNIX : SORT_PIPE);
     two->out = one->in = new_flow(run, two);
     if (pair)
         one->out = two->in = new_flow(run, one);
@@ -365,21 +307,39 @@ static const struct {
     bool fills; /* needs an empty place */
     bool pairs; /* needs two */
 } doers[OP_KINDS] = {
-    [OP_SOCKET] = {do_socket, true, false},      [OP_BIND] = {do_bind, false, false},
-    [OP_LISTEN] = {do_listen, false, false},     [OP_CONNECT] = {do_connect, false, false},
-    [OP_ACCEPT] = {do_accept, true, false},      [OP_WRITE] = {place_write, false, false},
-    [OP_READ] = {place_read, false, false},      [OP_SEND_TO] = {place_write, false, false},
-    [OP_SHUTDOWN] = {do_shutdown, false, false}, [OP_SET] = {do_option, false, false},
-    [OP_GET] = {do_option, false, false},        [OP_LOCAL] = {do_name, false, false},
-    [OP_PEER] = {do_name, false, false},         [OP_WATCH] = {do_watch, false, false},
-    [OP_CLOSE] = {do_close, false, false},       [OP_PIPE] = {do_pair, true, true},
+    [OP_SOCKET] = {do_socket, true, false},
+    [OP_BIND] = {do_bind, false, false},
+    [OP_LISTEN] = {do_listen, false, false},
+    [OP_CONNECT] = {do_connect, false, false},
+    [OP_ACCEPT] = {do_accept, true, false},
+    [OP_WRITE] = {place_write, false, false},
+    [OP_READ] = {place_read, false, false},
+    [OP_SEND_TO] = {place_write, false, false},
+    [OP_SHUTDOWN] = {do_shutdown, false, false},
+    [OP_SET] = {do_option, false, false},
+    [OP_GET] = {do_option, false, false},
+    [OP_LOCAL] = {do_name, false, false},
+    [OP_PEER] = {do_name, false, false},
+    [OP_WATCH] = {do_watch, false, false},
+    [OP_CLOSE] = {do_close, false, false},
+    [OP_PIPE] = {do_pair, true, true},
     [OP_PAIR] = {do_pair, true, true},
+    [OP_DISCONNECT] = {do_disconnect, false, false},
+    [OP_SEND_MANY] = {place_send_many, false, false},
+    [OP_READ_MANY] = {place_read_many, false, false},
+    [OP_OPEN] = {file_open, true, false},
+    [OP_PREAD] = {file_pread, false, false},
+    [OP_PWRITE] = {file_pwrite, false, false},
+    [OP_FSYNC] = {file_fsync, false, false},
+    [OP_STAT] = {file_stat, false, false},
+    [OP_UNLINK] = {file_unlink, false, false},
+    [OP_RENAME] = {file_rename, false, false},
 };
 
 void place_do(struct run *run, const struct op *op, struct answer *answer)
 {
     bool empty = run->places[op->place].fd < 0;
-    bool possible = empty == doers[op->kind].fills;
+    bool possible = !op_has_place(op->kind) || empty == doers[op->kind].fills;
     if (doers[op->kind].pairs && (op->other == op->place || run->places[op->other].fd >= 0))
         possible = false;
     if (possible)

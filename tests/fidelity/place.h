@@ -6,6 +6,8 @@
 #ifndef TL_TESTS_FIDELITY_PLACE_H
 #define TL_TESTS_FIDELITY_PLACE_H
 
+#include <twinloop/world.h>
+
 #include "tests/fidelity/flow.h"
 #include "tests/fidelity/run.h"
 
@@ -23,12 +25,14 @@ struct place {
     struct flow *out; /* what it writes */
     struct flow *in;  /* what it reads */
     uint8_t ready;    /* by the last look */
+    uint32_t number;  /* another one each time that a place is filled */
+    uint64_t file;    /* what was at the path to which it is bound then; 0: it has none */
 };
 
 /* A connection that nobody has accepted. */
 struct waiting {
     tl_addr client;
-    tl_addr target;
+    uint32_t target;  /* the number of who listens */
     struct flow *out; /* of the client */
     struct flow *in;
     bool over;
@@ -41,8 +45,10 @@ struct run {
     tl_time settle;
     tl_addr loopback; /* this run's own */
     uint32_t unique;
-    bool reading_out; /* the program is over */
-    uint32_t op;      /* the index of the operation under way */
+    uint32_t numbers;   /* of the places that were filled */
+    char directory[32]; /* for paths */
+    bool reading_out;   /* the program is over */
+    uint32_t op;        /* the index of the operation under way */
     struct place places[PLACES];
     struct flow flows[FLOWS_MAX];
     unsigned flows_count;
@@ -60,19 +66,88 @@ struct stillness {
 
 static inline bool sort_is_datagram(uint8_t sort)
 {
-    return sort == SORT_UDP || sort == SORT_UDP6;
+    return sort == SORT_UDP || sort == SORT_UDP6 || sort == SORT_UNIX_DATAGRAM;
+}
+
+static inline bool sort_is_unix(uint8_t sort)
+{
+    return sort == SORT_UNIX || sort == SORT_UNIX_DATAGRAM;
 }
 
 /* Does one operation, or skips it. */
 void place_do(struct run *run, const struct op *op, struct answer *answer);
 
-void place_read(struct run *run, const struct op *op, struct answer *answer);
-void place_write(struct run *run, const struct op *op, struct answer *answer);
+/* Puts a descriptor into an empty place. */
+void place_fill(struct run *run, int index, int fd, uint8_t sort);
 
-/* Whether the operation's bytes are moved; transfer.c. */
+/* Whether anything is on its way. */
 struct stillness places_stillness(struct run *run);
 
 /* What poll says of each place, READY_NONE for an empty one. */
 void places_look(struct run *run, uint8_t ready[PLACES]);
+
+/* --- Bytes (transfer.c) --- */
+
+void place_read(struct run *run, const struct op *op, struct answer *answer);
+void place_write(struct run *run, const struct op *op, struct answer *answer);
+
+/* Several datagrams, skipped for who has none (datagram.c). */
+void place_send_to(struct run *run, const struct op *op, struct answer *answer);
+void place_receive(struct run *run, const struct op *op, struct answer *answer);
+void place_send_many(struct run *run, const struct op *op, struct answer *answer);
+void place_read_many(struct run *run, const struct op *op, struct answer *answer);
+
+/* Cuts a buffer into pieces, of which the first ones are small. Returns how many there are. */
+size_t cut_bytes(const unsigned char *bytes, size_t len, unsigned pieces, struct iovec *iov);
+
+uint32_t hash_bytes(const unsigned char *bytes, size_t len);
+
+/* --- Names (name.c) --- */
+
+/* Another place's address, or a path, as one to connect or bind to; false: there is none. */
+bool name_of(const struct run *run, const struct op *op, tl_addr *ret);
+
+/* One that nobody has. */
+tl_addr name_fresh(const struct run *run, const struct op *op, uint8_t sort);
+
+/* Whether two addresses have the same port, or are the same name. */
+bool name_same(const tl_addr *one, const tl_addr *two);
+
+/* An address in words that are the same in both worlds: its port or name is the first place's that
+ * has it. */
+void name_note(const struct run *run, uint8_t sort, const tl_addr *addr, char *note, size_t size);
+
+/* Learns where a place is bound, if it is. */
+void name_learn(struct run *run, int index);
+
+/* The place that listens at a Unix-domain socket's name; -1: none. */
+int name_listener(struct run *run, const tl_addr *addr);
+
+/* --- Paths (path.c) --- */
+
+struct path {
+    char text[64];
+};
+
+/* A path of the program in full. */
+struct path path_of(const struct run *run, uint8_t door);
+
+/* Makes the directory with what it begins with; host NULL: the real one. False when it cannot. */
+bool paths_make(struct run *run, tl_host *host);
+
+/* Removes the real one. */
+bool paths_remove(struct run *run);
+
+/* --- Files (file.c) --- */
+
+void file_open(struct run *run, const struct op *op, struct answer *answer);
+void file_pread(struct run *run, const struct op *op, struct answer *answer);
+void file_pwrite(struct run *run, const struct op *op, struct answer *answer);
+void file_fsync(struct run *run, const struct op *op, struct answer *answer);
+void file_stat(struct run *run, const struct op *op, struct answer *answer);
+void file_unlink(struct run *run, const struct op *op, struct answer *answer);
+void file_rename(struct run *run, const struct op *op, struct answer *answer);
+void file_read(struct run *run, const struct op *op, struct answer *answer);
+void file_write(struct run *run, const struct op *op, struct answer *answer);
 
 #endif

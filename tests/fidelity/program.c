@@ -9,21 +9,44 @@
 #include <string.h>
 #include <twinloop/kernel.h>
 
-/* An operation's name and what follows its place: o second place, f the same or "free", a where it
- * is bound, t sort, h half, O option, v number, p pieces, w readiness. */
+/* An operation's name and what follows it: i its place, o a second place, d the same or a path, f
+ * the same or "free", / a path, > another one, a where it is bound, t sort, h half, O option, F how
+ * to open a file, v number, p pieces, w readiness, x offset. */
 static const struct {
     const char *name;
     const char *arguments;
 } forms[OP_KINDS] = {
-    [OP_SOCKET] = {"socket", "t"},     [OP_BIND] = {"bind", "af"},
-    [OP_LISTEN] = {"listen", "v"},     [OP_CONNECT] = {"connect", "o"},
-    [OP_ACCEPT] = {"accept", "o"},     [OP_WRITE] = {"write", "vp"},
-    [OP_READ] = {"read", "vp"},        [OP_SEND_TO] = {"send_to", "ovp"},
-    [OP_SHUTDOWN] = {"shutdown", "h"}, [OP_SET] = {"set", "Ov"},
-    [OP_GET] = {"get", "O"},           [OP_LOCAL] = {"local", ""},
-    [OP_PEER] = {"peer", ""},          [OP_WATCH] = {"watch", "w"},
-    [OP_CLOSE] = {"close", ""},        [OP_PIPE] = {"pipe", "o"},
-    [OP_PAIR] = {"pair", "o"},
+    [OP_SOCKET] = {"socket", "it"},
+    [OP_BIND] = {"bind", "iaf"},
+    [OP_LISTEN] = {"listen", "iv"},
+    [OP_CONNECT] = {"connect", "id"},
+    [OP_ACCEPT] = {"accept", "io"},
+    [OP_WRITE] = {"write", "ivp"},
+    [OP_READ] = {"read", "ivp"},
+    [OP_SEND_TO] = {"send_to", "idvp"},
+    [OP_SHUTDOWN] = {"shutdown", "ih"},
+    [OP_SET] = {"set", "iOv"},
+    [OP_GET] = {"get", "iO"},
+    [OP_LOCAL] = {"local", "i"},
+    [OP_PEER] = {"peer", "i"},
+    [OP_WATCH] = {"watch", "iw"},
+    [OP_CLOSE] = {"close", "i"},
+    [OP_PIPE] = {"pipe", "io"},
+    [OP_PAIR] = {"pair", "io"},
+    [OP_DISCONNECT] = {"disconnect", "i"},
+    [OP_SEND_MANY] = {"send_many", "idvp"},
+    [OP_READ_MANY] = {"read_many", "ivp"},
+    [OP_OPEN] = {"open", "i/F"},
+    [OP_PREAD] = {"pread", "ivx"},
+    [OP_PWRITE] = {"pwrite", "ivx"},
+    [OP_FSYNC] = {"fsync", "i"},
+    [OP_STAT] = {"stat", "/"},
+    [OP_UNLINK] = {"unlink", "/"},
+    [OP_RENAME] = {"rename", "/>"},
+};
+
+const char *const program_paths[PATHS] = {
+    "/a", "/b", "/c", "/sub", "/sub/a", "/sub/../b", "/a/x", "/none/x", "/a/", "/.",
 };
 
 struct words {
@@ -31,7 +54,8 @@ struct words {
     size_t count;
 };
 
-static const char *const sorts[] = {"tcp", "tcp6", "udp", "udp6", "unix", "pipe"};
+static const char *const sorts[] = {"tcp",  "tcp6",     "udp",  "udp6",
+                                    "unix", "unixgram", "pipe", "file"};
 static const char *const bounds[] = {"loopback", "any"};
 static const char *const halves[] = {"read", "write", "both"};
 static const char *const watches[] = {"nothing", "readable", "writable", "everything"};
@@ -65,25 +89,72 @@ const char *op_name(enum op_kind kind)
     return forms[kind].name;
 }
 
+bool op_has_place(enum op_kind kind)
+{
+    return forms[kind].arguments[0] == 'i';
+}
+
+/* --- Writing ---------------------------------------------------------------------------------- */
+
+/* How to open a file is a letter for each of these. */
+static const char open_letters[] = "rwcte";
+
+static int format_door(uint8_t door, char *text, size_t size)
+{
+    if (door >= PATH)
+        return snprintf(text, size, " %s", program_paths[door - PATH]);
+    return snprintf(text, size, " @%u", door);
+}
+
+static int format_opening(uint8_t flags, char *text, size_t size)
+{
+    char letters[sizeof open_letters];
+    size_t count = 0;
+    for (size_t i = 0; open_letters[i] != '\0'; i++)
+        if (flags & 1u << i)
+            letters[count++] = open_letters[i];
+    letters[count] = '\0';
+    return snprintf(text, size, " %s", count > 0 ? letters : "-");
+}
+
+static int format_argument(char argument, const struct op *op, char *text, size_t size)
+{
+    switch (argument) {
+    case 'i':
+        return snprintf(text, size, " %u", op->place);
+    case 'v':
+        return snprintf(text, size, " %d", op->value);
+    case 'x':
+        return snprintf(text, size, " %d", op->offset);
+    case 'p':
+        return snprintf(text, size, " %u", op->pieces);
+    case 'f':
+        if (op->other == op->place)
+            return snprintf(text, size, " free");
+        return format_door(op->other, text, size);
+    case 'o':
+    case 'd':
+    case '/':
+        return format_door(op->other, text, size);
+    case '>':
+        return format_door(op->what, text, size);
+    case 'F':
+        return format_opening(op->what, text, size);
+    default:
+        return snprintf(text, size, " %s", words_for(argument).words[op->what]);
+    }
+}
+
 const char *op_format(const struct op *op, char *text, size_t size)
 {
-    size_t at = (size_t)snprintf(text, size, "%s %u", forms[op->kind].name, op->place);
+    size_t at = (size_t)snprintf(text, size, "%s", forms[op->kind].name);
     for (const char *argument = forms[op->kind].arguments; *argument != '\0' && at < size;
-         argument++) {
-        if (*argument == 'v')
-            at += (size_t)snprintf(text + at, size - at, " %d", op->value);
-        else if (*argument == 'p')
-            at += (size_t)snprintf(text + at, size - at, " %u", op->pieces);
-        else if (*argument == 'f' && op->other == op->place)
-            at += (size_t)snprintf(text + at, size - at, " free");
-        else if (*argument == 'o' || *argument == 'f')
-            at += (size_t)snprintf(text + at, size - at, " @%u", op->other);
-        else
-            at +=
-                (size_t)snprintf(text + at, size - at, " %s", words_for(*argument).words[op->what]);
-    }
+         argument++)
+        at += (size_t)format_argument(*argument, op, text + at, size - at);
     return text;
 }
+
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static bool parse_number(const char *word, long least, long most, long *ret)
 {
@@ -92,44 +163,88 @@ static bool parse_number(const char *word, long least, long most, long *ret)
     return *word != '\0' && *end == '\0' && *ret >= least && *ret <= most;
 }
 
-static bool parse_argument(char argument, const char *word, struct op *op)
+static bool parse_door(const char *word, bool place, bool path, uint8_t *ret)
 {
     long number;
-    if (argument == 'f' && strcmp(word, "free") == 0) {
-        op->other = op->place;
+    if (*word == '@' && place && parse_number(word + 1, 0, PLACES - 1, &number)) {
+        *ret = (uint8_t)number;
         return true;
     }
-    if (argument == 'o' || argument == 'f') {
-        if (*word != '@' || !parse_number(word + 1, 0, PLACES - 1, &number))
-            return false;
-        op->other = (uint8_t)number;
-        return true;
-    }
-    if (argument == 'v') {
-        if (!parse_number(word, INT32_MIN, INT32_MAX, &number))
-            return false;
-        op->value = (int32_t)number;
-        return true;
-    }
-    if (argument == 'p') {
-        if (!parse_number(word, 1, PIECES_MAX, &number))
-            return false;
-        op->pieces = (uint8_t)number;
-        return true;
-    }
-    struct words words = words_for(argument);
-    for (size_t i = 0; i < words.count; i++) {
-        if (strcmp(words.words[i], word) == 0) {
-            op->what = (uint8_t)i;
+    for (uint8_t i = 0; i < PATHS; i++) {
+        if (path && strcmp(program_paths[i], word) == 0) {
+            *ret = PATH + i;
             return true;
         }
     }
     return false;
 }
 
+static bool parse_opening(const char *word, uint8_t *ret)
+{
+    *ret = 0;
+    for (; strcmp(word, "-") != 0 && *word != '\0'; word++) {
+        const char *letter = strchr(open_letters, *word);
+        if (letter == NULL)
+            return false;
+        *ret |= (uint8_t)(1u << (letter - open_letters));
+    }
+    return true;
+}
+
+static bool parse_word(char argument, const char *word, uint8_t *ret)
+{
+    struct words words = words_for(argument);
+    for (size_t i = 0; i < words.count; i++) {
+        if (strcmp(words.words[i], word) == 0) {
+            *ret = (uint8_t)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_argument(char argument, const char *word, struct op *op)
+{
+    long number = 0;
+    bool good;
+    switch (argument) {
+    case 'i':
+        good = parse_number(word, 0, PLACES - 1, &number);
+        op->place = (uint8_t)number;
+        return good;
+    case 'v':
+        good = parse_number(word, INT32_MIN, INT32_MAX, &number);
+        op->value = (int32_t)number;
+        return good;
+    case 'x':
+        good = parse_number(word, INT32_MIN, INT32_MAX, &number);
+        op->offset = (int32_t)number;
+        return good;
+    case 'p':
+        good = parse_number(word, 1, PIECES_MAX, &number);
+        op->pieces = (uint8_t)number;
+        return good;
+    case 'f':
+        op->other = op->place;
+        return strcmp(word, "free") == 0 || parse_door(word, true, true, &op->other);
+    case 'o':
+    case 'd':
+    case '/':
+        return parse_door(word, argument != '/', argument != 'o', &op->other);
+    case '>':
+        return parse_door(word, false, true, &op->what);
+    case 'F':
+        return parse_opening(word, &op->what);
+    default:
+        return parse_word(argument, word, &op->what);
+    }
+}
+
 static bool sizes_fit(const struct op *op)
 {
-    bool bytes = op->kind == OP_READ || op->kind == OP_WRITE || op->kind == OP_SEND_TO;
+    bool bytes = op->kind == OP_READ || op->kind == OP_WRITE || op->kind == OP_SEND_TO ||
+                 op->kind == OP_SEND_MANY || op->kind == OP_READ_MANY || op->kind == OP_PREAD ||
+                 op->kind == OP_PWRITE;
     return !bytes || (op->value >= 0 && op->value <= SIZE_MAX_BYTES);
 }
 
@@ -138,13 +253,10 @@ static bool parse_op(char *line, struct op *ret)
     struct op op = {.pieces = 1};
     char *rest;
     const char *word = strtok_r(line, " \n", &rest);
-    long place;
     while (op.kind < OP_KINDS && strcmp(forms[op.kind].name, word) != 0)
         op.kind++;
-    word = strtok_r(NULL, " \n", &rest);
-    if (op.kind == OP_KINDS || word == NULL || !parse_number(word, 0, PLACES - 1, &place))
+    if (op.kind == OP_KINDS)
         return false;
-    op.place = (uint8_t)place;
     for (const char *argument = forms[op.kind].arguments; *argument != '\0'; argument++) {
         word = strtok_r(NULL, " \n", &rest);
         if (word == NULL || !parse_argument(*argument, word, &op))

@@ -5,9 +5,10 @@
  *
  * A program has eight places for descriptors and up to forty operations, each on one place, some
  * with a second one. Everything a kernel may pick freely is symbolic: a place instead of a
- * descriptor, "@2" for the address that place 2 has or had last. An operation on a place that is
- * empty, or one that would fill a place that is not, is skipped in both worlds, so every list of
- * operations is a program and any operation may be deleted.
+ * descriptor, "@2" for the address that place 2 has or had last, "/a" for a path in a directory of
+ * the run's own. An operation on a place that is empty, or one that would fill a place that is not,
+ * is skipped in both worlds, so every list of operations is a program and any operation may be
+ * deleted.
  *
  * As text a program is a line for each operation, as `write 3 70000 2`: the name, then what the
  * table in program.c says. A line that begins with '#' is ignored.
@@ -20,7 +21,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { PLACES = 8, OPS_MAX = 40, SIZE_MAX_BYTES = 200000, PIECES_MAX = 5 };
+enum { PLACES = 8, PATHS = 10, OPS_MAX = 40, SIZE_MAX_BYTES = 200000, PIECES_MAX = 5 };
 
 enum op_kind {
     OP_SOCKET,
@@ -40,6 +41,16 @@ enum op_kind {
     OP_CLOSE,
     OP_PIPE,
     OP_PAIR,
+    OP_DISCONNECT, /* connect, to nobody */
+    OP_SEND_MANY,  /* several datagrams in a call */
+    OP_READ_MANY,
+    OP_OPEN,
+    OP_PREAD,
+    OP_PWRITE,
+    OP_FSYNC,
+    OP_STAT,
+    OP_UNLINK,
+    OP_RENAME,
     OP_KINDS,
 };
 
@@ -50,7 +61,9 @@ enum sort {
     SORT_UDP,
     SORT_UDP6,
     SORT_UNIX,
+    SORT_UNIX_DATAGRAM,
     SORT_PIPE, /* only by OP_PIPE */
+    SORT_FILE, /* only by OP_OPEN */
     SORTS,
 };
 
@@ -59,14 +72,21 @@ enum bind_to {
     BIND_ANY,
 };
 
+/* A path as what an operation is with is PATH + its number. */
+enum { PATH = PLACES };
+
 struct op {
-    uint8_t kind;   /* enum op_kind */
-    uint8_t place;  /* on which it is */
-    uint8_t other;  /* the second place; BIND: its own stands for a free port */
-    uint8_t what;   /* SOCKET: enum sort; BIND: enum bind_to; SHUTDOWN: enum tl_shutdown; SET, GET:
-                       enum tl_option; WATCH: TL_READABLE | TL_WRITABLE */
-    uint8_t pieces; /* READ, WRITE, SEND_TO: how many buffers, from 1 */
-    int32_t value;  /* LISTEN: backlog; SET: value; READ, WRITE, SEND_TO: bytes */
+    uint8_t kind;  /* enum op_kind */
+    uint8_t place; /* on which it is */
+    uint8_t other; /* the second place, or a path; BIND: its own stands for a free port */
+    uint8_t what;  /* SOCKET: enum sort; BIND: enum bind_to; SHUTDOWN: enum tl_shutdown; SET, GET:
+                       enum tl_option; WATCH: TL_READABLE | TL_WRITABLE; OPEN: TL_OPEN_*; RENAME:
+                       PATH + what it is called then */
+    uint8_t
+        pieces;    /* READ, WRITE, SEND_TO: how many buffers, from 1; SEND_MANY, READ_MANY: how many
+                       datagrams */
+    int32_t value; /* LISTEN: backlog; SET: value; what moves bytes: how many */
+    int32_t offset; /* PREAD, PWRITE */
 };
 
 struct program {
@@ -74,7 +94,14 @@ struct program {
     size_t count;
 };
 
+/* Paths within a run's directory, each with its slash: some of them name one file twice, or lead
+ * nowhere. Directories at the start are "/sub" and its own. */
+extern const char *const program_paths[PATHS];
+
 const char *op_name(enum op_kind kind);
+
+/* Whether it is on a place at all. */
+bool op_has_place(enum op_kind kind);
 
 /* One line without its end; returns text. */
 const char *op_format(const struct op *op, char *text, size_t size);

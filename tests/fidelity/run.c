@@ -41,7 +41,8 @@ static void must(bool condition, const char *what)
     abort();
 }
 
-static void open_simulated(struct run *run, const struct manner *manner)
+/* Returns the host that the run is on. */
+static tl_host *open_simulated(struct run *run, const struct manner *manner)
 {
     struct tl_world_options options = {.quiet = !manner->chances, .seed = manner->seed};
     if (world == NULL) {
@@ -54,6 +55,7 @@ static void open_simulated(struct run *run, const struct manner *manner)
     must(tl_sim_kernel_join(host, &run->kernel) == 0, "join a world");
     must(tl_sim_kernel_join(host, &run->clock) == 0, "join a world twice");
     run->settle = manner->chances ? SETTLE_CHANCES : SETTLE_PLAIN;
+    return host;
 }
 
 void run_finish(void)
@@ -158,7 +160,7 @@ static void read_out_all(struct run *run, struct answer *answer)
     for (int i = 0; i < PLACES; i++) {
         struct place *place = &run->places[i];
         answer->ready[i] = READY_NONE;
-        if (place->fd < 0 || sort_is_datagram(place->sort))
+        if (place->fd < 0 || sort_is_datagram(place->sort) || place->sort == SORT_FILE)
             continue;
         int64_t end = read_out(run, i, answer);
         if (end == -EAGAIN && place->in != NULL && flow_under_way(place->in) > 0)
@@ -168,16 +170,27 @@ static void read_out_all(struct run *run, struct answer *answer)
     }
 }
 
+static bool uses_paths(const struct program *program)
+{
+    for (size_t i = 0; i < program->count; i++)
+        if (program->ops[i].other >= PATH)
+            return true;
+    return false;
+}
+
 void run_program(const struct program *program, const struct manner *manner, struct transcript *ret)
 {
     static struct run run;
+    tl_host *host = NULL;
+    bool paths = uses_paths(program);
     memset(&run, 0, sizeof run);
     run.manner = manner;
     choose_loopback(&run);
     if (manner->real)
         must(tl_real_kernel_new(&run.kernel) == 0, "make a kernel");
     else
-        open_simulated(&run, manner);
+        host = open_simulated(&run, manner);
+    must(!paths || paths_make(&run, host), "make a directory");
     for (int i = 0; i < PLACES; i++)
         run.places[i].fd = -1;
     ret->count = program->count + 1;
@@ -192,4 +205,5 @@ void run_program(const struct program *program, const struct manner *manner, str
     run.kernel->ops->destroy(run.kernel);
     if (run.clock != NULL)
         run.clock->ops->destroy(run.clock);
+    must(!paths || host != NULL || paths_remove(&run), "remove a directory");
 }

@@ -27,6 +27,7 @@ struct answer {
     bool amount_loose;           /* READ, CLOSE: bytes may be on the writer's side */
     bool beyond;                 /* from here on buffers' sizes decide everything */
     bool room_loose;             /* WRITE: more than surely fits */
+    bool either;                 /* WRITE: refused, and there may be two reasons */
     int64_t result;              /* 0, bytes, or a negative errno */
     size_t before;               /* READ, CLOSE: bytes written and not read by then */
     char note[64];               /* an address, a value, how a whole read ended */

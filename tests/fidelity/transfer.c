@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Operations that move bytes: of a flow, or as a datagram.
+ * Operations that move bytes of a flow; those of datagrams and files are elsewhere.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,8 +10,7 @@
 
 static unsigned char incoming[SIZE_MAX_BYTES];
 
-/* Cuts a buffer into pieces; the first ones are small. Returns how many there are. */
-static size_t cut(const unsigned char *bytes, size_t len, unsigned pieces, struct iovec *iov)
+size_t cut_bytes(const unsigned char *bytes, size_t len, unsigned pieces, struct iovec *iov)
 {
     size_t at = 0;
     for (unsigned i = 0; i < pieces; i++) {
@@ -22,44 +21,12 @@ static size_t cut(const unsigned char *bytes, size_t len, unsigned pieces, struc
     return pieces;
 }
 
-static uint32_t hash(const unsigned char *bytes, size_t len)
+uint32_t hash_bytes(const unsigned char *bytes, size_t len)
 {
     uint32_t h = 2166136261u;
     for (size_t i = 0; i < len; i++)
         h = (h ^ bytes[i]) * 16777619u;
     return h;
-}
-
-/* --- Datagrams -------------------------------------------------------------------------------- */
-
-static void send_datagram(struct run *run, const struct op *op, struct answer *answer)
-{
-    struct flow pattern = {.key = run->op};
-    struct iovec iov[PIECES_MAX];
-    tl_addr addr = run->places[op->other].local;
-    struct tl_message message = {.iov = iov};
-    if (op->kind == OP_SEND_TO &&
-        (addr.family == TL_FAMILY_NONE || !sort_is_datagram(run->places[op->other].sort))) {
-        answer->skipped = true;
-        return;
-    }
-    message.iov_count = cut(flow_next_written(&pattern), (size_t)op->value, op->pieces, iov);
-    if (op->kind == OP_SEND_TO)
-        message.addr = &addr;
-    answer->result = run->kernel->ops->write(run->kernel, run->places[op->place].fd, &message, 1);
-}
-
-static void receive_datagram(struct run *run, const struct op *op, struct answer *answer)
-{
-    struct iovec iov[PIECES_MAX];
-    tl_addr source = {0};
-    struct tl_message message = {.iov = iov, .addr = &source};
-    message.iov_count = cut(incoming, (size_t)op->value, op->pieces, iov);
-    answer->result = run->kernel->ops->read(run->kernel, run->places[op->place].fd, &message, 1);
-    if (answer->result >= 0)
-        snprintf(answer->note, sizeof answer->note, " %08x%s from %d",
-                 hash(incoming, (size_t)answer->result), message.truncated ? " cut" : "",
-                 source.family);
 }
 
 /* --- Streams ---------------------------------------------------------------------------------- */
@@ -72,7 +39,7 @@ static int64_t write_once(struct run *run, const struct op *op, size_t done)
     struct iovec iov[PIECES_MAX];
     struct tl_message message = {.iov = iov};
     size_t asked = (size_t)op->value - done;
-    message.iov_count = cut(flow_next_written(flow), asked, op->pieces, iov);
+    message.iov_count = cut_bytes(flow_next_written(flow), asked, op->pieces, iov);
     int64_t r = run->kernel->ops->write(run->kernel, place->fd, &message, 1);
     if (r >= 0 || r == -EAGAIN)
         flow_wrote(flow, asked, r > 0 ? (size_t)r : 0);
@@ -87,7 +54,11 @@ void place_write(struct run *run, const struct op *op, struct answer *answer)
         return;
     }
     if (sort_is_datagram(place->sort)) {
-        send_datagram(run, op, answer);
+        place_send_to(run, op, answer);
+        return;
+    }
+    if (place->sort == SORT_FILE) {
+        file_write(run, op, answer);
         return;
     }
     bool flooded = place->out != NULL && place->out->flooded;
@@ -112,7 +83,7 @@ static int64_t read_once(struct run *run, const struct op *op, size_t done, stru
     struct place *place = &run->places[op->place];
     struct iovec iov[PIECES_MAX];
     struct tl_message message = {.iov = iov};
-    message.iov_count = cut(incoming, (size_t)op->value - done, op->pieces, iov);
+    message.iov_count = cut_bytes(incoming, (size_t)op->value - done, op->pieces, iov);
     int64_t r = run->kernel->ops->read(run->kernel, place->fd, &message, 1);
     if (r <= 0)
         return r;
@@ -127,7 +98,11 @@ void place_read(struct run *run, const struct op *op, struct answer *answer)
 {
     struct place *place = &run->places[op->place];
     if (sort_is_datagram(place->sort)) {
-        receive_datagram(run, op, answer);
+        place_receive(run, op, answer);
+        return;
+    }
+    if (place->sort == SORT_FILE) {
+        file_read(run, op, answer);
         return;
     }
     answer->amount_loose = place->in != NULL && flow_is_uncertain(place->in);
