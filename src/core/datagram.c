@@ -303,6 +303,7 @@ static void datagram_destroy(tl_object *object)
 
 const struct tl_transport_type tl_datagram_transport_type = {
     .object = {.name = "datagram transport", .destroy = datagram_destroy},
+    .size = sizeof(struct tl_datagram_transport),
     .accepts = accepts,
     .close = datagram_close,
     .abort = datagram_abort,
@@ -320,20 +321,18 @@ static struct tl_datagram_transport *transport_new(tl_loop *loop, int fd, tl_pro
                                                    const struct tl_datagram_plan *plan,
                                                    struct tl_datagram_owner *owner)
 {
-    struct tl_datagram_transport *datagram = tl_calloc(sizeof *datagram);
-    if (datagram == NULL)
+    tl_transport *transport = tl_transport_alloc(&tl_datagram_transport_type, loop, owner->origin);
+    if (transport == NULL)
         return NULL;
-    tl_object_init(&datagram->transport.object, &tl_datagram_transport_type.object);
-    datagram->transport.loop = tl_loop_ref(loop);
-    datagram->transport.protocol = protocol;
+    struct tl_datagram_transport *datagram = tl_datagram_transport_of(transport);
+    transport->protocol = protocol;
     datagram->owner = owner;
     datagram->plan = *plan;
     datagram->queue.keep = plan->batch_sends;
     tl_watch_init(&datagram->watch, fd, made, datagram);
     tl_ready_init(&datagram->batch, send_batch, datagram);
     tl_flow_init(&datagram->flow);
-    datagram->transport.info =
-        tl_extra_info_init(&datagram->info, plan->connected ? &plan->remote : NULL);
+    transport->info = tl_extra_info_init(&datagram->info, plan->connected ? &plan->remote : NULL);
     tl_live_add(&datagram->live, loop, abandon);
     tl_loop_queue(loop, &datagram->watch.place);
     return datagram;

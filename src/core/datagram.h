@@ -21,6 +21,8 @@ struct tl_datagram_owner {
     /* connection_made has been called, the reader registered; or the loop was closed before that
      * (abandoned). The last word to the owner. */
     void (*made)(struct tl_datagram_owner *owner, bool abandoned);
+
+    const tl_traceback *origin; /* in debug mode, where it was asked for; or NULL */
 };
 
 /* What a transport is made of, besides a socket. */

@@ -9,6 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/datagram.h"
+#include "core/future.h"
 #include "core/given.h"
 #include "core/pair.h"
 #include "core/unix.h"
@@ -64,7 +65,7 @@ static struct making *making_new(tl_loop *loop, tl_future *future)
         tl_pair_free(pair);
         return NULL;
     }
-    making->owner.made = made;
+    making->owner = (struct tl_datagram_owner){.made = made, .origin = future->created};
     making->loop = tl_loop_ref(loop);
     making->future = tl_future_ref(future);
     making->pair = pair;

@@ -34,6 +34,14 @@ tl_traceback *tl_traceback_new(void)
     return traceback;
 }
 
+tl_traceback *tl_traceback_copy(const tl_traceback *traceback)
+{
+    tl_traceback *copy = traceback != NULL ? tl_alloc(sizeof *copy) : NULL;
+    if (copy != NULL)
+        *copy = *traceback;
+    return copy;
+}
+
 void tl_traceback_free(tl_traceback *traceback)
 {
     tl_free(traceback);

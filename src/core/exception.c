@@ -15,6 +15,7 @@
 #include "core/handle.h"
 #include "core/log.h"
 #include "core/loop.h"
+#include "core/transport.h"
 
 enum { DEFAULTING_MAX = 2, CAUSES_MAX = 16 };
 
@@ -197,6 +198,7 @@ void tl_loop_report(tl_loop *loop, const char *message, int code, tl_protocol *p
         .message = message,
         .exception = code < 0 ? &error : NULL,
         .protocol = protocol,
+        .source_traceback = tl_transport_origin(transport),
         .transport = transport,
     };
     tl_loop_call_exception_handler(loop, &context);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/debug.h"
 #include "core/sock.h"
 
 enum { PAGE = 256 };
@@ -101,6 +102,11 @@ static void use(struct tl_fd *fd, int number, enum tl_adopted_kind kind)
     fd->kind = (uint8_t)kind;
 }
 
+size_t tl_fds_count(const tl_loop *loop)
+{
+    return loop->fds != NULL ? loop->fds->count * PAGE : 0;
+}
+
 struct tl_fd *tl_fd_find(const tl_loop *loop, tl_socket socket)
 {
     const struct tl_fd_table *table = loop->fds;
@@ -143,7 +149,7 @@ int tl_fd_get(tl_loop *loop, tl_socket socket, struct tl_fd **ret)
     return 0;
 }
 
-int tl_fd_add(tl_loop *loop, int number, enum tl_adopted_kind kind)
+int tl_fd_add(tl_loop *loop, int number, enum tl_adopted_kind kind, const tl_traceback *origin)
 {
     struct tl_fd *fd = NULL;
     int r = reserve(loop, number, &fd);
@@ -152,6 +158,8 @@ int tl_fd_add(tl_loop *loop, int number, enum tl_adopted_kind kind)
         return r;
     }
     use(fd, number, kind);
+    if (loop->debug)
+        fd->origin = origin != NULL ? tl_traceback_copy(origin) : tl_traceback_new();
     return 0;
 }
 
@@ -177,6 +185,8 @@ void tl_fd_give_up(struct tl_fd *fd)
     fd->known = false;
     fd->claimed = false;
     fd->watch.fd = -1;
+    tl_traceback_free(fd->origin);
+    fd->origin = NULL;
 }
 
 void tl_fd_done(struct tl_fd *fd)
@@ -209,6 +219,7 @@ static void drop(struct tl_fd *fd)
     tl_ready_remove(&fd->watch.place);
     if (fd->known && fd->adopted)
         (void)kernel->ops->release(kernel, fd->watch.fd);
+    tl_traceback_free(fd->origin);
     tl_free(fd);
 }
 
@@ -250,7 +261,7 @@ int tl_socket_open(tl_loop *loop, enum tl_family family, enum tl_socket_type typ
         return TL_ECLOSED;
     int fd = loop->kernel->ops->socket(loop->kernel, family, type);
     enum tl_adopted_kind kind = type == TL_DATAGRAM ? TL_ADOPTED_DATAGRAM : TL_ADOPTED_STREAM;
-    int r = fd < 0 ? fd : tl_fd_add(loop, fd, kind);
+    int r = fd < 0 ? fd : tl_fd_add(loop, fd, kind, NULL);
     if (r == 0)
         ret->fd = fd;
     return r;
@@ -267,12 +278,12 @@ static int open_two(tl_loop *loop, enum tl_pipe_kind kind, tl_socket *ret_one, t
     int r = loop->kernel->ops->pipe(loop->kernel, kind, fds);
     if (r < 0)
         return r;
-    r = tl_fd_add(loop, fds[0], found);
+    r = tl_fd_add(loop, fds[0], found, NULL);
     if (r < 0) {
         (void)loop->kernel->ops->close(loop->kernel, fds[1]);
         return r;
     }
-    r = tl_fd_add(loop, fds[1], found);
+    r = tl_fd_add(loop, fds[1], found, NULL);
     if (r < 0) {
         (void)tl_socket_close(loop, (tl_socket){fds[0]});
         return r;

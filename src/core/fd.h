@@ -38,6 +38,7 @@ struct tl_fd {
     bool blocking;             /* as it was found */
     uint8_t kind;              /* enum tl_adopted_kind: when it was made or found */
     unsigned holders;          /* sendfiles that send it: it cannot be closed */
+    tl_traceback *origin;      /* in debug mode, where the loop made it; or NULL */
 };
 
 /* The program's descriptor with this number; one that is not known yet is adopted. 0, and after the
@@ -52,8 +53,9 @@ void tl_fd_done(struct tl_fd *fd);
 /* The same without adopting: NULL when it is not known. */
 struct tl_fd *tl_fd_find(const tl_loop *loop, tl_socket socket);
 
-/* Makes a new descriptor of the kernel's the program's. Closes it when memory is out: -ENOMEM. */
-int tl_fd_add(tl_loop *loop, int fd, enum tl_adopted_kind kind);
+/* Makes a new descriptor of the kernel's the program's. Closes it when memory is out: -ENOMEM.
+ * origin, or NULL for this very call, is where debug mode says that it was made. */
+int tl_fd_add(tl_loop *loop, int fd, enum tl_adopted_kind kind, const tl_traceback *origin);
 
 /* The table forgets it, and the kernel does not: for whoever takes it over. Nothing may be pending.
  */
@@ -63,6 +65,9 @@ void tl_fd_give_up(struct tl_fd *fd);
  * (file.c). */
 int tl_fd_hold(tl_loop *loop, int file, struct tl_fd **ret);
 void tl_fd_unhold(struct tl_fd *fd);
+
+/* How many numbers there may be in the table, from 0 on. */
+size_t tl_fds_count(const tl_loop *loop);
 
 /* Watches for what the two sides want. 0 or the kernel's error. */
 int tl_fd_update(struct tl_fd *fd);

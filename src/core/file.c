@@ -55,7 +55,7 @@ int tl_loop_open_file(tl_loop *loop, const char *path, unsigned flags, unsigned 
     if (r < 0)
         return r;
     int file = kernel->ops->open(kernel, path, flags, mode);
-    r = file < 0 ? file : tl_fd_add(loop, file, TL_ADOPTED_FILE);
+    r = file < 0 ? file : tl_fd_add(loop, file, TL_ADOPTED_FILE, NULL);
     return r < 0 ? r : file;
 }
 

@@ -24,6 +24,7 @@
 #include "core/signal.h"
 #include "core/stream.h"
 #include "core/task.h"
+#include "core/unclosed.h"
 
 static const tl_time SLOW_CALLBACK_DURATION = 100 * TL_MILLISECOND;
 
@@ -176,7 +177,7 @@ int tl_loop_close(tl_loop *loop)
     tl_loop_ref(loop);
     if (loop->debug) {
         loop->closing = true;
-        tl_streams_report_unclosed(loop);
+        tl_loop_report_unclosed(loop);
         loop->closing = false;
     }
     tl_signals_close(loop);

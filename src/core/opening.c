@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "core/alloc.h"
+#include "core/future.h"
 
 struct tl_opening *tl_opening_new(tl_loop *loop, tl_future *future)
 {
@@ -80,7 +81,8 @@ int tl_opening_start(struct tl_opening *opening, const struct tl_stream_type *ty
     struct tl_stream *stream;
     /* The factory is the program's code and may cancel: nothing must be called off under it. */
     tl_future_set_canceller(opening->future, NULL, NULL);
-    opening->owner = (struct tl_stream_owner){.made = made, .lost = lost};
+    opening->owner =
+        (struct tl_stream_owner){.made = made, .lost = lost, .origin = opening->future->created};
     int r =
         tl_stream_open_as(type, opening->loop, fd, factory, farg, peer, &opening->owner, &stream);
     if (r < 0) {

@@ -74,6 +74,7 @@ static const struct tl_stream_type read_pipe_type = {
     .transport =
         {
             .object = {.name = "transport", .destroy = tl_stream_destroy},
+            .size = sizeof(struct pipe),
             .accepts = tl_protocol_reads_stream,
             .close = tl_stream_close,
             .abort = tl_stream_abort,
@@ -82,7 +83,6 @@ static const struct tl_stream_type read_pipe_type = {
             .resume_reading = tl_stream_resume_reading,
             .write = read_pipe_write,
         },
-    .size = sizeof(struct pipe),
     .watches = true,
     .ready = tl_stream_ready,
     .read_nothing = read_nothing,
@@ -125,6 +125,7 @@ static int write_pipe_write_eof(tl_transport *transport)
     .transport =                                                                                   \
         {                                                                                          \
             .object = {.name = "transport", .destroy = tl_stream_destroy},                         \
+            .size = sizeof(struct pipe),                                                           \
             .accepts = accepts_any,                                                                \
             .close = write_pipe_close,                                                             \
             .abort = tl_stream_abort,                                                              \
@@ -134,8 +135,7 @@ static int write_pipe_write_eof(tl_transport *transport)
             .write_eof = write_pipe_write_eof,                                                     \
             .flow = tl_stream_flow,                                                                \
     },                                                                                             \
-    .size = sizeof(struct pipe), .ready = write_ready,                                             \
-    .late = "pipe closed by peer or os.write(pipe, data) raised exception."
+    .ready = write_ready, .late = "pipe closed by peer or os.write(pipe, data) raised exception."
 
 static const struct tl_stream_type write_pipe_type = {WRITE_PIPE, .watches = true};
 static const struct tl_stream_type write_device_type = {WRITE_PIPE};

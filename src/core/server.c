@@ -16,6 +16,8 @@
 #include <errno.h>
 
 #include "core/alloc.h"
+#include "core/debug.h"
+#include "core/future.h"
 
 #define RETRY_DELAY TL_SECOND
 
@@ -46,7 +48,10 @@ tl_future *tl_server_wait_closed(tl_server *server)
 static void report(tl_server *server, const char *message, int code)
 {
     const tl_error error = {.code = code, .message = tl_strerror(code)};
-    const tl_exc_context context = {.message = message, .exception = &error, .server = server};
+    const tl_exc_context context = {.message = message,
+                                    .exception = &error,
+                                    .server = server,
+                                    .source_traceback = server->origin};
     tl_loop_call_exception_handler(server->loop, &context);
 }
 
@@ -137,6 +142,7 @@ static void server_destroy(tl_object *object)
     tl_loop *loop = server->loop;
     assert(server->closed && server->connections == 0 && tl_waiters_empty(&server->waiters) &&
            "the loop holds an open server, a connection its own");
+    tl_traceback_free(server->origin);
     tl_free(server);
     tl_loop_unref(loop);
 }
@@ -174,6 +180,11 @@ static void abandon(struct tl_live *live)
     forget_created(server);
     tl_waiters_drop(&server->waiters);
     leave(server);
+}
+
+tl_server *tl_server_living(struct tl_live *live)
+{
+    return live->abandon == abandon ? tl_container_of(live, tl_server, live) : NULL;
 }
 
 static void started(void *arg)
@@ -229,6 +240,8 @@ void tl_server_add_listener(tl_server *server, int fd, const tl_addr *address)
 void tl_server_announce(tl_server *server, tl_future *future)
 {
     server->created = tl_future_ref(future);
+    server->origin = tl_traceback_copy(future->created);
+    server->owner.origin = server->origin;
     tl_future_set_canceller(future, cancel_created, server);
     tl_loop_queue(server->loop, &server->started);
 }

@@ -29,6 +29,7 @@ struct tl_server {
     struct tl_stream_owner owner; /* of the connections, each of which holds a reference */
     struct tl_live live;          /* until close; the loop holds a reference meanwhile */
     tl_loop *loop;                /* a reference */
+    tl_traceback *origin;         /* in debug mode, where it was asked for; or NULL */
     tl_protocol_factory factory;
     void *farg;
     tl_future *created;      /* create_server's, until it is done */
@@ -68,5 +69,8 @@ void tl_serving_end(struct tl_serving *serving);
 /* Queues the end of create_server: in the next iteration the future, of which the server takes a
  * reference, results in the server. Cancelling it until then closes the server. */
 void tl_server_announce(tl_server *server, tl_future *future);
+
+/* The server whose place among the loop's live objects this is, or NULL. */
+tl_server *tl_server_living(struct tl_live *live);
 
 #endif

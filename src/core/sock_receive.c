@@ -173,7 +173,7 @@ static int accept_one(struct tl_sock_op *op, tl_value *ret)
     if (accepted == NULL)
         return -ENOMEM;
     int fd = loop->kernel->ops->accept(loop->kernel, op->fd->watch.fd, &accepted->public.addr);
-    int r = fd < 0 ? fd : tl_fd_add(loop, fd, TL_ADOPTED_STREAM);
+    int r = fd < 0 ? fd : tl_fd_add(loop, fd, TL_ADOPTED_STREAM, op->future->created);
     if (r < 0) {
         tl_free(accepted);
         return r == -EAGAIN ? TL_SOCK_WAIT : r;

@@ -28,7 +28,6 @@
 #include <errno.h>
 
 #include "core/alloc.h"
-#include "core/datagram.h"
 #include "core/protocol.h"
 #include "core/self.h"
 #include "core/sendfile.h"
@@ -166,6 +165,7 @@ static __attribute__((noinline)) void no_buffer(struct tl_stream *stream, tl_pro
         .message = "Fatal error: protocol.get_buffer() call failed.",
         .exception = &error,
         .protocol = protocol,
+        .source_traceback = tl_transport_origin(&stream->transport),
         .transport = &stream->transport,
     };
     tl_loop_call_exception_handler(stream->transport.loop, &context);
@@ -433,6 +433,7 @@ const struct tl_stream_type tl_stream_socket_type = {
     .transport =
         {
             .object = {.name = "transport", .destroy = tl_stream_destroy},
+            .size = sizeof(struct tl_stream),
             .accepts = tl_protocol_reads_stream,
             .close = tl_stream_close,
             .abort = tl_stream_abort,
@@ -445,7 +446,6 @@ const struct tl_stream_type tl_stream_socket_type = {
             .flow = tl_stream_flow,
             .sends_files = true,
         },
-    .size = sizeof(struct tl_stream),
     .late = "socket.send() raised exception.",
     .has_names = true,
     .watches = true,
@@ -457,16 +457,16 @@ static struct tl_stream *stream_new(const struct tl_stream_type *type, tl_loop *
                                     tl_protocol *protocol, const tl_addr *peer,
                                     struct tl_stream_owner *owner)
 {
-    struct tl_stream *stream = tl_calloc(type->size);
-    if (stream == NULL)
+    tl_transport *transport =
+        tl_transport_alloc(&type->transport, loop, owner != NULL ? owner->origin : NULL);
+    if (transport == NULL)
         return NULL;
-    tl_object_init(&stream->transport.object, &type->transport.object);
-    stream->transport.loop = tl_loop_ref(loop);
-    stream->transport.protocol = protocol;
+    struct tl_stream *stream = tl_stream_of(transport);
+    transport->protocol = protocol;
     stream->owner = owner;
     tl_watch_init(&stream->watch, fd, made, stream);
     tl_flow_init(&stream->flow);
-    stream->transport.info = tl_extra_info_init(&stream->info, peer);
+    transport->info = tl_extra_info_init(&stream->info, peer);
     tl_live_add(&stream->live, loop, abandon);
     tl_loop_queue(loop, &stream->watch.place);
     return stream;
@@ -518,35 +518,9 @@ void tl_streams_closing(tl_loop *loop)
     }
 }
 
-/* The transport that a live object is, or NULL. */
-static tl_transport *transport_of(struct tl_live *live)
+tl_transport *tl_stream_living(struct tl_live *live)
 {
-    if (live->abandon == abandon)
-        return &tl_container_of(live, struct tl_stream, live)->transport;
-    return tl_datagram_transport_living(live);
-}
-
-static void report_unclosed(tl_loop *loop, struct tl_live *live)
-{
-    tl_transport *transport = transport_of(live);
-    if (transport == NULL || transport->phase != TL_TRANSPORT_OPEN)
-        return;
-    tl_transport_ref(transport);
-    tl_loop_report(loop, "unclosed transport", 0, transport->protocol, transport);
-    tl_transport_unref(transport);
-}
-
-void tl_streams_report_unclosed(tl_loop *loop)
-{
-    /* The handler may close transports and open others, so the places that have been visited move
-     * to the end of the list, behind a mark. */
-    struct tl_live mark;
-    tl_live_add(&mark, loop, NULL);
-    while (loop->live.next != &mark) {
-        struct tl_live *live = loop->live.next;
-        tl_live_remove(live);
-        tl_live_add(live, loop, live->abandon);
-        report_unclosed(loop, live);
-    }
-    tl_live_remove(&mark);
+    if (live->abandon != abandon)
+        return NULL;
+    return &tl_container_of(live, struct tl_stream, live)->transport;
 }

@@ -24,6 +24,8 @@ struct tl_stream_owner {
     /* connection_lost has been called and the descriptor closed; or the loop was closed
      * (abandoned), and nothing was called. The stream's last word to its owner. */
     void (*lost)(struct tl_stream_owner *owner, bool abandoned);
+
+    const tl_traceback *origin; /* in debug mode, where the stream was asked for; or NULL */
 };
 
 struct tl_stream {
@@ -39,7 +41,6 @@ struct tl_stream {
 /* A kind of stream: what sockets and pipes do differently. */
 struct tl_stream_type {
     struct tl_transport_type transport;
-    size_t size; /* of the whole object, which begins with the stream */
     const char
         *late;      /* the warning about writes that come too late; NULL for what writes nothing */
     bool has_names; /* of sockets, to be known also after the descriptor is closed */
@@ -91,8 +92,8 @@ void tl_stream_each(tl_loop *loop, const struct tl_stream_owner *owner,
  * that somebody holds are asked for, so that they are known afterwards. */
 void tl_streams_closing(tl_loop *loop);
 
-/* In debug mode, before the loop is closed: tells the exception handler of each that is open. */
-void tl_streams_report_unclosed(tl_loop *loop);
+/* The transport whose place among the loop's live objects this is, or NULL. */
+tl_transport *tl_stream_living(struct tl_live *live);
 
 /* --- Between stream.c, stream_write.c and pipe.c --- */
 

@@ -10,10 +10,38 @@
 #include "core/transport.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "core/alloc.h"
+#include "core/debug.h"
 #include "core/log.h"
 #include "core/loop.h"
 #include "core/protocol.h"
+
+/* --- Making --- */
+
+tl_transport *tl_transport_alloc(const struct tl_transport_type *type, tl_loop *loop,
+                                 const tl_traceback *origin)
+{
+    tl_transport *transport = tl_calloc(type->size + (origin != NULL ? sizeof *origin : 0));
+    if (transport == NULL)
+        return NULL;
+    tl_object_init(&transport->object, &type->object);
+    transport->loop = tl_loop_ref(loop);
+    if (origin != NULL) {
+        transport->traced = true;
+        memcpy((char *)transport + type->size, origin, sizeof *origin);
+    }
+    return transport;
+}
+
+const tl_traceback *tl_transport_origin(const tl_transport *transport)
+{
+    if (transport == NULL || !transport->traced)
+        return NULL;
+    const char *behind = (const char *)transport + tl_transport_type(transport)->size;
+    return (const tl_traceback *)(const void *)behind;
+}
 
 tl_transport *tl_transport_ref(tl_transport *transport)
 {

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <twinloop/handle.h>
+#include <twinloop/loop.h>
 #include <twinloop/transport.h>
 #include "core/flow.h"
 #include "core/object.h"
@@ -36,7 +37,8 @@ struct tl_transport {
     tl_protocol *protocol; /* held; NULL once connection_lost has returned */
     int error;             /* what connection_lost is told; 0: nothing went wrong */
     enum tl_transport_phase phase : 8;
-    enum tl_transport_output output : 8;
+    enum tl_transport_output output : 7;
+    bool traced : 1;         /* where it was made is behind it: see tl_transport_origin */
     bool made : 1;           /* connection_made has been called */
     bool reading_paused : 1; /* by the program */
     bool eof_received : 1;   /* there is nothing more to read */
@@ -54,6 +56,7 @@ enum { TL_IGNORED_QUIETLY = 4 };
  * those up to extra_info, and write. */
 struct tl_transport_type {
     struct tl_object_type object;
+    size_t size; /* of the whole object, which begins with the transport */
     bool (*accepts)(const tl_protocol *protocol); /* for set_protocol */
     void (*close)(tl_transport *transport);
     void (*abort)(tl_transport *transport);
@@ -66,6 +69,14 @@ struct tl_transport_type {
     struct tl_flow *(*flow)(tl_transport *transport);
     bool sends_files; /* it is a struct tl_stream on a socket */
 };
+
+/* A new transport of a kind, of which nothing else is set; origin is where the program asked for it
+ * (a copy is kept), or NULL. NULL when memory is out. */
+tl_transport *tl_transport_alloc(const struct tl_transport_type *type, tl_loop *loop,
+                                 const tl_traceback *origin);
+
+/* Where the program asked for it, or for the server that accepted it; NULL: nobody noted that. */
+const tl_traceback *tl_transport_origin(const tl_transport *transport);
 
 /* Something is written to a transport that is closing: it is counted, and from the fifth on logged
  * as a warning. */
