@@ -91,7 +91,8 @@ void tl_loop_free(tl_loop *loop);
  * 0.250 seconds", from the next iteration on; futures, handles, transports, servers and the
  * loop's own sockets, pipes and files note where they were made; each of the latter that is open
  * when its loop is closed is reported to the exception handler ("unclosed transport" and so on),
- * with that place; a loop that is freed unclosed is logged. It reads the clock before and after each callback. */
+ * with that place; a loop that is freed unclosed is logged. It reads the clock before and after each
+ * callback. */
 void tl_loop_set_debug(tl_loop *loop, bool enabled);
 
 /* Row loop.get_debug. */

@@ -20,6 +20,7 @@ struct tl_traceback {
 
 /* The calls that led here; NULL when memory is out. */
 tl_traceback *tl_traceback_new(void);
+
 /* A copy; NULL of NULL, or when memory is out. */
 tl_traceback *tl_traceback_copy(const tl_traceback *traceback);
 void tl_traceback_free(tl_traceback *traceback); /* NULL is allowed */
