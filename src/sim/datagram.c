@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sim/buffer.h"
 #include "sim/endpoint.h"
+#include "sim/option.h"
 #include "sim/world.h"
 
 static struct tl_ip nowhere(uint8_t family)
@@ -197,75 +197,28 @@ int tl_datagram_take_error(struct tl_datagram_socket *socket)
     return error;
 }
 
-static bool *flag_of(struct tl_datagram_socket *socket, enum tl_option option)
-{
-    switch (option) {
-    case TL_OPTION_REUSEADDR:
-        return &socket->reuse_address;
-    case TL_OPTION_REUSEPORT:
-        return &socket->reuse_port;
-    case TL_OPTION_V6ONLY:
-        return &socket->v6only;
-    case TL_OPTION_KEEPALIVE:
-        return &socket->keepalive;
-    case TL_OPTION_BROADCAST:
-        return &socket->broadcast;
-    default:
-        return NULL;
-    }
-}
-
-static int set_option(struct tl_datagram_socket *socket, enum tl_option option, int value)
-{
-    bool *flag = flag_of(socket, option);
-    if (option == TL_OPTION_V6ONLY && socket->family != TL_FAMILY_INET6)
-        return -ENOPROTOOPT;
-    if (option == TL_OPTION_V6ONLY && socket->port != NULL)
-        return -EINVAL;
-    tl_datagram_changed(socket);
-    if (flag != NULL)
-        *flag = value != 0;
-    else if (option == TL_OPTION_SNDBUF)
-        tl_buffer_set(&socket->send_room, value, TL_SEND_BUFFER_MIN);
-    else if (option == TL_OPTION_RCVBUF)
-        tl_buffer_set(&socket->receive_room, value, TL_RECEIVE_BUFFER_MIN);
-    else
-        return -ENOPROTOOPT;
-    return 0;
-}
-
-static int get_option(struct tl_datagram_socket *socket, enum tl_option option, int *ret)
-{
-    const bool *flag = flag_of(socket, option);
-    if (option == TL_OPTION_NODELAY || option == TL_OPTION_V6ONLY) {
-        if (socket->family != TL_FAMILY_INET6)
-            return -EOPNOTSUPP;
-        if (option == TL_OPTION_NODELAY)
-            return -ENOPROTOOPT;
-    }
-    if (flag != NULL)
-        *ret = *flag;
-    else if (option == TL_OPTION_ERROR)
-        *ret = -tl_datagram_take_error(socket);
-    else if (option == TL_OPTION_SNDBUF)
-        *ret = tl_buffer_get(socket->send_room);
-    else if (option == TL_OPTION_RCVBUF)
-        *ret = tl_buffer_get(socket->receive_room);
-    else
-        return -ENOPROTOOPT;
-    return 0;
-}
-
 static int datagram_option(struct tl_descriptor *descriptor, enum tl_option option, const int *set,
                            int *ret)
 {
     struct tl_datagram_socket *socket = tl_datagram_socket_of(descriptor);
-    int r = 0;
+    const struct tl_option_places places = {
+        .flags =
+            {
+                [TL_OPTION_REUSEADDR] = &socket->reuse_address,
+                [TL_OPTION_REUSEPORT] = &socket->reuse_port,
+                [TL_OPTION_V6ONLY] = &socket->v6only,
+                [TL_OPTION_KEEPALIVE] = &socket->keepalive,
+                [TL_OPTION_BROADCAST] = &socket->broadcast,
+            },
+        .send_room = &socket->send_room,
+        .receive_room = &socket->receive_room,
+        .error = &socket->error,
+        .family = socket->family,
+        .bound = socket->port != NULL,
+    };
     if (set != NULL)
-        r = set_option(socket, option, *set);
-    if (r == 0 && ret != NULL)
-        r = get_option(socket, option, ret);
-    return r;
+        tl_datagram_changed(socket);
+    return tl_option(&places, option, set, ret);
 }
 
 /* --- For poll and for people ------------------------------------------------------------------ */

@@ -4,8 +4,8 @@
  */
 #include <errno.h>
 
-#include "sim/buffer.h"
 #include "sim/endpoint.h"
+#include "sim/option.h"
 #include "sim/world.h"
 
 enum { BACKLOG_MAX = 4096 };
@@ -264,72 +264,27 @@ void tl_endpoint_close(struct tl_endpoint *endpoint)
 
 /* --- Options and names ------------------------------------------------------------------------ */
 
-static bool *flag_of(struct tl_endpoint *endpoint, enum tl_option option)
-{
-    switch (option) {
-    case TL_OPTION_REUSEADDR:
-        return &endpoint->reuse_address;
-    case TL_OPTION_REUSEPORT:
-        return &endpoint->reuse_port;
-    case TL_OPTION_V6ONLY:
-        return &endpoint->v6only;
-    case TL_OPTION_NODELAY:
-        return &endpoint->nodelay;
-    case TL_OPTION_KEEPALIVE:
-        return &endpoint->keepalive;
-    case TL_OPTION_BROADCAST:
-        return &endpoint->broadcast;
-    default:
-        return NULL;
-    }
-}
-
-static int set_option(struct tl_endpoint *endpoint, enum tl_option option, int value)
-{
-    bool *flag = flag_of(endpoint, option);
-    if (option == TL_OPTION_V6ONLY && endpoint->family != TL_FAMILY_INET6)
-        return -ENOPROTOOPT;
-    if (option == TL_OPTION_V6ONLY && endpoint->port != NULL)
-        return -EINVAL;
-    if (flag != NULL)
-        *flag = value != 0;
-    else if (option == TL_OPTION_SNDBUF)
-        tl_buffer_set(&endpoint->send_room, value, TL_SEND_BUFFER_MIN);
-    else if (option == TL_OPTION_RCVBUF)
-        tl_buffer_set(&endpoint->receive_room, value, TL_RECEIVE_BUFFER_MIN);
-    else
-        return -ENOPROTOOPT;
-    return 0;
-}
-
-static int get_option(struct tl_endpoint *endpoint, enum tl_option option, int *ret)
-{
-    const bool *flag = flag_of(endpoint, option);
-    if (option == TL_OPTION_V6ONLY && endpoint->family != TL_FAMILY_INET6)
-        return -EOPNOTSUPP;
-    if (flag != NULL)
-        *ret = *flag;
-    else if (option == TL_OPTION_ERROR)
-        *ret = -tl_endpoint_take_error(endpoint);
-    else if (option == TL_OPTION_SNDBUF)
-        *ret = tl_buffer_get(endpoint->send_room);
-    else if (option == TL_OPTION_RCVBUF)
-        *ret = tl_buffer_get(endpoint->receive_room);
-    else
-        return -ENOPROTOOPT;
-    return 0;
-}
-
 static int endpoint_option(struct tl_descriptor *descriptor, enum tl_option option, const int *set,
                            int *ret)
 {
     struct tl_endpoint *endpoint = tl_endpoint_of(descriptor);
-    int r = 0;
-    if (set != NULL)
-        r = set_option(endpoint, option, *set);
-    if (r == 0 && ret != NULL)
-        r = get_option(endpoint, option, ret);
-    return r;
+    const struct tl_option_places places = {
+        .flags =
+            {
+                [TL_OPTION_REUSEADDR] = &endpoint->reuse_address,
+                [TL_OPTION_REUSEPORT] = &endpoint->reuse_port,
+                [TL_OPTION_V6ONLY] = &endpoint->v6only,
+                [TL_OPTION_NODELAY] = &endpoint->nodelay,
+                [TL_OPTION_KEEPALIVE] = &endpoint->keepalive,
+                [TL_OPTION_BROADCAST] = &endpoint->broadcast,
+            },
+        .send_room = &endpoint->send_room,
+        .receive_room = &endpoint->receive_room,
+        .error = &endpoint->error,
+        .family = endpoint->family,
+        .bound = endpoint->port != NULL,
+    };
+    return tl_option(&places, option, set, ret);
 }
 
 static int endpoint_address(struct tl_descriptor *descriptor, enum tl_address_side side,
