@@ -12,7 +12,6 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "core/alloc.h"
 #include "core/inbox.h"
 #include "core/protocol.h"
 
@@ -25,16 +24,12 @@ enum {
 
 static void leave(struct tl_datagram_transport *datagram)
 {
-    tl_transport *transport = &datagram->transport;
-    tl_protocol *protocol = transport->protocol;
     struct tl_datagram_owner *owner = datagram->owner;
-    transport->protocol = NULL;
     datagram->owner = NULL;
-    tl_live_remove(&datagram->live);
-    tl_protocol_unhold(protocol);
+    tl_transport_leave(&datagram->transport, &datagram->live);
     if (owner != NULL)
         owner->made(owner, true);
-    tl_transport_unref(transport);
+    tl_transport_unref(&datagram->transport);
 }
 
 static void drop_queued(struct tl_datagram_transport *datagram)
@@ -63,34 +58,18 @@ tl_transport *tl_datagram_transport_living(struct tl_live *live)
 
 void tl_datagram_transport_finish(struct tl_datagram_transport *datagram)
 {
-    tl_transport *transport = &datagram->transport;
-    tl_loop *loop = transport->loop;
-    const struct tl_protocol_ops *ops = transport->protocol->ops;
-    const tl_error error = {.code = transport->error, .message = tl_strerror(transport->error)};
-    assert(transport->made && transport->phase != TL_TRANSPORT_ENDED && datagram->flow.size == 0);
-
-    transport->phase = TL_TRANSPORT_ENDED;
+    assert(datagram->flow.size == 0);
     drop_queued(datagram);
-    if (ops->connection_lost != NULL)
-        ops->connection_lost(transport->protocol, error.code < 0 ? &error : NULL);
+    tl_transport_lost(&datagram->transport);
     /* asyncio: the descriptor is closed after connection_lost, and names are known afterwards. */
-    if (transport->object.refs > 1)
-        tl_extra_info_latch(&datagram->info, &transport->info, loop->kernel, datagram->watch.fd);
-    tl_watch_close(&datagram->watch, loop);
+    tl_transport_latch(&datagram->transport, &datagram->watch, &datagram->info);
+    tl_watch_close(&datagram->watch, datagram->transport.loop);
     leave(datagram);
 }
 
 static void lost(void *arg)
 {
     tl_datagram_transport_finish(arg);
-}
-
-static void queue_lost(struct tl_datagram_transport *datagram)
-{
-    struct tl_ready *place = &datagram->watch.place;
-    assert(datagram->watch.wanted == 0 && !tl_ready_queued(place) && "the watch's place is free");
-    place->callback = lost;
-    tl_loop_queue(datagram->transport.loop, place);
 }
 
 void tl_datagram_transport_end(struct tl_datagram_transport *datagram, int error)
@@ -101,10 +80,7 @@ void tl_datagram_transport_end(struct tl_datagram_transport *datagram, int error
     transport->phase = TL_TRANSPORT_ENDING;
     transport->error = error;
     drop_queued(datagram);
-    if (!transport->made)
-        return; /* the place is still connection_made's, which goes on from here */
-    (void)tl_watch_want(&datagram->watch, transport->loop, 0);
-    queue_lost(datagram);
+    tl_transport_ending(transport, &datagram->watch, lost);
 }
 
 static void datagram_abort(tl_transport *transport)
@@ -242,21 +218,8 @@ static void start_reading(struct tl_datagram_transport *datagram)
 static void made(void *arg)
 {
     struct tl_datagram_transport *datagram = arg;
-    tl_transport *transport = &datagram->transport;
-    tl_protocol *protocol = transport->protocol;
-    bool closed_before = transport->phase == TL_TRANSPORT_ENDING;
-    transport->made = true;
-    datagram->watch.place.callback = ready;
-    tl_protocol_hold(protocol);
-    int r = 0;
-    if (protocol->ops->connection_made != NULL)
-        r = protocol->ops->connection_made(protocol, transport);
-    if (r < 0)
-        tl_loop_report(transport->loop, "Exception in callback protocol.connection_made()", r,
-                       protocol, transport);
-    tl_protocol_unhold(protocol);
-    if (closed_before)
-        queue_lost(datagram);
+    if (tl_transport_made(&datagram->transport, &datagram->watch, ready))
+        tl_transport_queue_lost(&datagram->transport, &datagram->watch, lost);
     else
         start_reading(datagram);
     struct tl_datagram_owner *owner = datagram->owner;
@@ -268,8 +231,7 @@ static void made(void *arg)
 static const tl_value *datagram_extra_info(tl_transport *transport, const char *name)
 {
     struct tl_datagram_transport *datagram = tl_datagram_transport_of(transport);
-    struct tl_kernel *kernel = datagram->watch.fd >= 0 ? transport->loop->kernel : NULL;
-    return tl_extra_info_get(&datagram->info, &transport->info, name, kernel, datagram->watch.fd);
+    return tl_transport_name(transport, &datagram->watch, &datagram->info, name);
 }
 
 static struct tl_flow *datagram_flow(tl_transport *transport)
@@ -293,12 +255,7 @@ static int no_write(tl_transport *transport, const void *data, size_t len)
 static void datagram_destroy(tl_object *object)
 {
     tl_transport *transport = tl_container_of(object, tl_transport, object);
-    struct tl_datagram_transport *datagram = tl_datagram_transport_of(transport);
-    tl_loop *loop = transport->loop;
-    assert(transport->phase == TL_TRANSPORT_ENDED && "the loop holds it until then");
-    tl_extra_info_finish(&datagram->info, transport->info);
-    tl_free(datagram);
-    tl_loop_unref(loop);
+    tl_transport_free(transport, &tl_datagram_transport_of(transport)->info);
 }
 
 const struct tl_transport_type tl_datagram_transport_type = {
@@ -342,21 +299,15 @@ int tl_datagram_transport_open(tl_loop *loop, int fd, tl_protocol_factory factor
                                const struct tl_datagram_plan *plan, struct tl_datagram_owner *owner,
                                struct tl_datagram_transport **ret)
 {
-    tl_protocol *protocol = factory(farg);
-    if (protocol == NULL)
-        return -ENOMEM;
-    tl_protocol_hold(protocol);
-    int r = -EINVAL;
-    if (!accepts(protocol))
-        goto fail;
+    tl_protocol *protocol;
+    int r = tl_transport_protocol(&tl_datagram_transport_type, factory, farg, &protocol);
+    if (r < 0)
+        return r;
     struct tl_datagram_transport *datagram = transport_new(loop, fd, protocol, plan, owner);
-    r = -ENOMEM;
-    if (datagram == NULL)
-        goto fail;
+    if (datagram == NULL) {
+        tl_protocol_unhold(protocol);
+        return -ENOMEM;
+    }
     *ret = datagram;
     return 0;
-
-fail:
-    tl_protocol_unhold(protocol);
-    return r;
 }

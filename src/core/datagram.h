@@ -8,11 +8,9 @@
 #define TL_CORE_DATAGRAM_H
 
 #include <twinloop/datagram.h>
-#include "core/extra_info.h"
 #include "core/loop.h"
 #include "core/send_queue.h"
-#include "core/transport.h"
-#include "core/watch.h"
+#include "core/transport_life.h"
 
 struct tl_datagram_transport;
 

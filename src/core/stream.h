@@ -7,10 +7,8 @@
 #ifndef TL_CORE_STREAM_H
 #define TL_CORE_STREAM_H
 
-#include "core/extra_info.h"
 #include "core/loop.h"
-#include "core/transport.h"
-#include "core/watch.h"
+#include "core/transport_life.h"
 #include "core/write_queue.h"
 
 struct tl_stream;
@@ -95,10 +93,11 @@ void tl_streams_closing(tl_loop *loop);
 /* The transport whose place among the loop's live objects this is, or NULL. */
 tl_transport *tl_stream_living(struct tl_live *live);
 
-/* --- Between stream.c, stream_write.c and pipe.c --- */
+/* --- Between stream.c, stream_read.c, stream_write.c and pipe.c --- */
 
 /* Members of a type's table, and the callback of those that read. */
 void tl_stream_ready(void *stream);
+void tl_stream_read_nothing(struct tl_stream *stream, int result);
 void tl_stream_close(tl_transport *transport);
 void tl_stream_abort(tl_transport *transport);
 int tl_stream_pause_reading(tl_transport *transport);
