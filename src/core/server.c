@@ -59,6 +59,10 @@ static void accepted(tl_server *server, int fd, const tl_addr *peer)
 {
     tl_loop *loop = server->loop;
     struct tl_stream *stream;
+    const int on = 1;
+    /* asyncio turns Nagle's algorithm off. Only TCP has it, and every other kind may say so. */
+    if (server->given)
+        (void)loop->kernel->ops->option(loop->kernel, fd, TL_OPTION_NODELAY, &on, NULL);
     int r = tl_stream_open(loop, fd, server->factory, server->farg, peer, &server->owner, &stream);
     if (r == 0) {
         server->connections++;
