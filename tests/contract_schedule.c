@@ -236,6 +236,36 @@ static void due_timers_are_cancelled(struct contract *contract)
     diary_close(&diary, "abe");
 }
 
+/* Too late to matter, and its memory stays until it has returned. */
+static void then_cancel_itself(struct step *step)
+{
+    then_cancel(step);
+    tl_handle_unref(step->handle);
+    tl_timer_handle_unref(step->timer);
+    step->handle = NULL;
+    step->timer = NULL;
+}
+
+static void a_callback_cancels_itself(struct contract *contract)
+{
+    struct diary diary;
+    struct step steps[4];
+    diary_open(&diary, contract);
+    STEPS(steps, &diary);
+    for (int i = 0; i < 4; i++) {
+        steps[i].then = i % 2 == 0 ? then_cancel_itself : NULL;
+        steps[i].other = &steps[i];
+    }
+    step_soon(&steps[0]);
+    step_soon(&steps[1]);
+    step_later(&steps[2], 0);
+    step_later(&steps[3], 0);
+    diary_turn(&diary);
+    diary_turn(&diary);
+    DROP(steps);
+    diary_close(&diary, "abcd");
+}
+
 static const struct contract_case cases[] = {
     CONTRACT(in_order_and_once),
     CONTRACT(many_in_flight),
@@ -245,6 +275,7 @@ static const struct contract_case cases[] = {
     CONTRACT(cancelled_before_its_turn),
     CONTRACT(a_handle_may_outlive_everything),
     CONTRACT(due_timers_are_cancelled),
+    CONTRACT(a_callback_cancels_itself),
 };
 
 int main(int argc, char **argv)

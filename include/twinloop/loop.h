@@ -71,7 +71,7 @@ void tl_loop_stop(tl_loop *loop);
  * cannot act any more. */
 int tl_loop_close(tl_loop *loop);
 
-/* Row loop.is_running. Whether a run is in progress. */
+/* Row loop.is_running. Whether a run is in progress; other threads may ask. */
 bool tl_loop_is_running(const tl_loop *loop);
 
 /* Row loop.is_closed. */

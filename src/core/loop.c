@@ -211,7 +211,8 @@ struct tl_kernel *tl_loop_kernel(const tl_loop *loop)
 
 bool tl_loop_is_running(const tl_loop *loop)
 {
-    return loop->running;
+    /* Other threads may ask, too. */
+    return __atomic_load_n(&loop->runner, __ATOMIC_RELAXED) != NULL;
 }
 
 bool tl_loop_is_closed(const tl_loop *loop)
