@@ -208,6 +208,38 @@ static void a_handle_may_outlive_everything(struct contract *contract)
     DROP(steps);
 }
 
+static void try_call_soon(void *arg)
+{
+    tl_loop *loop = arg;
+    assert_true(tl_loop_is_closed(loop));
+    assert_int_equal(tl_loop_call_soon(loop, try_call_soon, loop, NULL), TL_ECLOSED);
+}
+
+static void ignore(tl_future *future, void *arg)
+{
+    (void)future;
+    (void)arg;
+}
+
+/* What a closing loop lets go of finds it closed, also if it has kept memory of earlier handles. */
+static void nothing_is_scheduled_on_a_closing_loop(struct contract *contract)
+{
+    struct diary diary;
+    struct step steps[2];
+    diary_open(&diary, contract);
+    STEPS(steps, &diary);
+    for (int i = 0; i < 2; i++)
+        step_soon(&steps[i]);
+    DROP(steps);
+    diary_turn(&diary);
+    tl_future *future = tl_loop_create_future(diary.loop);
+    assert_int_equal(tl_future_add_done_callback(future, ignore, NULL), 0);
+    tl_value value = tl_value_pointer(diary.loop, try_call_soon);
+    assert_int_equal(tl_future_set_result(future, value), 0);
+    tl_future_unref(future); /* the callback has the last reference, and will not run */
+    diary_close(&diary, "ab");
+}
+
 /* By what comes before them in the batch in which they are due. */
 static void due_timers_are_cancelled(struct contract *contract)
 {
@@ -274,6 +306,7 @@ static const struct contract_case cases[] = {
     CONTRACT(for_ever_starves_nothing),
     CONTRACT(cancelled_before_its_turn),
     CONTRACT(a_handle_may_outlive_everything),
+    CONTRACT(nothing_is_scheduled_on_a_closing_loop),
     CONTRACT(due_timers_are_cancelled),
     CONTRACT(a_callback_cancels_itself),
 };
