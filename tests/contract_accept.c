@@ -123,9 +123,13 @@ static void close_on_report(tl_loop *loop, const tl_exc_context *context, void *
         return; /* the client's disappointment */
     side_log(&scene->peer, "%s", context->message);
     side_log(&scene->peer, context->server == scene->server ? "here" : "elsewhere");
+    tl_addr address;
+    assert_int_equal(tl_server_address(scene->server, 0, &address), 0);
     tl_server_close(scene->server);
     tl_server_unref(scene->server);
     scene->server = NULL;
+    /* The listener's, and still there. */
+    assert_true(tl_addr_equal(context->socket, &address));
     tl_loop_stop(loop);
 }
 

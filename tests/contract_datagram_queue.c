@@ -253,6 +253,29 @@ static void a_batch_leaves_at_the_end_of_the_iteration(struct contract *contract
     parties_close(&parties);
 }
 
+static void count_warning(enum tl_log_level level, const char *text, void *arg)
+{
+    assert_int_equal(level, TL_LOG_WARNING);
+    assert_string_equal(text, "socket.send() raised exception.");
+    ++*(int *)arg;
+}
+
+static void late_datagrams_are_counted(struct contract *contract)
+{
+    struct parties parties;
+    int warnings = 0;
+    parties_open(&parties, contract, NULL);
+    tl_set_log_handler(count_warning, &warnings);
+    tl_transport_close(parties.one.transport);
+    for (int i = 0; i < 7; i++)
+        assert_int_equal(party_send(&parties.one, "late", &parties.two.addr), TL_ECLOSED);
+    tl_set_log_handler(NULL, NULL);
+    assert_int_equal(warnings, 3); /* from the fifth on */
+    party_await_end(&parties.one);
+    assert_string_equal(parties.two.log, "made");
+    parties_close(&parties);
+}
+
 static void a_batch_that_is_not_taken_waits(struct contract *contract)
 {
     static const tl_datagram_opts opts = {.batch_sends = true};
@@ -375,6 +398,7 @@ static const struct contract_case cases[] = {
     CONTRACT(what_is_no_errno_ends_the_endpoint),
     CONTRACT(a_batch_leaves_at_the_end_of_the_iteration),
     CONTRACT(a_batch_that_is_not_taken_waits),
+    CONTRACT(late_datagrams_are_counted),
     CONTRACT(a_unix_socket_makes_its_writers_wait),
     CONTRACT(who_has_no_name_is_nobody),
     CONTRACT(a_socket_that_was_left_is_replaced),

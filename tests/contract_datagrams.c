@@ -509,6 +509,8 @@ static void a_broadcast_needs_leave_and_reaches_everybody(struct contract *contr
     tl_addr all = seam_numeric("127.255.255.255", any.port);
     assert_int_equal(seam_send(kernel, sender, "x", 1, &all), -EACCES);
     assert_int_equal(kernel->ops->connect(kernel, sender, &all), -EACCES);
+    tl_addr everywhere = seam_numeric("255.255.255.255", any.port);
+    assert_int_equal(seam_send(kernel, sender, "x", 1, &everywhere), -EACCES);
     seam_set(kernel, sender, TL_OPTION_BROADCAST, 1);
     assert_int_equal(seam_send(kernel, sender, "all", 3, &all), 3);
     seam_expect(kernel, fds[0], "all", &here);

@@ -210,6 +210,42 @@ static void an_end_of_a_pair_by_create_unix_connection(struct contract *contract
 
 /* --- Servers ---------------------------------------------------------------------------------- */
 
+/* The option of a connection's socket, for its side to log. */
+static int log_nodelay(struct side *side)
+{
+    struct tl_kernel *kernel = tl_loop_kernel(side->scene->loop);
+    const tl_value *socket = tl_transport_get_extra_info(side->transport, "socket", NULL);
+    int on = -1;
+    assert_int_equal(
+        kernel->ops->option(kernel, (int)socket->integer, TL_OPTION_NODELAY, NULL, &on), 0);
+    side_log(side, "nodelay(%d)", on);
+    tl_transport_close(side->transport);
+    return 0;
+}
+
+/* Also those that were there before the server was. */
+static void connections_of_a_given_listener_do_not_delay(struct contract *contract)
+{
+    static struct scene scene;
+    tl_addr addr;
+    scene_open(&scene, contract);
+    tl_socket socket = bound_socket(scene.loop, &addr);
+    assert_int_equal(tl_socket_listen(scene.loop, socket, 1), 0);
+    scene.peer.hooks.made = log_nodelay;
+    tl_socket early = open_socket(scene.loop);
+    tl_future *future = tl_loop_sock_connect(scene.loop, early, &addr);
+    assert_int_equal(tl_loop_run_until_complete(scene.loop, future, NULL), 0);
+    tl_value value;
+    assert_int_equal(tl_loop_run_until_complete(scene.loop, serve_with(&scene, &socket), &value),
+                     0);
+    scene_await(&scene, 1);
+    assert_log(&scene.peer, "made nodelay(1) lost released");
+    assert_int_equal(tl_socket_close(scene.loop, early), 0);
+    tl_server_close(tl_value_server(&value));
+    tl_value_finish(&value);
+    scene_close(&scene);
+}
+
 static void a_bound_socket_is_served_on(struct contract *contract)
 {
     static struct scene scene;
@@ -498,6 +534,7 @@ static const struct contract_case cases[] = {
     CONTRACT(an_accepted_socket),
     CONTRACT(an_end_of_a_pair_by_create_unix_connection),
     CONTRACT(a_bound_socket_is_served_on),
+    CONTRACT(connections_of_a_given_listener_do_not_delay),
     CONTRACT(a_bound_unix_socket_is_served_on),
     CONTRACT(a_socket_that_cannot_listen_is_given_back),
     CONTRACT(refused_from_the_call_on),

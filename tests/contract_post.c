@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -214,6 +215,11 @@ static void *wake(void *arg)
     return NULL;
 }
 
+static void stop_once(void *arg)
+{
+    tl_loop_stop(arg);
+}
+
 /* A loop that was made here and runs there belongs to the other thread from then on. */
 static void *run_elsewhere(void *arg)
 {
@@ -235,6 +241,30 @@ static void the_maker_posts_to_who_runs_it(struct contract *contract)
     tl_loop_free(diary.loop);
 }
 
+/* Sees a run begin, has it stopped, and sees it end. */
+static void *watch_a_run(void *arg)
+{
+    tl_loop *loop = arg;
+    while (!tl_loop_is_running(loop))
+        (void)sched_yield();
+    int r = tl_loop_call_soon_threadsafe(loop, stop_once, loop, NULL);
+    while (r == 0 && tl_loop_is_running(loop))
+        (void)sched_yield();
+    return r == 0 ? NULL : arg;
+}
+
+static void a_run_is_seen_from_another_thread(struct contract *contract)
+{
+    tl_loop *loop = contract_loop(contract);
+    pthread_t thread;
+    void *failed;
+    assert_int_equal(pthread_create(&thread, NULL, watch_a_run, loop), 0);
+    run(loop);
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+    tl_loop_free(loop);
+}
+
 /* Posts until the loop is closed. */
 static void *flood(void *arg)
 {
@@ -244,11 +274,6 @@ static void *flood(void *arg)
         r = tl_loop_call_soon_threadsafe(diary->loop, note_stop, diary, NULL);
     while (r == 0);
     return r == TL_ECLOSED ? NULL : arg;
-}
-
-static void stop_once(void *arg)
-{
-    tl_loop_stop(arg);
 }
 
 static void *flood_stops(void *arg)
@@ -391,6 +416,7 @@ static const struct contract_case cases[] = {
     CONTRACT(closed_and_wrong_arguments_are_refused),
     CONTRACT_ONLY(producers_keep_their_order, THREADS),
     CONTRACT_ONLY(the_maker_posts_to_who_runs_it, CONTRACT_REAL),
+    CONTRACT_ONLY(a_run_is_seen_from_another_thread, CONTRACT_REAL),
     CONTRACT_ONLY(closing_races_with_posters, CONTRACT_REAL),
     CONTRACT_ONLY(a_simulated_loop_refuses_other_threads, CONTRACT_SIM),
     CONTRACT_ONLY(messages_of_a_thread_are_in_the_trace, THREADS),

@@ -208,6 +208,38 @@ static void a_handle_may_outlive_everything(struct contract *contract)
     DROP(steps);
 }
 
+static void try_call_soon(void *arg)
+{
+    tl_loop *loop = arg;
+    assert_true(tl_loop_is_closed(loop));
+    assert_int_equal(tl_loop_call_soon(loop, try_call_soon, loop, NULL), TL_ECLOSED);
+}
+
+static void ignore(tl_future *future, void *arg)
+{
+    (void)future;
+    (void)arg;
+}
+
+/* What a closing loop lets go of finds it closed, also if it has kept memory of earlier handles. */
+static void nothing_is_scheduled_on_a_closing_loop(struct contract *contract)
+{
+    struct diary diary;
+    struct step steps[2];
+    diary_open(&diary, contract);
+    STEPS(steps, &diary);
+    for (int i = 0; i < 2; i++)
+        step_soon(&steps[i]);
+    DROP(steps);
+    diary_turn(&diary);
+    tl_future *future = tl_loop_create_future(diary.loop);
+    assert_int_equal(tl_future_add_done_callback(future, ignore, NULL), 0);
+    tl_value value = tl_value_pointer(diary.loop, try_call_soon);
+    assert_int_equal(tl_future_set_result(future, value), 0);
+    tl_future_unref(future); /* the callback has the last reference, and will not run */
+    diary_close(&diary, "ab");
+}
+
 /* By what comes before them in the batch in which they are due. */
 static void due_timers_are_cancelled(struct contract *contract)
 {
@@ -236,6 +268,36 @@ static void due_timers_are_cancelled(struct contract *contract)
     diary_close(&diary, "abe");
 }
 
+/* Too late to matter, and its memory stays until it has returned. */
+static void then_cancel_itself(struct step *step)
+{
+    then_cancel(step);
+    tl_handle_unref(step->handle);
+    tl_timer_handle_unref(step->timer);
+    step->handle = NULL;
+    step->timer = NULL;
+}
+
+static void a_callback_cancels_itself(struct contract *contract)
+{
+    struct diary diary;
+    struct step steps[4];
+    diary_open(&diary, contract);
+    STEPS(steps, &diary);
+    for (int i = 0; i < 4; i++) {
+        steps[i].then = i % 2 == 0 ? then_cancel_itself : NULL;
+        steps[i].other = &steps[i];
+    }
+    step_soon(&steps[0]);
+    step_soon(&steps[1]);
+    step_later(&steps[2], 0);
+    step_later(&steps[3], 0);
+    diary_turn(&diary);
+    diary_turn(&diary);
+    DROP(steps);
+    diary_close(&diary, "abcd");
+}
+
 static const struct contract_case cases[] = {
     CONTRACT(in_order_and_once),
     CONTRACT(many_in_flight),
@@ -244,7 +306,9 @@ static const struct contract_case cases[] = {
     CONTRACT(for_ever_starves_nothing),
     CONTRACT(cancelled_before_its_turn),
     CONTRACT(a_handle_may_outlive_everything),
+    CONTRACT(nothing_is_scheduled_on_a_closing_loop),
     CONTRACT(due_timers_are_cancelled),
+    CONTRACT(a_callback_cancels_itself),
 };
 
 int main(int argc, char **argv)

@@ -261,6 +261,13 @@ static void some_numbers_are_refused(struct contract *contract)
     }
     assert_int_equal(add(&diary, SIGKILL, note_a), -EINVAL);
     assert_int_equal(add(&diary, SIGSTOP, note_a), -EINVAL);
+    /* The C library keeps the first real-time signals to itself. */
+    for (int signum = 32; signum < SIGRTMIN; signum++) {
+        assert_int_equal(add(&diary, signum, note_a), -EINVAL);
+        assert_int_equal(take_away(&diary, signum), 0);
+    }
+    assert_int_equal(add(&diary, SIGRTMIN, note_a), 0);
+    assert_int_equal(take_away(&diary, SIGRTMIN), 1);
     assert_int_equal(take_away(&diary, SIGKILL), 0);
     assert_int_equal(add(&diary, SIGUSR1, NULL), -EINVAL);
     assert_int_equal(tl_loop_add_signal_handler(NULL, SIGUSR1, note_a, NULL), -EINVAL);

@@ -100,6 +100,32 @@ static void recv_of_the_end_is_no_bytes(struct contract *contract)
     pair_close(&pair);
 }
 
+/* Nothing is there to be received, and nobody waits for it. */
+static void recv_of_nothing_is_done_at_once(struct contract *contract)
+{
+    struct pair pair;
+    tl_value value;
+    char buf[8] = "--------";
+    pair_open(&pair, contract);
+    tl_future *future = tl_loop_sock_recv(pair.loop, pair.one, 0);
+    assert_true(tl_future_done(future));
+    assert_int_equal(tl_future_result(future, &value), 0);
+    expect_bytes(&value, "");
+    tl_future_unref(future);
+    for (int i = 0; i < 2; i++) {
+        future = tl_loop_sock_recv_into(pair.loop, pair.one, i == 0 ? buf : NULL, 0);
+        assert_true(tl_future_done(future));
+        assert_int_equal(tl_future_result(future, &value), 0);
+        assert_int_equal(value.kind, TL_VALUE_INT);
+        assert_int_equal(value.integer, 0);
+        tl_future_unref(future);
+    }
+    say(&pair, "kept");
+    tl_future_unref(tl_loop_sock_recv(pair.loop, pair.one, 0));
+    assert_int_equal(tl_socket_read(pair.loop, pair.one, buf, sizeof buf), 4);
+    pair_close(&pair);
+}
+
 static void recv_into_the_callers_memory(struct contract *contract)
 {
     struct pair pair;
@@ -476,6 +502,28 @@ static void a_blocking_socket_is_refused(struct contract *contract)
     close(fds[1]);
 }
 
+static void one_that_blocks_no_more_is_not(struct contract *contract)
+{
+    tl_loop *loop = contract_loop(contract);
+    tl_socket socket;
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    tl_loop_set_debug(loop, true);
+    assert_int_equal(tl_socket_adopt(loop, fds[0], &socket), 0);
+    expect_done(tl_loop_sock_recv(loop, socket, 1), -EINVAL);
+    assert_int_equal(tl_socket_set_option(loop, socket, TL_OPTION_NONBLOCK, 1), 0);
+    tl_future *future = tl_loop_sock_recv(loop, socket, 1);
+    assert_false(tl_future_done(future));
+    assert_true(tl_future_cancel(future));
+    tl_future_unref(future);
+    assert_int_equal(tl_socket_set_option(loop, socket, TL_OPTION_NONBLOCK, 0), 0);
+    expect_done(tl_loop_sock_recv(loop, socket, 1), -EINVAL);
+    assert_int_equal(tl_loop_close(loop), 0);
+    tl_loop_free(loop);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 /* --- Memory ----------------------------------------------------------------------------------- */
 
 /* A simulated network that is out of memory drops what it should carry: then nobody ever comes. */
@@ -539,6 +587,7 @@ static void memory_for_waiting_runs_out(struct contract *contract)
 static const struct contract_case cases[] = {
     CONTRACT(recv_at_once_and_later),
     CONTRACT(recv_of_the_end_is_no_bytes),
+    CONTRACT(recv_of_nothing_is_done_at_once),
     CONTRACT(recv_into_the_callers_memory),
     CONTRACT(recvfrom_a_datagram_socket),
     CONTRACT(sendall_sends_all),
@@ -557,6 +606,7 @@ static const struct contract_case cases[] = {
     CONTRACT(closing_the_loop_leaves_them_pending),
     CONTRACT(bad_arguments),
     CONTRACT_ONLY(a_blocking_socket_is_refused, CONTRACT_REAL | CONTRACT_REPLAY_REAL),
+    CONTRACT_ONLY(one_that_blocks_no_more_is_not, CONTRACT_REAL | CONTRACT_REPLAY_REAL),
     CONTRACT_LADDER(memory_runs_out, 10),
     CONTRACT_LADDER(memory_for_waiting_runs_out, 5),
 };

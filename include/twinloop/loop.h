@@ -71,7 +71,7 @@ void tl_loop_stop(tl_loop *loop);
  * cannot act any more. */
 int tl_loop_close(tl_loop *loop);
 
-/* Row loop.is_running. Whether a run is in progress. */
+/* Row loop.is_running. Whether a run is in progress; other threads may ask. */
 bool tl_loop_is_running(const tl_loop *loop);
 
 /* Row loop.is_closed. */
@@ -89,10 +89,10 @@ void tl_loop_free(tl_loop *loop);
  * changes what is said, not what happens: call_soon, call_later and call_at from a thread while
  * the loop runs on another return TL_ETHREAD; a slow callback is logged as "Executing NAME took
  * 0.250 seconds", from the next iteration on; futures, handles, transports, servers and the
- * loop's own sockets, pipes and files note where they were made; each of the latter that is open
- * when its loop is closed is reported to the exception handler ("unclosed transport" and so on),
- * with that place; a loop that is freed unclosed is logged. It reads the clock before and after each
- * callback. */
+ * loop's own sockets, pipes and files note where they were made; each of the latter that is
+ * open when its loop is closed is reported to the exception handler ("unclosed transport" and
+ * so on), with that place; a loop that is freed unclosed is logged. It reads the clock before
+ * and after each callback. */
 void tl_loop_set_debug(tl_loop *loop, bool enabled);
 
 /* Row loop.get_debug. */

@@ -392,7 +392,12 @@ int tl_socket_set_option(tl_loop *loop, tl_socket socket, enum tl_option option,
     struct tl_kernel *kernel = NULL;
     struct tl_fd *fd = NULL;
     int r = begin(loop, socket, &fd, &kernel);
-    return r < 0 ? r : done(fd, kernel->ops->option(kernel, socket.fd, option, &value, NULL));
+    if (r < 0)
+        return r;
+    r = kernel->ops->option(kernel, socket.fd, option, &value, NULL);
+    if (r == 0 && option == TL_OPTION_NONBLOCK)
+        fd->blocking = value == 0;
+    return done(fd, r);
 }
 
 int tl_socket_get_option(tl_loop *loop, tl_socket socket, enum tl_option option, int *ret)

@@ -35,7 +35,7 @@ struct tl_fd {
     bool claimed;              /* it is about to be a transport's or a server's (core/given.h) */
     bool adopted;              /* made elsewhere: stays open when the loop is closed */
     bool kept;                 /* adopted for longer than it is used */
-    bool blocking;             /* as it was found */
+    bool blocking;             /* as it was found or made since */
     uint8_t kind;              /* enum tl_adopted_kind: when it was made or found */
     unsigned holders;          /* sendfiles that send it: it cannot be closed */
     tl_traceback *origin;      /* in debug mode, where the loop made it; or NULL */

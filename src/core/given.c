@@ -130,6 +130,7 @@ static int serve_on(tl_server *server, struct tl_fd *given, bool defer)
     int r = kernel->ops->address(kernel, given->watch.fd, TL_ADDRESS_LOCAL, &bound);
     if (r < 0)
         return r;
+    server->given = true;
     tl_server_add_listener(server, given->watch.fd, &bound);
     r = defer ? 0 : tl_server_listen(server, &failed);
     if (r < 0)

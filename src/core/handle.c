@@ -25,17 +25,27 @@ static inline bool drop_reference(tl_handle *handle)
 
 /* --- Memory ----------------------------------------------------------------------------------- */
 
-tl_handle *tl_handle_alloc(void)
+tl_handle *tl_handle_new(tl_callback callback, void *arg, tl_handle **ret)
 {
-    return tl_alloc(sizeof(tl_handle));
+    tl_handle *handle = tl_alloc(sizeof *handle);
+    if (handle != NULL)
+        tl_handle_init(handle, callback, arg, ret);
+    return handle;
 }
 
-static inline void pool_put(struct tl_handle_pool *pool, tl_handle *handle)
+static inline size_t pool_size(const struct tl_handle_pool *pool)
 {
-    handle->ready.next = pool->first;
-    pool->first = &handle->ready;
-    pool->count++;
-    TL_POISON(&handle->ready.prev, TL_HANDLE_BEYOND_LINK);
+    return pool->first != NULL ? pool->first->depth : 0;
+}
+
+/* Keeps the memory of a handle of call_soon; size is the pool's. */
+static inline void pool_put(struct tl_handle_pool *pool, size_t size, tl_handle *handle)
+{
+    struct tl_handle_kept *kept = (struct tl_handle_kept *)handle;
+    kept->next = pool->first;
+    kept->depth = size + 1;
+    pool->first = kept;
+    TL_POISON(kept + 1, sizeof *handle - sizeof *kept);
 }
 
 /* Nobody refers to the handle any more. What the running loop has room for is kept there: that is
@@ -45,10 +55,10 @@ static void handle_free(tl_handle *handle)
     tl_loop *loop = tl_self != NULL ? tl_self->running : NULL;
     if (handle->posted)
         tl_posted_free(handle, loop);
-    else if (loop == NULL || loop->handles.count >= TL_HANDLE_POOL_MAX || handle->traced)
+    else if (loop == NULL || handle->traced || pool_size(&loop->handles) >= TL_HANDLE_POOL_MAX)
         tl_free(handle);
     else
-        pool_put(&loop->handles, handle);
+        pool_put(&loop->handles, pool_size(&loop->handles), handle);
 }
 
 void tl_handle_pool_finish(struct tl_handle_pool *pool)
@@ -76,14 +86,15 @@ void tl_handle_run(void *arg)
 {
     tl_handle *handle = arg;
     struct tl_handle_pool *pool = &tl_self->running->handles; /* what runs this runs here */
-    if (handle->special != 0 || pool->count >= TL_HANDLE_POOL_MAX) {
+    size_t size = pool_size(pool);
+    if (handle->special != 0 || size >= TL_HANDLE_POOL_MAX) {
         run_special(handle);
         return;
     }
     tl_callback callback = handle->callback;
     void *callback_arg = handle->arg;
     if (--handle->refs == 0)
-        pool_put(pool, handle);
+        pool_put(pool, size, handle);
     callback(callback_arg);
 }
 

@@ -43,16 +43,19 @@ struct tl_timer_handle {
     bool traced; /* likewise */
 };
 
-/* Memory of handles that are gone, linked by ready.next. Of a loop: it is given back when that is
- * closed. */
+/* What the memory of a handle that is gone begins with. */
+struct tl_handle_kept {
+    struct tl_handle_kept *next;
+    size_t depth; /* how many the list is long from here on */
+};
+
+/* Memory of handles that are gone. Of a loop: it is given back when that is closed. Its size is in
+ * the list, for a count that changes with every callback would be what the next one waits for. */
 struct tl_handle_pool {
-    struct tl_ready *first;
-    uint32_t count;
+    struct tl_handle_kept *first;
 };
 
 enum { TL_HANDLE_POOL_MAX = 1024 };
-
-#define TL_HANDLE_BEYOND_LINK (sizeof(tl_handle) - offsetof(tl_handle, ready.prev))
 
 void tl_handle_pool_finish(struct tl_handle_pool *pool);
 
@@ -64,8 +67,8 @@ void tl_timer_handle_run(void *handle);
 void tl_handle_discard(void *handle);
 void tl_timer_handle_discard(void *handle);
 
-/* Memory for a handle, of a pool that has none. NULL when memory is out. */
-tl_handle *tl_handle_alloc(void);
+/* As tl_handle_init, in new memory. NULL when memory is out. */
+tl_handle *tl_handle_new(tl_callback callback, void *arg, tl_handle **ret);
 
 /* Makes a handle, in memory that tl_alloc gave, with the loop's reference, and the program's if ret
  * is not NULL. */
@@ -80,26 +83,13 @@ static inline void tl_handle_init(tl_handle *handle, tl_callback callback, void 
         *ret = handle;
 }
 
-/* Takes the first handle out of a pool that has some. Of those in it only the links may be
- * touched. */
+/* Takes the first handle out of a pool that has some. */
 static inline tl_handle *tl_handle_pool_take(struct tl_handle_pool *pool)
 {
-    struct tl_ready *ready = pool->first;
-    TL_UNPOISON(&ready->prev, TL_HANDLE_BEYOND_LINK);
-    pool->first = ready->next;
-    pool->count--;
-    return tl_container_of(ready, tl_handle, ready);
-}
-
-/* As tl_handle_init, in memory from a pool or, if that has none, new. NULL when memory is out. */
-static inline tl_handle *tl_handle_new(struct tl_handle_pool *pool, tl_callback callback, void *arg,
-                                       tl_handle **ret)
-{
-    tl_handle *handle =
-        __builtin_expect(pool->first != NULL, true) ? tl_handle_pool_take(pool) : tl_handle_alloc();
-    if (handle != NULL)
-        tl_handle_init(handle, callback, arg, ret);
-    return handle;
+    struct tl_handle_kept *kept = pool->first;
+    pool->first = kept->next;
+    TL_UNPOISON(kept + 1, sizeof(tl_handle) - sizeof *kept);
+    return (tl_handle *)kept;
 }
 
 #endif

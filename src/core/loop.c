@@ -188,13 +188,13 @@ int tl_loop_close(tl_loop *loop)
     tl_streams_closing(loop);
     struct tl_kernel *kernel = loop->kernel;
     loop->kernel = NULL;
+    tl_handle_pool_finish(&loop->handles); /* which call_soon takes from without another look */
     abandon_all(loop);
     discard_queue(&loop->ready);
     discard_timers(&loop->timers);
     kernel->ops->destroy(kernel);
     tl_executor_close_loop(loop);
     tl_lookups_drop(loop);
-    tl_handle_pool_finish(&loop->handles);
     tl_posted_pool_finish(loop);
     tl_free(loop->inbox);
     loop->inbox = NULL;
@@ -211,7 +211,8 @@ struct tl_kernel *tl_loop_kernel(const tl_loop *loop)
 
 bool tl_loop_is_running(const tl_loop *loop)
 {
-    return loop->running;
+    /* Other threads may ask, too. */
+    return __atomic_load_n(&loop->runner, __ATOMIC_RELAXED) != NULL;
 }
 
 bool tl_loop_is_closed(const tl_loop *loop)

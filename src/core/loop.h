@@ -82,7 +82,7 @@ struct tl_loop {
     uint64_t tasks_numbered;   /* how many got a default name */
     struct tl_task_stacks task_stacks;
 
-    struct tl_thread *runner; /* whose run is in progress; read by other threads in debug mode */
+    struct tl_thread *runner;       /* whose run is in progress; read by other threads */
     struct tl_executing *executing; /* in debug mode: what runs now; or NULL */
 
     struct tl_loop_shared shared;

@@ -178,6 +178,8 @@ tl_loop *tl_get_running_loop(void)
 
 int tl_get_event_loop(tl_loop **ret)
 {
+    if (ret == NULL)
+        return -EINVAL;
     tl_loop *running = tl_get_running_loop();
     if (running != NULL) {
         *ret = running;

@@ -49,6 +49,15 @@ static inline void tl_ready_queue_push(struct tl_ready_queue *queue, struct tl_r
     queue->head.prev = ready;
 }
 
+/* Makes a place, of which nothing is said before, and puts it at the tail. */
+static inline void tl_ready_queue_add(struct tl_ready_queue *queue, struct tl_ready *ready,
+                                      tl_callback callback, void *arg)
+{
+    ready->callback = callback;
+    ready->arg = arg;
+    tl_ready_queue_push(queue, ready);
+}
+
 /* Puts an unqueued place in front of a queued one. */
 static inline void tl_ready_insert(struct tl_ready *ready, struct tl_ready *next)
 {

@@ -10,31 +10,38 @@
 #include "core/handle.h"
 #include "core/loop.h"
 
-/* As call_soon, on an open loop in debug mode. */
-static __attribute__((noinline)) int call_soon_debug(tl_loop *loop, tl_callback callback, void *arg,
-                                                     tl_handle **ret)
+/* As call_soon, where a handle's memory does not come from the loop's pool. */
+static __attribute__((noinline)) int call_soon_new(tl_loop *loop, tl_callback callback, void *arg,
+                                                   tl_handle **ret)
 {
-    if (tl_debug_wrong_thread(loop))
+    if (!tl_loop_open(loop))
+        return TL_ECLOSED;
+    if (loop->debug && tl_debug_wrong_thread(loop))
         return TL_ETHREAD;
-    tl_handle *handle = tl_traced_handle_new(callback, arg, ret);
+    tl_handle *handle =
+        loop->debug ? tl_traced_handle_new(callback, arg, ret) : tl_handle_new(callback, arg, ret);
     if (handle == NULL)
         return -ENOMEM;
     tl_loop_queue(loop, &handle->ready);
     return 0;
 }
 
+/* This is short enough to be seen in the time of a callback: a handle of the pool, which is that of
+ * an open loop, is filled in once, in its place of the queue. */
 int tl_loop_call_soon(tl_loop *loop, tl_callback callback, void *arg, tl_handle **ret)
 {
     if (loop == NULL || callback == NULL)
         return -EINVAL;
-    if (!tl_loop_open(loop))
-        return TL_ECLOSED;
-    if (__builtin_expect(loop->debug, false))
-        return call_soon_debug(loop, callback, arg, ret);
-    tl_handle *handle = tl_handle_new(&loop->handles, callback, arg, ret);
-    if (handle == NULL)
-        return -ENOMEM;
-    tl_loop_queue(loop, &handle->ready);
+    if (__builtin_expect(loop->debug || loop->handles.first == NULL, false))
+        return call_soon_new(loop, callback, arg, ret);
+    tl_handle *handle = tl_handle_pool_take(&loop->handles);
+    handle->callback = callback;
+    handle->arg = arg;
+    handle->refs = ret != NULL ? 2 : 1;
+    handle->special = 0;
+    tl_ready_queue_add(&loop->ready, &handle->ready, tl_handle_run, handle);
+    if (ret != NULL)
+        *ret = handle;
     return 0;
 }
 

@@ -99,7 +99,9 @@ void tl_thread_finish(struct tl_thread *self);
 /* What one read asks for at most. */
 #define TL_READ_BUFFER_SIZE 65536
 
-extern _Thread_local struct tl_thread *tl_self;
+/* In the thread's static storage, of which there is enough for one pointer of a library that is
+ * loaded late: so asking for it is no call. */
+extern _Thread_local struct tl_thread *tl_self __attribute__((tls_model("initial-exec")));
 
 /* Makes the calling operating-system thread's tl_thread, points tl_self at it and returns it. Never
  * NULL. In src/real. */

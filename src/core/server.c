@@ -45,20 +45,28 @@ tl_future *tl_server_wait_closed(tl_server *server)
 
 /* --- Accepting --- */
 
-static void report(tl_server *server, const char *message, int code)
+/* socket is the address of what failed; or NULL. The handler may close the server and let it go. */
+static void report(tl_server *server, const char *message, int code, const tl_addr *socket)
 {
     const tl_error error = {.code = code, .message = tl_strerror(code)};
     const tl_exc_context context = {.message = message,
                                     .exception = &error,
                                     .server = server,
+                                    .socket = socket,
                                     .source_traceback = server->origin};
+    tl_server_ref(server);
     tl_loop_call_exception_handler(server->loop, &context);
+    tl_server_unref(server);
 }
 
 static void accepted(tl_server *server, int fd, const tl_addr *peer)
 {
     tl_loop *loop = server->loop;
     struct tl_stream *stream;
+    const int on = 1;
+    /* asyncio turns Nagle's algorithm off. Only TCP has it, and every other kind may say so. */
+    if (server->given)
+        (void)loop->kernel->ops->option(loop->kernel, fd, TL_OPTION_NODELAY, &on, NULL);
     int r = tl_stream_open(loop, fd, server->factory, server->farg, peer, &server->owner, &stream);
     if (r == 0) {
         server->connections++;
@@ -68,7 +76,7 @@ static void accepted(tl_server *server, int fd, const tl_addr *peer)
     (void)loop->kernel->ops->close(loop->kernel, fd);
     /* asyncio: a connection that comes to nothing is the peer's to notice. */
     if (loop->debug)
-        report(server, "Error on transport creation for incoming connection", r);
+        report(server, "Error on transport creation for incoming connection", r, peer);
 }
 
 static void connection_lost(struct tl_stream_owner *owner, bool abandoned)
@@ -90,7 +98,7 @@ static void pause_listener(struct tl_listener *listener, const char *message, in
     tl_time when = tl_loop_time(server->loop) + RETRY_DELAY;
     if (tl_timer_start(&listener->retry, when) == 0)
         tl_watch_drop(&listener->watch, server->loop, TL_READABLE);
-    report(server, message, code);
+    report(server, message, code, &listener->address);
 }
 
 /* Errors of accept that mean "no more for now". */

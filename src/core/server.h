@@ -37,6 +37,7 @@ struct tl_server {
     int backlog;
     bool serving;
     bool closed;
+    bool given; /* its listener was made by the program, which may not have seen to its options */
     size_t connections;         /* not lost yet */
     struct tl_waiters waiters;  /* wait_closed's */
     struct tl_serving *forever; /* serve_forever's; or NULL */

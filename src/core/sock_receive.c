@@ -27,10 +27,19 @@ static void *room_for(size_t len)
     return tl_alloc(len > 0 ? len : 1);
 }
 
+/* asyncio: who wants no bytes has them, without a look at the socket. */
+static int nothing_wanted(tl_value *ret, tl_value value)
+{
+    *ret = value;
+    return 0;
+}
+
 static int recv_bytes(struct tl_sock_op *op, tl_value *ret)
 {
     struct tl_message message = {0};
-    void *buf = room_for(op->len);
+    if (op->len == 0)
+        return nothing_wanted(ret, (tl_value){.kind = TL_VALUE_BYTES});
+    void *buf = tl_alloc(op->len);
     if (buf == NULL)
         return -ENOMEM;
     ssize_t n = read_once(op, buf, &message);
@@ -53,6 +62,8 @@ static int recv_bytes(struct tl_sock_op *op, tl_value *ret)
 static int recv_into(struct tl_sock_op *op, tl_value *ret)
 {
     struct tl_message message = {0};
+    if (op->len == 0)
+        return nothing_wanted(ret, tl_value_int(0));
     ssize_t n = read_once(op, op->buf, &message);
     if (n == -EAGAIN)
         return TL_SOCK_WAIT;

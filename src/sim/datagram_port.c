@@ -80,11 +80,11 @@ int tl_datagram_find_route(const struct tl_datagram_socket *socket, const tl_add
     int r = tl_host_source(socket->host, &local, &dest, ret_source);
     if (r < 0)
         return r;
+    if (tl_ip_is_broadcast(&dest) && !socket->broadcast)
+        return -EACCES;
     /* What comes from a loopback address does not leave its host. */
     if (tl_ip_is_loopback(ret_source) && !tl_host_has(socket->host, &dest))
         return -EINVAL;
-    if (tl_ip_is_broadcast(&dest) && !socket->broadcast)
-        return -EACCES;
     *ret_dest = dest;
     return 0;
 }

@@ -16,7 +16,8 @@
 #include "sim/sites.h"
 #include "sim/world.h"
 
-enum { REALTIME_FIRST = 32, DELIVERIES_MAX = 10000 };
+/* The first two of the real-time signals are the C library's own. */
+enum { REALTIME_FIRST = 32, REALTIME_OF_PROGRAMS = 34, DELIVERIES_MAX = 10000 };
 
 static bool stops(int signum)
 {
@@ -28,9 +29,15 @@ static bool ignored_by_default(int signum)
     return signum == SIGCHLD || signum == SIGCONT || signum == SIGURG || signum == SIGWINCH;
 }
 
+static bool cannot_be_handled(int signum)
+{
+    return signum == SIGKILL || signum == SIGSTOP ||
+           (signum >= REALTIME_FIRST && signum < REALTIME_OF_PROGRAMS);
+}
+
 int tl_signal_enable(struct tl_sim_kernel *kernel, int signum, bool enable)
 {
-    if (signum <= 0 || signum >= TL_SIGNALS || signum == SIGKILL || signum == SIGSTOP)
+    if (signum <= 0 || signum >= TL_SIGNALS || cannot_be_handled(signum))
         return -EINVAL;
     /* A job looks like a worker's thread, a foreign thread is one. */
     if (!tl_thread_self()->is_main ||
