@@ -20,49 +20,7 @@
 #include <twinloop.h>
 
 #include "support/contract.h"
-
-struct diary {
-    char word[64];
-    size_t len;
-    tl_loop *loop;
-    tl_handle *handle;
-    tl_timer_handle *timer;
-    struct tl_timer embedded;
-    tl_future *future;
-};
-
-static void note(struct diary *diary, char letter)
-{
-    assert_true(diary->len + 1 < sizeof diary->word);
-    diary->word[diary->len++] = letter;
-}
-
-#define NOTER(name, letter)                                                                        \
-    static void name(void *arg)                                                                    \
-    {                                                                                              \
-        note(arg, letter);                                                                         \
-    }
-
-NOTER(note_a, 'a')
-NOTER(note_b, 'b')
-NOTER(note_c, 'c')
-
-static void note_stop(void *arg)
-{
-    struct diary *diary = arg;
-    note(diary, '.');
-    tl_loop_stop(diary->loop);
-}
-
-static void run(struct diary *diary)
-{
-    assert_int_equal(tl_loop_run_forever(diary->loop), 0);
-}
-
-static void soon(struct diary *diary, tl_callback callback)
-{
-    assert_int_equal(tl_loop_call_soon(diary->loop, callback, diary, NULL), 0);
-}
+#include "support/diary.h"
 
 static void at(struct diary *diary, tl_time when, tl_callback callback)
 {
@@ -74,11 +32,10 @@ static void at(struct diary *diary, tl_time when, tl_callback callback)
 static void soon_before_timers(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
-    assert_int_equal(tl_loop_call_later(diary.loop, 0, note_c, &diary, NULL), 0);
-    soon(&diary, note_a);
-    soon(&diary, note_b);
-    tl_loop_stop(diary.loop);
-    run(&diary);
+    assert_int_equal(tl_loop_call_later(diary.loop, 0, diary_note_c, &diary, NULL), 0);
+    diary_soon(&diary, diary_note_a);
+    diary_soon(&diary, diary_note_b);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "abc");
     tl_loop_free(diary.loop);
 }
@@ -86,19 +43,17 @@ static void soon_before_timers(struct contract *contract)
 static void requeue(void *arg)
 {
     struct diary *diary = arg;
-    note(diary, 'r');
-    soon(diary, note_a);
+    diary_note(diary, 'r');
+    diary_soon(diary, diary_note_a);
 }
 
 static void queued_by_the_batch_runs_in_the_next(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
-    soon(&diary, requeue);
-    tl_loop_stop(diary.loop);
-    run(&diary);
+    diary_soon(&diary, requeue);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "r");
-    tl_loop_stop(diary.loop);
-    run(&diary);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "ra");
     tl_loop_free(diary.loop);
 }
@@ -106,11 +61,11 @@ static void queued_by_the_batch_runs_in_the_next(struct contract *contract)
 static void stop_finishes_the_batch(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
-    soon(&diary, note_a);
-    soon(&diary, note_stop);
-    soon(&diary, note_b);
-    soon(&diary, requeue);
-    run(&diary);
+    diary_soon(&diary, diary_note_a);
+    diary_soon(&diary, diary_note_stop);
+    diary_soon(&diary, diary_note_b);
+    diary_soon(&diary, requeue);
+    diary_run(&diary);
     assert_string_equal(diary.word, "a.br");
     tl_loop_free(diary.loop);
 }
@@ -119,12 +74,12 @@ static void timers_by_deadline_then_turn(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
     tl_time now = tl_loop_time(diary.loop);
-    at(&diary, now + 3 * TL_MILLISECOND, note_stop);
-    at(&diary, now + 2 * TL_MILLISECOND, note_b);
-    at(&diary, now + 2 * TL_MILLISECOND, note_c);
-    at(&diary, now + 1 * TL_MILLISECOND, note_a);
-    at(&diary, now + 2 * TL_MILLISECOND, note_b);
-    run(&diary);
+    at(&diary, now + 3 * TL_MILLISECOND, diary_note_stop);
+    at(&diary, now + 2 * TL_MILLISECOND, diary_note_b);
+    at(&diary, now + 2 * TL_MILLISECOND, diary_note_c);
+    at(&diary, now + 1 * TL_MILLISECOND, diary_note_a);
+    at(&diary, now + 2 * TL_MILLISECOND, diary_note_b);
+    diary_run(&diary);
     assert_string_equal(diary.word, "abcb.");
     tl_loop_free(diary.loop);
 }
@@ -133,8 +88,8 @@ static void timer_is_never_early(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
     tl_time when = tl_loop_time(diary.loop) + 1234567;
-    at(&diary, when, note_stop);
-    run(&diary);
+    at(&diary, when, diary_note_stop);
+    diary_run(&diary);
     assert_true(tl_loop_iteration_time(diary.loop) >= when);
     assert_true(tl_loop_time(diary.loop) >= tl_loop_iteration_time(diary.loop));
     tl_loop_free(diary.loop);
@@ -143,10 +98,9 @@ static void timer_is_never_early(struct contract *contract)
 static void negative_delays_sort_by_deadline(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
-    assert_int_equal(tl_loop_call_later(diary.loop, -TL_SECOND, note_a, &diary, NULL), 0);
-    assert_int_equal(tl_loop_call_later(diary.loop, -2 * TL_SECOND, note_b, &diary, NULL), 0);
-    tl_loop_stop(diary.loop);
-    run(&diary);
+    assert_int_equal(tl_loop_call_later(diary.loop, -TL_SECOND, diary_note_a, &diary, NULL), 0);
+    assert_int_equal(tl_loop_call_later(diary.loop, -2 * TL_SECOND, diary_note_b, &diary, NULL), 0);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "ba");
     tl_loop_free(diary.loop);
 }
@@ -154,15 +108,16 @@ static void negative_delays_sort_by_deadline(struct contract *contract)
 static void far_deadlines(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
-    at(&diary, TL_TIME_NEVER, note_a);
-    at(&diary, TL_TIME_NEVER - 1, note_a);
-    at(&diary, INT64_MIN, note_stop);
-    run(&diary);
-    at(&diary, tl_loop_time(diary.loop) + 1, note_stop);
-    run(&diary);
+    at(&diary, TL_TIME_NEVER, diary_note_a);
+    at(&diary, TL_TIME_NEVER - 1, diary_note_a);
+    at(&diary, INT64_MIN, diary_note_stop);
+    diary_run(&diary);
+    at(&diary, tl_loop_time(diary.loop) + 1, diary_note_stop);
+    diary_run(&diary);
     assert_string_equal(diary.word, "..");
     /* The clock may have started at 0, but by now it is past that. */
-    assert_int_equal(tl_loop_call_later(diary.loop, INT64_MAX, note_a, &diary, NULL), -ERANGE);
+    assert_int_equal(tl_loop_call_later(diary.loop, INT64_MAX, diary_note_a, &diary, NULL),
+                     -ERANGE);
     tl_loop_free(diary.loop);
 }
 
@@ -171,18 +126,17 @@ static void far_deadlines(struct contract *contract)
 static void cancel_the_other(void *arg)
 {
     struct diary *diary = arg;
-    note(diary, 'x');
+    diary_note(diary, 'x');
     tl_handle_cancel(diary->handle);
 }
 
 static void cancelled_inside_its_own_batch(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
-    soon(&diary, cancel_the_other);
-    assert_int_equal(tl_loop_call_soon(diary.loop, note_a, &diary, &diary.handle), 0);
-    soon(&diary, note_b);
-    tl_loop_stop(diary.loop);
-    run(&diary);
+    diary_soon(&diary, cancel_the_other);
+    assert_int_equal(tl_loop_call_soon(diary.loop, diary_note_a, &diary, &diary.handle), 0);
+    diary_soon(&diary, diary_note_b);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "xb");
     assert_true(tl_handle_cancelled(diary.handle));
     tl_handle_cancel(diary.handle);
@@ -193,9 +147,8 @@ static void cancelled_inside_its_own_batch(struct contract *contract)
 static void cancel_after_running(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
-    assert_int_equal(tl_loop_call_soon(diary.loop, note_a, &diary, &diary.handle), 0);
-    tl_loop_stop(diary.loop);
-    run(&diary);
+    assert_int_equal(tl_loop_call_soon(diary.loop, diary_note_a, &diary, &diary.handle), 0);
+    diary_turn(&diary);
     assert_false(tl_handle_cancelled(diary.handle));
     tl_handle_cancel(diary.handle);
     assert_true(tl_handle_cancelled(diary.handle));
@@ -207,7 +160,7 @@ static void cancel_after_running(struct contract *contract)
 static void cancel_the_timer(void *arg)
 {
     struct diary *diary = arg;
-    note(diary, 'x');
+    diary_note(diary, 'x');
     tl_timer_handle_cancel(diary->timer);
 }
 
@@ -216,9 +169,8 @@ static void timer_cancelled_inside_its_own_batch(struct contract *contract)
     struct diary diary = {.loop = contract_loop(contract)};
     tl_time now = tl_loop_time(diary.loop);
     at(&diary, now, cancel_the_timer);
-    assert_int_equal(tl_loop_call_at(diary.loop, now, note_a, &diary, &diary.timer), 0);
-    tl_loop_stop(diary.loop);
-    run(&diary);
+    assert_int_equal(tl_loop_call_at(diary.loop, now, diary_note_a, &diary, &diary.timer), 0);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "x");
     assert_true(tl_timer_handle_cancelled(diary.timer));
     assert_int_equal(tl_timer_handle_when(diary.timer), now);
@@ -230,18 +182,19 @@ static void embedded_timer_moves(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
     tl_time now = tl_loop_time(diary.loop);
-    tl_timer_init(&diary.embedded, diary.loop, note_a, &diary);
-    assert_int_equal(tl_timer_start(&diary.embedded, now + TL_MILLISECOND), 0);
-    assert_int_equal(tl_timer_start(&diary.embedded, now + 3 * TL_MILLISECOND), 0);
-    at(&diary, now + 2 * TL_MILLISECOND, note_b);
-    at(&diary, now + 3 * TL_MILLISECOND, note_stop);
-    assert_true(tl_timer_active(&diary.embedded));
-    run(&diary);
+    struct tl_timer timer;
+    tl_timer_init(&timer, diary.loop, diary_note_a, &diary);
+    assert_int_equal(tl_timer_start(&timer, now + TL_MILLISECOND), 0);
+    assert_int_equal(tl_timer_start(&timer, now + 3 * TL_MILLISECOND), 0);
+    at(&diary, now + 2 * TL_MILLISECOND, diary_note_b);
+    at(&diary, now + 3 * TL_MILLISECOND, diary_note_stop);
+    assert_true(tl_timer_active(&timer));
+    diary_run(&diary);
     assert_string_equal(diary.word, "ba.");
-    assert_false(tl_timer_active(&diary.embedded));
-    assert_int_equal(tl_timer_start(&diary.embedded, TL_TIME_NEVER - 1), 0);
-    tl_timer_stop(&diary.embedded);
-    assert_false(tl_timer_active(&diary.embedded));
+    assert_false(tl_timer_active(&timer));
+    assert_int_equal(tl_timer_start(&timer, TL_TIME_NEVER - 1), 0);
+    tl_timer_stop(&timer);
+    assert_false(tl_timer_active(&timer));
     tl_loop_free(diary.loop);
 }
 
@@ -250,13 +203,13 @@ static void embedded_timer_moves(struct contract *contract)
 static void future_noter_a(tl_future *future, void *arg)
 {
     assert_true(tl_future_done(future));
-    note(arg, 'a');
+    diary_note(arg, 'a');
 }
 
 static void future_noter_b(tl_future *future, void *arg)
 {
     (void)future;
-    note(arg, 'b');
+    diary_note(arg, 'b');
 }
 
 static void callbacks_are_deferred_and_in_order(struct contract *contract)
@@ -268,8 +221,7 @@ static void callbacks_are_deferred_and_in_order(struct contract *contract)
     assert_int_equal(tl_future_set_result(future, tl_value_int(7)), 0);
     assert_int_equal(tl_future_add_done_callback(future, future_noter_a, &diary), 0);
     assert_string_equal(diary.word, "");
-    tl_loop_stop(diary.loop);
-    run(&diary);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "aba");
     tl_future_unref(future);
     tl_loop_free(diary.loop);
@@ -278,7 +230,7 @@ static void callbacks_are_deferred_and_in_order(struct contract *contract)
 static void finish_future(void *arg)
 {
     struct diary *diary = arg;
-    note(diary, 'f');
+    diary_note(diary, 'f');
     assert_int_equal(tl_future_set_result(diary->future, tl_value_int(42)), 0);
 }
 
@@ -293,7 +245,7 @@ static void run_until_complete(struct contract *contract)
                      0);
     assert_int_equal(value.integer, 42);
     /* A future that is done still costs one iteration, in which everything ready runs. */
-    soon(&diary, note_a);
+    diary_soon(&diary, diary_note_a);
     assert_int_equal(tl_loop_run_until_complete(diary.loop, diary.future, NULL), 0);
     assert_string_equal(diary.word, "fa");
     tl_loop_free(diary.loop);
@@ -303,11 +255,11 @@ static void run_until_complete_stopped(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
     diary.future = tl_loop_create_future(diary.loop);
-    soon(&diary, note_stop);
+    diary_soon(&diary, diary_note_stop);
     assert_int_equal(tl_loop_run_until_complete(diary.loop, tl_future_ref(diary.future), NULL),
                      TL_ESTOPPED);
     assert_false(tl_future_done(diary.future));
-    soon(&diary, finish_future);
+    diary_soon(&diary, finish_future);
     assert_int_equal(tl_loop_run_until_complete(diary.loop, diary.future, NULL), 0);
     assert_string_equal(diary.word, ".f");
     tl_loop_free(diary.loop);
@@ -316,7 +268,7 @@ static void run_until_complete_stopped(struct contract *contract)
 static void try_nested(void *arg)
 {
     struct diary *diary = arg;
-    note(diary, 'n');
+    diary_note(diary, 'n');
     assert_ptr_equal(tl_get_running_loop(), diary->loop);
     assert_true(tl_loop_is_running(diary->loop));
     assert_int_equal(tl_loop_run_forever(diary->loop), -EALREADY);
@@ -329,9 +281,8 @@ static void try_nested(void *arg)
 static void nesting_is_refused(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
-    soon(&diary, try_nested);
-    tl_loop_stop(diary.loop);
-    run(&diary);
+    diary_soon(&diary, try_nested);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "n");
     assert_null(tl_get_running_loop());
     assert_int_equal(tl_last_error(), TL_ENORUNNING);
@@ -343,9 +294,9 @@ static void nesting_is_refused(struct contract *contract)
 static void *producer(void *arg)
 {
     struct diary *diary = arg;
-    (void)tl_loop_call_soon_threadsafe(diary->loop, note_a, diary, NULL);
-    (void)tl_loop_call_soon_threadsafe(diary->loop, note_b, diary, NULL);
-    (void)tl_loop_call_soon_threadsafe(diary->loop, note_stop, diary, NULL);
+    (void)tl_loop_call_soon_threadsafe(diary->loop, diary_note_a, diary, NULL);
+    (void)tl_loop_call_soon_threadsafe(diary->loop, diary_note_b, diary, NULL);
+    (void)tl_loop_call_soon_threadsafe(diary->loop, diary_note_stop, diary, NULL);
     return NULL;
 }
 
@@ -354,7 +305,7 @@ static void another_thread_wakes_the_loop(struct contract *contract)
     struct diary diary = {.loop = contract_loop(contract)};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, producer, &diary), 0);
-    run(&diary);
+    diary_run(&diary);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_string_equal(diary.word, "ab.");
     tl_loop_free(diary.loop);
@@ -365,7 +316,7 @@ static void another_thread_wakes_the_loop(struct contract *contract)
 static void raise_it(void *arg)
 {
     struct diary *diary = arg;
-    note(diary, 'r');
+    diary_note(diary, 'r');
     assert_int_equal(raise(SIGUSR1), 0);
 }
 
@@ -375,9 +326,9 @@ static void signals_become_callbacks(struct contract *contract)
      */
     void (*before)(int) = signal(SIGUSR1, SIG_IGN);
     struct diary diary = {.loop = contract_loop(contract)};
-    assert_int_equal(tl_loop_add_signal_handler(diary.loop, SIGUSR1, note_stop, &diary), 0);
-    soon(&diary, raise_it);
-    run(&diary);
+    assert_int_equal(tl_loop_add_signal_handler(diary.loop, SIGUSR1, diary_note_stop, &diary), 0);
+    diary_soon(&diary, raise_it);
+    diary_run(&diary);
     assert_string_equal(diary.word, "r.");
     assert_int_equal(tl_loop_remove_signal_handler(diary.loop, SIGUSR1), 1);
     assert_int_equal(tl_loop_remove_signal_handler(diary.loop, SIGUSR1), 0);
@@ -388,9 +339,10 @@ static void signals_become_callbacks(struct contract *contract)
 static void bad_signal_numbers(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
-    assert_int_equal(tl_loop_add_signal_handler(diary.loop, 0, note_a, &diary), -EINVAL);
-    assert_int_equal(tl_loop_add_signal_handler(diary.loop, 65, note_a, &diary), -EINVAL);
-    assert_int_equal(tl_loop_add_signal_handler(diary.loop, SIGKILL, note_a, &diary), -EINVAL);
+    assert_int_equal(tl_loop_add_signal_handler(diary.loop, 0, diary_note_a, &diary), -EINVAL);
+    assert_int_equal(tl_loop_add_signal_handler(diary.loop, 65, diary_note_a, &diary), -EINVAL);
+    assert_int_equal(tl_loop_add_signal_handler(diary.loop, SIGKILL, diary_note_a, &diary),
+                     -EINVAL);
     assert_int_equal(tl_loop_remove_signal_handler(diary.loop, SIGKILL), 0);
     tl_loop_free(diary.loop);
 }
@@ -400,8 +352,8 @@ static void bad_signal_numbers(struct contract *contract)
 static void close_discards(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
-    soon(&diary, note_a);
-    assert_int_equal(tl_loop_call_later(diary.loop, 0, note_b, &diary, &diary.timer), 0);
+    diary_soon(&diary, diary_note_a);
+    assert_int_equal(tl_loop_call_later(diary.loop, 0, diary_note_b, &diary, &diary.timer), 0);
     diary.future = tl_loop_create_future(diary.loop);
     assert_int_equal(tl_future_add_done_callback(diary.future, future_noter_a, &diary), 0);
     tl_future *finished = tl_loop_create_future(diary.loop);
@@ -412,11 +364,13 @@ static void close_discards(struct contract *contract)
     assert_int_equal(tl_loop_close(diary.loop), 0);
     assert_int_equal(tl_loop_close(diary.loop), 0);
     assert_true(tl_loop_is_closed(diary.loop));
-    assert_int_equal(tl_loop_call_soon(diary.loop, note_a, &diary, NULL), TL_ECLOSED);
-    assert_int_equal(tl_loop_call_soon_threadsafe(diary.loop, note_a, &diary, NULL), TL_ECLOSED);
-    assert_int_equal(tl_loop_call_later(diary.loop, 1, note_a, &diary, NULL), TL_ECLOSED);
+    assert_int_equal(tl_loop_call_soon(diary.loop, diary_note_a, &diary, NULL), TL_ECLOSED);
+    assert_int_equal(tl_loop_call_soon_threadsafe(diary.loop, diary_note_a, &diary, NULL),
+                     TL_ECLOSED);
+    assert_int_equal(tl_loop_call_later(diary.loop, 1, diary_note_a, &diary, NULL), TL_ECLOSED);
     assert_int_equal(tl_loop_run_forever(diary.loop), TL_ECLOSED);
-    assert_int_equal(tl_loop_add_signal_handler(diary.loop, SIGUSR1, note_a, &diary), TL_ECLOSED);
+    assert_int_equal(tl_loop_add_signal_handler(diary.loop, SIGUSR1, diary_note_a, &diary),
+                     TL_ECLOSED);
     assert_int_equal(tl_loop_remove_signal_handler(diary.loop, SIGUSR1), 0);
     assert_int_equal(tl_future_set_result(diary.future, tl_value_none()), TL_ECLOSED);
     tl_loop_stop(diary.loop);

@@ -21,46 +21,13 @@
 #include <twinloop.h>
 
 #include "support/contract.h"
+#include "support/diary.h"
 
 #define THREADS (CONTRACT_REAL | CONTRACT_REPLAY_REAL)
-
-struct diary {
-    char word[64];
-    size_t len;
-    tl_loop *loop;
-};
-
-static void note(struct diary *diary, char letter)
-{
-    assert_true(diary->len + 1 < sizeof diary->word);
-    diary->word[diary->len++] = letter;
-}
-
-#define NOTER(name, letter)                                                                        \
-    static void name(void *arg)                                                                    \
-    {                                                                                              \
-        note(arg, letter);                                                                         \
-    }
-
-NOTER(note_a, 'a')
-NOTER(note_b, 'b')
-NOTER(note_c, 'c')
-
-static void note_stop(void *arg)
-{
-    struct diary *diary = arg;
-    note(diary, '.');
-    tl_loop_stop(diary->loop);
-}
 
 static void run(tl_loop *loop)
 {
     assert_int_equal(tl_loop_run_forever(loop), 0);
-}
-
-static void soon(struct diary *diary, tl_callback callback)
-{
-    assert_int_equal(tl_loop_call_soon(diary->loop, callback, diary, NULL), 0);
 }
 
 static void safely(struct diary *diary, tl_callback callback)
@@ -80,19 +47,19 @@ static bool replayed(const struct contract *contract)
 static void one_queue_before_a_run(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
-    safely(&diary, note_a);
-    soon(&diary, note_b);
-    safely(&diary, note_c);
-    soon(&diary, note_stop);
-    run(diary.loop);
+    safely(&diary, diary_note_a);
+    diary_soon(&diary, diary_note_b);
+    safely(&diary, diary_note_c);
+    diary_soon(&diary, diary_note_stop);
+    diary_run(&diary);
     assert_string_equal(diary.word, "abc.");
 
     diary.len = 0;
-    soon(&diary, note_c);
-    safely(&diary, note_b);
-    soon(&diary, note_a);
-    safely(&diary, note_stop);
-    run(diary.loop);
+    diary_soon(&diary, diary_note_c);
+    safely(&diary, diary_note_b);
+    diary_soon(&diary, diary_note_a);
+    safely(&diary, diary_note_stop);
+    diary_run(&diary);
     assert_string_equal(diary.word, "cba.");
     tl_loop_free(diary.loop);
 }
@@ -100,17 +67,17 @@ static void one_queue_before_a_run(struct contract *contract)
 static void from_a_callback(void *arg)
 {
     struct diary *diary = arg;
-    soon(diary, note_a);
-    safely(diary, note_b);
-    soon(diary, note_c);
-    soon(diary, note_stop);
+    diary_soon(diary, diary_note_a);
+    safely(diary, diary_note_b);
+    diary_soon(diary, diary_note_c);
+    diary_soon(diary, diary_note_stop);
 }
 
 static void one_queue_during_a_run(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
-    soon(&diary, from_a_callback);
-    run(diary.loop);
+    diary_soon(&diary, from_a_callback);
+    diary_run(&diary);
     assert_string_equal(diary.word, "abc.");
     tl_loop_free(diary.loop);
 }
@@ -119,12 +86,12 @@ static void a_handle_can_be_cancelled(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
     tl_handle *handle;
-    assert_int_equal(tl_loop_call_soon_threadsafe(diary.loop, note_a, &diary, &handle), 0);
-    safely(&diary, note_stop);
+    assert_int_equal(tl_loop_call_soon_threadsafe(diary.loop, diary_note_a, &diary, &handle), 0);
+    safely(&diary, diary_note_stop);
     tl_handle_cancel(handle);
     assert_true(tl_handle_cancelled(handle));
     tl_handle_unref(handle);
-    run(diary.loop);
+    diary_run(&diary);
     assert_string_equal(diary.word, ".");
     tl_loop_free(diary.loop);
 }
@@ -133,17 +100,18 @@ static void closed_and_wrong_arguments_are_refused(struct contract *contract)
 {
     struct diary diary = {.loop = contract_loop(contract)};
     tl_handle *handle = NULL;
-    assert_int_equal(tl_loop_call_soon_threadsafe(NULL, note_a, NULL, NULL), -EINVAL);
+    assert_int_equal(tl_loop_call_soon_threadsafe(NULL, diary_note_a, NULL, NULL), -EINVAL);
     assert_int_equal(tl_loop_call_soon_threadsafe(diary.loop, NULL, NULL, NULL), -EINVAL);
     assert_int_equal(tl_loop_post_message(NULL, 1, "x", 1), -EINVAL);
     assert_int_equal(tl_loop_post_message(diary.loop, 1, NULL, 1), -EINVAL);
     assert_int_equal(tl_loop_post_message(diary.loop, 1, "x", SIZE_MAX), -ENOMEM);
     assert_int_equal(tl_loop_set_message_handler(NULL, NULL, NULL), -EINVAL);
 
-    safely(&diary, note_a); /* is dropped with the loop */
+    safely(&diary, diary_note_a); /* is dropped with the loop */
     assert_int_equal(tl_loop_post_message(diary.loop, 1, "x", 1), 0);
     assert_int_equal(tl_loop_close(diary.loop), 0);
-    assert_int_equal(tl_loop_call_soon_threadsafe(diary.loop, note_a, &diary, &handle), TL_ECLOSED);
+    assert_int_equal(tl_loop_call_soon_threadsafe(diary.loop, diary_note_a, &diary, &handle),
+                     TL_ECLOSED);
     assert_null(handle);
     assert_int_equal(tl_loop_post_message(diary.loop, 1, "x", 1), TL_ECLOSED);
     tl_loop_free(diary.loop);
@@ -210,8 +178,8 @@ static void producers_keep_their_order(struct contract *contract)
 static void *wake(void *arg)
 {
     struct diary *diary = arg;
-    (void)tl_loop_call_soon_threadsafe(diary->loop, note_a, diary, NULL);
-    (void)tl_loop_call_soon_threadsafe(diary->loop, note_stop, diary, NULL);
+    (void)tl_loop_call_soon_threadsafe(diary->loop, diary_note_a, diary, NULL);
+    (void)tl_loop_call_soon_threadsafe(diary->loop, diary_note_stop, diary, NULL);
     return NULL;
 }
 
@@ -232,7 +200,7 @@ static void the_maker_posts_to_who_runs_it(struct contract *contract)
     struct diary diary = {.loop = contract_loop(contract)};
     pthread_t thread;
     void *failed;
-    safely(&diary, note_b); /* still its own */
+    safely(&diary, diary_note_b); /* still its own */
     assert_int_equal(pthread_create(&thread, NULL, run_elsewhere, &diary), 0);
     wake(&diary);
     assert_int_equal(pthread_join(thread, &failed), 0);
@@ -271,7 +239,7 @@ static void *flood(void *arg)
     struct diary *diary = arg;
     int r;
     do
-        r = tl_loop_call_soon_threadsafe(diary->loop, note_stop, diary, NULL);
+        r = tl_loop_call_soon_threadsafe(diary->loop, diary_note_stop, diary, NULL);
     while (r == 0);
     return r == TL_ECLOSED ? NULL : arg;
 }

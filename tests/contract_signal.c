@@ -17,34 +17,24 @@
 #include <twinloop.h>
 #include <cmocka.h>
 #include "support/contract.h"
+#include "support/diary.h"
 #include "support/raise.h"
 
-struct diary {
-    struct contract *contract;
-    tl_loop *loop;
-    char word[64];
-    size_t len;
-    void (*before[2])(int);
-};
+/* What the program itself did about SIGUSR1 and SIGUSR2 before. */
+static void (*before_us[2])(int);
 
 static void open_diary(struct diary *diary, struct contract *contract)
 {
-    *diary = (struct diary){.contract = contract, .loop = contract_loop(contract)};
-    diary->before[0] = signal(SIGUSR1, SIG_IGN);
-    diary->before[1] = signal(SIGUSR2, SIG_IGN);
+    *diary = (struct diary){.loop = contract_loop(contract)};
+    before_us[0] = signal(SIGUSR1, SIG_IGN);
+    before_us[1] = signal(SIGUSR2, SIG_IGN);
 }
 
 static void close_diary(struct diary *diary)
 {
     tl_loop_free(diary->loop);
-    assert_true(signal(SIGUSR1, diary->before[0]) == SIG_IGN);
-    assert_true(signal(SIGUSR2, diary->before[1]) == SIG_IGN);
-}
-
-static void note(struct diary *diary, char letter)
-{
-    assert_true(diary->len + 1 < sizeof diary->word);
-    diary->word[diary->len++] = letter;
+    assert_true(signal(SIGUSR1, before_us[0]) == SIG_IGN);
+    assert_true(signal(SIGUSR2, before_us[1]) == SIG_IGN);
 }
 
 static void send(struct diary *diary, int signum)
@@ -62,41 +52,17 @@ static int take_away(struct diary *diary, int signum)
     return tl_loop_remove_signal_handler(diary->loop, signum);
 }
 
-static void note_a(void *arg)
-{
-    note(arg, 'a');
-}
-
-static void note_b(void *arg)
-{
-    note(arg, 'b');
-}
-
-static void note_stop(void *arg)
-{
-    struct diary *diary = arg;
-    note(diary, '.');
-    tl_loop_stop(diary->loop);
-}
-
-/* The iteration in which what was sent is delivered, and no other. */
-static void look_once(struct diary *diary)
-{
-    tl_loop_stop(diary->loop);
-    assert_int_equal(tl_loop_run_forever(diary->loop), 0);
-}
-
 /* --- Delivery --------------------------------------------------------------------------------- */
 
 static void each_delivery_is_a_callback(struct contract *contract)
 {
     struct diary diary;
     open_diary(&diary, contract);
-    assert_int_equal(add(&diary, SIGUSR1, note_a), 0);
+    assert_int_equal(add(&diary, SIGUSR1, diary_note_a), 0);
     for (int i = 0; i < 3; i++)
         send(&diary, SIGUSR1);
     assert_string_equal(diary.word, ""); /* never from inside the signal */
-    look_once(&diary);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "aaa");
     close_diary(&diary);
 }
@@ -105,9 +71,9 @@ static void a_signal_ends_a_wait(struct contract *contract)
 {
     struct diary diary;
     open_diary(&diary, contract);
-    assert_int_equal(add(&diary, SIGUSR1, note_stop), 0);
+    assert_int_equal(add(&diary, SIGUSR1, diary_note_stop), 0);
     raise_later(tl_loop_kernel(diary.loop), SIGUSR1);
-    assert_int_equal(tl_loop_run_forever(diary.loop), 0);
+    diary_run(&diary);
     raise_done();
     assert_string_equal(diary.word, ".");
     close_diary(&diary);
@@ -117,11 +83,11 @@ static void several_come_by_number(struct contract *contract)
 {
     struct diary diary;
     open_diary(&diary, contract);
-    assert_int_equal(add(&diary, SIGUSR1, note_a), 0);
-    assert_int_equal(add(&diary, SIGUSR2, note_b), 0);
+    assert_int_equal(add(&diary, SIGUSR1, diary_note_a), 0);
+    assert_int_equal(add(&diary, SIGUSR2, diary_note_b), 0);
     send(&diary, SIGUSR2);
     send(&diary, SIGUSR1);
-    look_once(&diary);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "ab");
     close_diary(&diary);
 }
@@ -130,13 +96,13 @@ static void sigchld_may_be_handled(struct contract *contract)
 {
     struct diary diary;
     open_diary(&diary, contract);
-    assert_int_equal(add(&diary, SIGCHLD, note_a), 0);
+    assert_int_equal(add(&diary, SIGCHLD, diary_note_a), 0);
     send(&diary, SIGCHLD);
-    look_once(&diary);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "a");
     assert_int_equal(take_away(&diary, SIGCHLD), 1);
     send(&diary, SIGCHLD); /* ignored by default */
-    look_once(&diary);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "a");
     close_diary(&diary);
 }
@@ -147,10 +113,10 @@ static void a_second_handler_replaces_the_first(struct contract *contract)
 {
     struct diary diary;
     open_diary(&diary, contract);
-    assert_int_equal(add(&diary, SIGUSR1, note_a), 0);
-    assert_int_equal(add(&diary, SIGUSR1, note_b), 0);
+    assert_int_equal(add(&diary, SIGUSR1, diary_note_a), 0);
+    assert_int_equal(add(&diary, SIGUSR1, diary_note_b), 0);
     send(&diary, SIGUSR1);
-    look_once(&diary);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "b");
     assert_int_equal(take_away(&diary, SIGUSR1), 1);
     assert_int_equal(take_away(&diary, SIGUSR1), 0);
@@ -160,7 +126,7 @@ static void a_second_handler_replaces_the_first(struct contract *contract)
 static void remove_both(void *arg)
 {
     struct diary *diary = arg;
-    note(diary, 'r');
+    diary_note(diary, 'r');
     assert_int_equal(take_away(diary, SIGUSR1), 1);
     assert_int_equal(take_away(diary, SIGUSR2), 1);
 }
@@ -171,15 +137,15 @@ static void what_was_delivered_runs_though_removed(struct contract *contract)
     struct diary diary;
     open_diary(&diary, contract);
     assert_int_equal(add(&diary, SIGUSR1, remove_both), 0);
-    assert_int_equal(add(&diary, SIGUSR2, note_b), 0);
+    assert_int_equal(add(&diary, SIGUSR2, diary_note_b), 0);
     send(&diary, SIGUSR1);
     send(&diary, SIGUSR2);
     send(&diary, SIGUSR2);
-    look_once(&diary);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "rbb");
     send(&diary, SIGUSR1);
     send(&diary, SIGUSR2);
-    look_once(&diary);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "rbb");
     close_diary(&diary);
 }
@@ -187,9 +153,9 @@ static void what_was_delivered_runs_though_removed(struct contract *contract)
 static void replace_second(void *arg)
 {
     struct diary *diary = arg;
-    note(diary, 'r');
-    assert_int_equal(add(diary, SIGUSR2, note_a), 0);
-    assert_int_equal(add(diary, SIGUSR1, note_a), 0);
+    diary_note(diary, 'r');
+    assert_int_equal(add(diary, SIGUSR2, diary_note_a), 0);
+    assert_int_equal(add(diary, SIGUSR1, diary_note_a), 0);
 }
 
 static void what_was_delivered_runs_though_replaced(struct contract *contract)
@@ -197,14 +163,14 @@ static void what_was_delivered_runs_though_replaced(struct contract *contract)
     struct diary diary;
     open_diary(&diary, contract);
     assert_int_equal(add(&diary, SIGUSR1, replace_second), 0);
-    assert_int_equal(add(&diary, SIGUSR2, note_b), 0);
+    assert_int_equal(add(&diary, SIGUSR2, diary_note_b), 0);
     send(&diary, SIGUSR1);
     send(&diary, SIGUSR2);
-    look_once(&diary);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "rb");
     send(&diary, SIGUSR2);
     send(&diary, SIGUSR1);
-    look_once(&diary);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "rbaa");
     close_diary(&diary);
 }
@@ -214,11 +180,11 @@ static void what_was_not_delivered_is_dropped(struct contract *contract)
 {
     struct diary diary;
     open_diary(&diary, contract);
-    assert_int_equal(add(&diary, SIGUSR1, note_a), 0);
+    assert_int_equal(add(&diary, SIGUSR1, diary_note_a), 0);
     send(&diary, SIGUSR1);
     assert_int_equal(take_away(&diary, SIGUSR1), 1);
-    assert_int_equal(add(&diary, SIGUSR1, note_b), 0);
-    look_once(&diary);
+    assert_int_equal(add(&diary, SIGUSR1, diary_note_b), 0);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "");
     close_diary(&diary);
 }
@@ -235,15 +201,15 @@ static void closing_removes_all(struct contract *contract)
     struct diary diary;
     open_diary(&diary, contract);
     assert_int_equal(add(&diary, SIGUSR1, remove_and_stop), 0);
-    assert_int_equal(add(&diary, SIGUSR2, note_b), 0);
+    assert_int_equal(add(&diary, SIGUSR2, diary_note_b), 0);
     send(&diary, SIGUSR1);
-    assert_int_equal(tl_loop_run_forever(diary.loop), 0);
+    diary_run(&diary);
     assert_string_equal(diary.word, "r");
-    assert_int_equal(add(&diary, SIGUSR1, note_a), 0);
+    assert_int_equal(add(&diary, SIGUSR1, diary_note_a), 0);
     send(&diary, SIGUSR1);
     assert_int_equal(tl_loop_close(diary.loop), 0);
     assert_int_equal(take_away(&diary, SIGUSR1), 0);
-    assert_int_equal(add(&diary, SIGUSR1, note_a), TL_ECLOSED);
+    assert_int_equal(add(&diary, SIGUSR1, diary_note_a), TL_ECLOSED);
     assert_string_equal(diary.word, "r");
     close_diary(&diary);
 }
@@ -256,21 +222,21 @@ static void some_numbers_are_refused(struct contract *contract)
     struct diary diary;
     open_diary(&diary, contract);
     for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++) {
-        assert_int_equal(add(&diary, impossible[i], note_a), -EINVAL);
+        assert_int_equal(add(&diary, impossible[i], diary_note_a), -EINVAL);
         assert_int_equal(take_away(&diary, impossible[i]), -EINVAL);
     }
-    assert_int_equal(add(&diary, SIGKILL, note_a), -EINVAL);
-    assert_int_equal(add(&diary, SIGSTOP, note_a), -EINVAL);
+    assert_int_equal(add(&diary, SIGKILL, diary_note_a), -EINVAL);
+    assert_int_equal(add(&diary, SIGSTOP, diary_note_a), -EINVAL);
     /* The C library keeps the first real-time signals to itself. */
     for (int signum = 32; signum < SIGRTMIN; signum++) {
-        assert_int_equal(add(&diary, signum, note_a), -EINVAL);
+        assert_int_equal(add(&diary, signum, diary_note_a), -EINVAL);
         assert_int_equal(take_away(&diary, signum), 0);
     }
-    assert_int_equal(add(&diary, SIGRTMIN, note_a), 0);
+    assert_int_equal(add(&diary, SIGRTMIN, diary_note_a), 0);
     assert_int_equal(take_away(&diary, SIGRTMIN), 1);
     assert_int_equal(take_away(&diary, SIGKILL), 0);
     assert_int_equal(add(&diary, SIGUSR1, NULL), -EINVAL);
-    assert_int_equal(tl_loop_add_signal_handler(NULL, SIGUSR1, note_a, NULL), -EINVAL);
+    assert_int_equal(tl_loop_add_signal_handler(NULL, SIGUSR1, diary_note_a, NULL), -EINVAL);
     close_diary(&diary);
 }
 
@@ -282,7 +248,7 @@ struct elsewhere {
 static void *add_elsewhere(void *arg)
 {
     struct elsewhere *elsewhere = arg;
-    elsewhere->answer = tl_loop_add_signal_handler(elsewhere->loop, SIGUSR1, note_a, NULL);
+    elsewhere->answer = tl_loop_add_signal_handler(elsewhere->loop, SIGUSR1, diary_note_a, NULL);
     return NULL;
 }
 
@@ -296,7 +262,7 @@ static void only_the_main_thread_may(struct contract *contract)
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(elsewhere.answer, TL_ETHREAD);
     send(&diary, SIGUSR1);
-    look_once(&diary);
+    diary_turn(&diary);
     close_diary(&diary);
 }
 
@@ -305,11 +271,11 @@ static void a_signal_has_one_loop(struct contract *contract)
     struct diary diary;
     open_diary(&diary, contract);
     tl_loop *other = contract_loop(contract);
-    assert_int_equal(add(&diary, SIGUSR1, note_a), 0);
-    assert_int_equal(tl_loop_add_signal_handler(other, SIGUSR1, note_b, &diary), -EBUSY);
+    assert_int_equal(add(&diary, SIGUSR1, diary_note_a), 0);
+    assert_int_equal(tl_loop_add_signal_handler(other, SIGUSR1, diary_note_b, &diary), -EBUSY);
     assert_int_equal(tl_loop_remove_signal_handler(other, SIGUSR1), 0);
     send(&diary, SIGUSR1);
-    look_once(&diary);
+    diary_turn(&diary);
     assert_string_equal(diary.word, "a");
     tl_loop_free(other);
     close_diary(&diary);
@@ -321,15 +287,15 @@ static void memory_runs_out(struct contract *contract)
 {
     void (*before)(int) = signal(SIGUSR1, SIG_IGN);
     tl_loop *loop = contract_loop(contract);
-    struct diary diary = {.contract = contract, .loop = loop};
+    struct diary diary = {.loop = loop};
     ladder_arm(contract->ladder);
-    int first = add(&diary, SIGUSR1, note_a);
-    int second = add(&diary, SIGUSR1, note_b);
+    int first = add(&diary, SIGUSR1, diary_note_a);
+    int second = add(&diary, SIGUSR1, diary_note_b);
     ladder_disarm(contract->ladder);
     assert_true(first == 0 || first == -ENOMEM);
     assert_true(second == 0 || second == -ENOMEM);
     send(&diary, SIGUSR1);
-    look_once(&diary);
+    diary_turn(&diary);
     /* A handler that could not be replaced is still there. */
     assert_string_equal(diary.word, second == 0 ? "b" : first == 0 ? "a" : "");
     tl_loop_free(loop);

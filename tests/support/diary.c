@@ -17,14 +17,28 @@ void diary_note(struct diary *diary, char letter)
     diary->word[diary->len++] = letter;
 }
 
-void diary_note_x(void *diary)
+#define NOTER(letter)                                                                              \
+    void diary_note_##letter(void *diary)                                                          \
+    {                                                                                              \
+        diary_note(diary, #letter[0]);                                                             \
+    }
+
+NOTER(a)
+NOTER(b)
+NOTER(c)
+NOTER(x)
+NOTER(y)
+
+void diary_note_stop(void *arg)
 {
-    diary_note(diary, 'x');
+    struct diary *diary = arg;
+    diary_note(diary, '.');
+    tl_loop_stop(diary->loop);
 }
 
-void diary_note_y(void *diary)
+void diary_soon(struct diary *diary, tl_callback callback)
 {
-    diary_note(diary, 'y');
+    assert_int_equal(tl_loop_call_soon(diary->loop, callback, diary, NULL), 0);
 }
 
 static void note_report(tl_loop *loop, const tl_exc_context *context, void *arg)
@@ -66,8 +80,13 @@ void diary_close(struct diary *diary, const char *word)
     assert_string_equal(diary->word, word);
 }
 
+void diary_run(struct diary *diary)
+{
+    assert_int_equal(tl_loop_run_forever(diary->loop), 0);
+}
+
 void diary_turn(struct diary *diary)
 {
     tl_loop_stop(diary->loop);
-    assert_int_equal(tl_loop_run_forever(diary->loop), 0);
+    diary_run(diary);
 }

@@ -11,6 +11,9 @@
  *
  * Time passes by itself, a second at a time: see skip.h. A callback that adds to
  * diary->skipping.skipped has taken that long.
+ *
+ * A test that wants its kernel's own time, or threads that wake the loop, fills in no more than
+ * {.loop = contract_loop(contract)} and looks at the word itself.
  */
 #ifndef TL_TESTS_DIARY_H
 #define TL_TESTS_DIARY_H
@@ -25,8 +28,10 @@ struct diary {
     char word[64];
     char report[128];  /* the last report's message */
     int code;          /* and its error's code */
-    tl_future *future; /* the test's own */
-    char log[8192];    /* what the log handler was told, a line after the other */
+    tl_future *future; /* the test's own, and so are these: */
+    tl_handle *handle;
+    tl_timer_handle *timer;
+    char log[8192]; /* what the log handler was told, a line after the other */
     struct skipping skipping;
 };
 
@@ -38,11 +43,23 @@ void diary_close(struct diary *diary, const char *word);
 void diary_note(struct diary *diary, char letter);
 
 /* Callbacks that write a letter. */
+void diary_note_a(void *diary);
+void diary_note_b(void *diary);
+void diary_note_c(void *diary);
 void diary_note_x(void *diary);
 void diary_note_y(void *diary);
 
+/* Writes '.' and stops the loop. */
+void diary_note_stop(void *diary);
+
+/* Calls callback(diary) soon. */
+void diary_soon(struct diary *diary, tl_callback callback);
+
 /* Writes down in diary->log what the library logs, until the diary is closed. */
 void diary_hear(struct diary *diary);
+
+/* Runs the loop until it is stopped. */
+void diary_run(struct diary *diary);
 
 /* One iteration that does not wait. */
 void diary_turn(struct diary *diary);
