@@ -19,6 +19,7 @@
 #include <twinloop.h>
 
 #include "support/contract.h"
+#include "support/warnings.h"
 
 struct stage {
     tl_loop *loop;
@@ -394,24 +395,19 @@ static void shutting_down_closes_all(struct contract *contract)
     tl_loop_free(stage.loop);
 }
 
-static void count_warnings(enum tl_log_level level, const char *text, void *arg)
-{
-    if (level == TL_LOG_WARNING && strstr(text, "tl_loop_shutdown_asyncgens") != NULL)
-        ++*(int *)arg;
-}
-
 static void one_that_begins_later_is_warned_of(struct contract *contract)
 {
     struct stage stage;
-    int warnings = 0;
+    struct warnings warnings;
     open_stage(&stage, contract);
     struct body body = {&stage, "y", 0, 5};
     assert_int_equal(shut_down(&stage), 0);
     tl_asyncgen *gen = new_gen(&body);
-    tl_set_log_handler(count_warnings, &warnings);
+    warnings_start(&warnings);
     assert_int_equal(next(&stage, gen), 5);
-    tl_set_log_handler(NULL, NULL);
-    assert_int_equal(warnings, 1);
+    warnings_stop();
+    assert_int_equal(warnings.count, 1);
+    assert_non_null(strstr(warnings.last, "tl_loop_shutdown_asyncgens"));
     assert_int_equal(shut_down(&stage), 0);
     assert_string_equal(stage.word, "c/");
     tl_asyncgen_unref(gen);

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include "support/party.h"
 #include "support/patch.h"
+#include "support/warnings.h"
 
 /* --- A kernel that takes nothing for a while --- */
 
@@ -253,24 +254,18 @@ static void a_batch_leaves_at_the_end_of_the_iteration(struct contract *contract
     parties_close(&parties);
 }
 
-static void count_warning(enum tl_log_level level, const char *text, void *arg)
-{
-    assert_int_equal(level, TL_LOG_WARNING);
-    assert_string_equal(text, "socket.send() raised exception.");
-    ++*(int *)arg;
-}
-
 static void late_datagrams_are_counted(struct contract *contract)
 {
     struct parties parties;
-    int warnings = 0;
+    struct warnings warnings;
     parties_open(&parties, contract, NULL);
-    tl_set_log_handler(count_warning, &warnings);
+    warnings_start(&warnings);
     tl_transport_close(parties.one.transport);
     for (int i = 0; i < 7; i++)
         assert_int_equal(party_send(&parties.one, "late", &parties.two.addr), TL_ECLOSED);
-    tl_set_log_handler(NULL, NULL);
-    assert_int_equal(warnings, 3); /* from the fifth on */
+    warnings_stop();
+    assert_int_equal(warnings.count, 3); /* from the fifth on */
+    assert_string_equal(warnings.last, "socket.send() raised exception.");
     party_await_end(&parties.one);
     assert_string_equal(parties.two.log, "made");
     parties_close(&parties);

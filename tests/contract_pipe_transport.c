@@ -14,13 +14,14 @@
 #include <cmocka.h>
 #include "support/ends.h"
 #include "support/seam.h"
+#include "support/warnings.h"
 
 /* --- Both ways to an end ---------------------------------------------------------------------- */
 
-static void bytes_and_then_the_end(struct contract *contract)
+static void say_hello_and_close(struct contract *contract, enum tl_pipe_kind kind)
 {
     static struct ends ends;
-    ends_open(&ends, contract, TL_PIPE_ONE_WAY);
+    ends_open(&ends, contract, kind);
     ends.writer->hooks.made = ends_write_hello_and_close;
     ends_play(&ends);
     assert_log(ends.writer, "made lost released");
@@ -28,14 +29,14 @@ static void bytes_and_then_the_end(struct contract *contract)
     assert_string_equal(ends.scene.errors, "");
 }
 
+static void bytes_and_then_the_end(struct contract *contract)
+{
+    say_hello_and_close(contract, TL_PIPE_ONE_WAY);
+}
+
 static void the_same_on_a_pair(struct contract *contract)
 {
-    static struct ends ends;
-    ends_open(&ends, contract, TL_PIPE_STREAM_PAIR);
-    ends.writer->hooks.made = ends_write_hello_and_close;
-    ends_play(&ends);
-    assert_log(ends.writer, "made lost released");
-    assert_log(ends.reader, "made data(hello) eof lost released");
+    say_hello_and_close(contract, TL_PIPE_STREAM_PAIR);
 }
 
 static void the_same_with_buffers(struct contract *contract)
@@ -93,33 +94,34 @@ static void a_pipe_is_closing_from_its_end_on(struct contract *contract)
     assert_log(ends.reader, "made open eof closing lost released");
 }
 
-static void a_reader_that_closes(struct contract *contract)
+static void close_the_reader(struct contract *contract, enum tl_pipe_kind kind)
 {
     static struct ends ends;
-    ends_open(&ends, contract, TL_PIPE_ONE_WAY);
+    ends_open(&ends, contract, kind);
     ends.reader->hooks.made = hook_close;
     ends_play(&ends);
     assert_log(ends.reader, "made lost released");
     assert_log(ends.writer, "made lost released");
+}
+
+static void a_reader_that_closes(struct contract *contract)
+{
+    close_the_reader(contract, TL_PIPE_ONE_WAY);
 }
 
 static void a_reader_that_closes_a_pair(struct contract *contract)
 {
-    static struct ends ends;
-    ends_open(&ends, contract, TL_PIPE_STREAM_PAIR);
-    ends.reader->hooks.made = hook_close;
-    ends_play(&ends);
-    assert_log(ends.reader, "made lost released");
-    assert_log(ends.writer, "made lost released");
+    close_the_reader(contract, TL_PIPE_STREAM_PAIR);
 }
 
 /* --- Writing more than there is room for ------------------------------------------------------ */
 
-static void everything_arrives(struct contract *contract)
+/* All of the pattern arrives, and then the end. */
+static void send_all(struct contract *contract, const struct hooks *hooks)
 {
     static struct ends ends;
     ends_open(&ends, contract, TL_PIPE_ONE_WAY);
-    ends.writer->hooks = (struct hooks){.made = hook_send_and_close, .resume = hook_send_and_close};
+    ends.writer->hooks = *hooks;
     ends.writer->quiet = true;
     ends.writer->total = ENDS_LARGE;
     ends.reader->quiet = true;
@@ -128,6 +130,11 @@ static void everything_arrives(struct contract *contract)
     assert_int_equal(ends.reader->wrong, 0);
     assert_log(ends.reader, "made eof lost released");
     assert_log(ends.writer, "made lost released");
+}
+
+static void everything_arrives(struct contract *contract)
+{
+    send_all(contract, &(struct hooks){.made = hook_send_and_close, .resume = hook_send_and_close});
 }
 
 static int send_large_and_eof(struct side *side)
@@ -142,24 +149,14 @@ static int send_large_and_eof(struct side *side)
 
 static void write_eof_closes_when_all_is_written(struct contract *contract)
 {
-    static struct ends ends;
-    ends_open(&ends, contract, TL_PIPE_ONE_WAY);
-    ends.writer->hooks.made = send_large_and_eof;
-    ends.writer->quiet = true;
-    ends.writer->total = ENDS_LARGE;
-    ends.reader->quiet = true;
-    ends_play(&ends);
-    assert_int_equal(ends.reader->received, ENDS_LARGE);
-    assert_int_equal(ends.reader->wrong, 0);
-    assert_log(ends.reader, "made eof lost released");
-    assert_log(ends.writer, "made lost released");
+    send_all(contract, &(struct hooks){.made = send_large_and_eof});
 }
 
-static void the_reader_goes_with_data_queued(struct contract *contract)
+static void take_the_reader_away(struct contract *contract, int (*made)(struct side *side))
 {
     static struct ends ends;
     ends_open(&ends, contract, TL_PIPE_ONE_WAY);
-    ends.writer->hooks.made = ends_send_large;
+    ends.writer->hooks.made = made;
     ends_connect_writer(&ends);
     ends_settle(&ends);
     assert_log(ends.writer, "made pause");
@@ -168,6 +165,11 @@ static void the_reader_goes_with_data_queued(struct contract *contract)
     assert_log(ends.writer, "made pause lost(EPIPE) released");
     assert_string_equal(ends.scene.errors, "");
     scene_close(&ends.scene);
+}
+
+static void the_reader_goes_with_data_queued(struct contract *contract)
+{
+    take_the_reader_away(contract, ends_send_large);
 }
 
 static int send_large_and_close(struct side *side)
@@ -179,16 +181,7 @@ static int send_large_and_close(struct side *side)
 
 static void the_reader_goes_while_it_is_flushed(struct contract *contract)
 {
-    static struct ends ends;
-    ends_open(&ends, contract, TL_PIPE_ONE_WAY);
-    ends.writer->hooks.made = send_large_and_close;
-    ends_connect_writer(&ends);
-    ends_settle(&ends);
-    assert_log(ends.writer, "made pause");
-    assert_int_equal(tl_socket_close(ends.scene.loop, (tl_socket){ends.fds[0]}), 0);
-    scene_await(&ends.scene, 1);
-    assert_log(ends.writer, "made pause lost(EPIPE) released");
-    scene_close(&ends.scene);
+    take_the_reader_away(contract, send_large_and_close);
 }
 
 static int send_large_and_abort(struct side *side)
@@ -244,20 +237,6 @@ static void what_a_peer_says_ends_the_writing(struct contract *contract)
     scene_close(&ends.scene);
 }
 
-struct warnings {
-    int count;
-    char last[96];
-};
-
-static void note_warning(enum tl_log_level level, const char *text, void *arg)
-{
-    struct warnings *warnings = arg;
-    if (level != TL_LOG_WARNING)
-        return;
-    warnings->count++;
-    (void)snprintf(warnings->last, sizeof warnings->last, "%s", text);
-}
-
 static int close_and_write(struct side *side)
 {
     tl_transport_close(side->transport);
@@ -269,12 +248,12 @@ static int close_and_write(struct side *side)
 static void late_writes_are_counted(struct contract *contract)
 {
     static struct ends ends;
-    struct warnings warnings = {.count = 0};
+    struct warnings warnings;
     ends_open(&ends, contract, TL_PIPE_ONE_WAY);
     ends.writer->hooks.made = close_and_write;
-    tl_set_log_handler(note_warning, &warnings);
+    warnings_start(&warnings);
     ends_play(&ends);
-    tl_set_log_handler(NULL, NULL);
+    warnings_stop();
     assert_int_equal(warnings.count, 3); /* from the fifth on */
     assert_string_equal(warnings.last,
                         "pipe closed by peer or os.write(pipe, data) raised exception.");

@@ -38,11 +38,8 @@ static int send_between(struct side *side)
 static void between_what_is_written(struct contract *contract)
 {
     struct show show;
-    show_open(&show, contract);
-    show.file = files_text(show.scene.loop, "body");
-    show.scene.client.hooks.made = send_between;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_open_text(&show, contract, "body");
+    show_play(&show, send_between);
     assert_int_equal(show.code, 0);
     assert_int_equal(show.sent, 4);
     assert_log(&show.scene.client, "made lost released");
@@ -85,11 +82,8 @@ static int send_parts(struct side *side)
 static void parts_of_a_file(struct contract *contract)
 {
     struct show show;
-    show_open(&show, contract);
-    show.file = files_text(show.scene.loop, "0123456789");
-    show.scene.client.hooks.made = send_parts;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_open_text(&show, contract, "0123456789");
+    show_play(&show, send_parts);
     assert_int_equal(show.scene.client.count, sizeof parts / sizeof *parts);
     assert_log(&show.scene.peer, "made data(012345678923478909) eof lost released");
 }
@@ -125,12 +119,8 @@ static void check_whole(struct show *show)
 static void a_large_file(struct contract *contract)
 {
     struct show show;
-    show_open(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
-    show.scene.client.hooks.made = send_whole;
-    show.scene.peer.quiet = true;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_open_large(&show, contract);
+    show_play(&show, send_whole);
     check_whole(&show);
 }
 
@@ -149,12 +139,8 @@ static int queue_and_send(struct side *side)
 static void after_what_is_queued(struct contract *contract)
 {
     struct show show;
-    show_open(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
-    show.scene.client.hooks.made = queue_and_send;
-    show.scene.peer.quiet = true;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_open_large(&show, contract);
+    show_play(&show, queue_and_send);
     assert_int_equal(show.sent, LARGE / 2);
     assert_int_equal(show.scene.peer.received, LARGE);
     assert_int_equal(show.scene.peer.wrong, 0);
@@ -191,12 +177,10 @@ static int nudge(struct side *side, const char *data, size_t len)
 static void begun_while_both_are_ready(struct contract *contract)
 {
     struct show show;
-    show_open(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
+    show_open_large(&show, contract);
     show.scene.client.hooks = (struct hooks){.made = send_half, .data = send_on_data};
     show.scene.client.quiet = true;
     show.scene.peer.hooks.data = nudge;
-    show.scene.peer.quiet = true;
     scene_play(&show.scene);
     show_close(&show);
     assert_int_equal(show.sent, LARGE / 2);
@@ -209,12 +193,9 @@ static void begun_while_both_are_ready(struct contract *contract)
 static void where_the_system_cannot(struct contract *contract)
 {
     struct show show;
-    show_open_without(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
-    show.scene.client.hooks.made = send_whole;
-    show.scene.peer.quiet = true;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_open_large(&show, contract);
+    show_without_system(&show);
+    show_play(&show, send_whole);
     check_whole(&show);
     assert_int_equal(show.calls, 1);
 }
@@ -222,11 +203,9 @@ static void where_the_system_cannot(struct contract *contract)
 static void parts_where_the_system_cannot(struct contract *contract)
 {
     struct show show;
-    show_open_without(&show, contract);
-    show.file = files_text(show.scene.loop, "0123456789");
-    show.scene.client.hooks.made = send_parts;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_open_text(&show, contract, "0123456789");
+    show_without_system(&show);
+    show_play(&show, send_parts);
     assert_int_equal(show.calls, sizeof parts / sizeof *parts);
     assert_log(&show.scene.peer, "made data(012345678923478909) eof lost released");
 }
@@ -234,12 +213,10 @@ static void parts_where_the_system_cannot(struct contract *contract)
 static void without_the_fallback(struct contract *contract)
 {
     struct show show;
-    show_open_without(&show, contract);
+    show_open_text(&show, contract, "text");
+    show_without_system(&show);
     show.fallback = false;
-    show.file = files_text(show.scene.loop, "text");
-    show.scene.client.hooks.made = send_between;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_play(&show, send_between);
     assert_int_equal(show.code, TL_ENOSENDFILE);
     assert_log(&show.scene.peer, "made data(head  tail) eof lost released");
 }
@@ -251,9 +228,7 @@ static void what_is_no_file(struct contract *contract)
     show_open(&show, contract);
     show.file = tl_loop_open_file(show.scene.loop, "/tmp", TL_OPEN_READ, 0);
     assert_true(show.file >= 0);
-    show.scene.client.hooks.made = send_between;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_play(&show, send_between);
     assert_int_equal(show.code, -EISDIR);
     assert_log(&show.scene.peer, "made data(head  tail) eof lost released");
 }
@@ -296,11 +271,8 @@ static int ask_wrongly(struct side *side)
 static void what_is_refused(struct contract *contract)
 {
     struct show show;
-    show_open(&show, contract);
-    show.file = files_text(show.scene.loop, "text");
-    show.scene.client.hooks.made = ask_wrongly;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_open_text(&show, contract, "text");
+    show_play(&show, ask_wrongly);
     assert_log(&show.scene.peer, "made eof lost released");
 }
 
@@ -322,12 +294,8 @@ static int write_meanwhile(struct side *side)
 static void what_is_refused_meanwhile(struct contract *contract)
 {
     struct show show;
-    show_open(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
-    show.scene.client.hooks.made = write_meanwhile;
-    show.scene.peer.quiet = true;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_open_large(&show, contract);
+    show_play(&show, write_meanwhile);
     check_whole(&show);
 }
 
@@ -346,14 +314,10 @@ static int log_sent(struct side *side, const char *data, size_t len)
 static void nothing_is_read_meanwhile(struct contract *contract)
 {
     struct show show;
-    show_open(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
-    show.scene.client.hooks.made = hook_send_file;
+    show_open_large(&show, contract);
     show.scene.client.hooks.data = log_sent;
     show.scene.peer.hooks.made = hook_write_hello;
-    show.scene.peer.quiet = true;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_play(&show, hook_send_file);
     assert_int_equal(show.scene.peer.received, LARGE);
     assert_non_null(strstr(show.scene.client.log, "after"));
     assert_null(strstr(show.scene.client.log, "during"));
@@ -397,14 +361,10 @@ static int close_on_data(struct side *side, const char *data, size_t len)
 static void paused_reading_stays_paused(struct contract *contract)
 {
     struct show show;
-    show_open(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
-    show.scene.client.hooks.made = send_paused;
+    show_open_large(&show, contract);
     show.scene.client.hooks.data = close_on_data;
     show.scene.peer.hooks.made = hook_write_hello;
-    show.scene.peer.quiet = true;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_play(&show, send_paused);
     assert_log(&show.scene.client, "made resumed data(hello) lost released");
 }
 
@@ -419,12 +379,8 @@ static int send_and_eof(struct side *side)
 static void the_end_of_file_comes_after_it(struct contract *contract)
 {
     struct show show;
-    show_open(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
-    show.scene.client.hooks.made = send_and_eof;
-    show.scene.peer.quiet = true;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_open_large(&show, contract);
+    show_play(&show, send_and_eof);
     assert_int_equal(show.sent, LARGE);
     assert_int_equal(show.scene.peer.received, LARGE);
     assert_log(&show.scene.peer, "made eof lost released");

@@ -23,16 +23,11 @@ static int abort_on_data(struct side *side, const char *data, size_t len)
 static void expect_lost(struct contract *contract, bool native)
 {
     struct show show;
-    if (native)
-        show_open(&show, contract);
-    else
-        show_open_without(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
-    show.scene.client.hooks.made = hook_send_file;
-    show.scene.peer.quiet = true;
+    show_open_large(&show, contract);
+    if (!native)
+        show_without_system(&show);
     show.scene.peer.hooks.data = abort_on_data;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_play(&show, hook_send_file);
     char log[96];
     snprintf(log, sizeof log, "made lost(%s) released", tl_err_name(show.code));
     assert_true(show.code == -ECONNRESET || show.code == -EPIPE);
@@ -74,12 +69,8 @@ static void expect_closed(struct contract *contract, int (*made)(struct side *si
                           const char *log)
 {
     struct show show;
-    show_open(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
-    show.scene.client.hooks.made = made;
-    show.scene.peer.quiet = true;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_open_large(&show, contract);
+    show_play(&show, made);
     assert_true(show.done);
     assert_int_equal(show.code, TL_ECLOSED);
     assert_log(&show.scene.client, log);
@@ -115,12 +106,8 @@ static int cancel_and_write(struct side *side)
 static void cancelling_leaves_the_transport(struct contract *contract)
 {
     struct show show;
-    show_open(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
-    show.scene.client.hooks.made = cancel_and_write;
-    show.scene.peer.quiet = true;
-    scene_play(&show.scene);
-    show_close(&show);
+    show_open_large(&show, contract);
+    show_play(&show, cancel_and_write);
     assert_int_equal(show.code, -ECANCELED);
     assert_true(show.scene.peer.received > 0 && show.scene.peer.received < LARGE);
     assert_true(show.scene.peer.wrong <= 1); /* the "!" */
@@ -138,10 +125,8 @@ static int stop_on_data(struct side *side, const char *data, size_t len)
 static void a_closed_loop_forgets_it(struct contract *contract)
 {
     struct show show;
-    show_open(&show, contract);
-    show.file = files_pattern(show.scene.loop, LARGE);
+    show_open_large(&show, contract);
     show.scene.client.hooks.made = hook_send_file;
-    show.scene.peer.quiet = true;
     show.scene.peer.hooks.data = stop_on_data;
     scene_connect(&show.scene);
     scene_run(&show.scene);

@@ -21,20 +21,20 @@
 #include "support/raise.h"
 
 /* What the program itself did about SIGUSR1 and SIGUSR2 before. */
-static void (*before_us[2])(int);
+static void (*handlers_before[2])(int);
 
 static void open_diary(struct diary *diary, struct contract *contract)
 {
     *diary = (struct diary){.loop = contract_loop(contract)};
-    before_us[0] = signal(SIGUSR1, SIG_IGN);
-    before_us[1] = signal(SIGUSR2, SIG_IGN);
+    handlers_before[0] = signal(SIGUSR1, SIG_IGN);
+    handlers_before[1] = signal(SIGUSR2, SIG_IGN);
 }
 
 static void close_diary(struct diary *diary)
 {
     tl_loop_free(diary->loop);
-    assert_true(signal(SIGUSR1, before_us[0]) == SIG_IGN);
-    assert_true(signal(SIGUSR2, before_us[1]) == SIG_IGN);
+    assert_true(signal(SIGUSR1, handlers_before[0]) == SIG_IGN);
+    assert_true(signal(SIGUSR2, handlers_before[1]) == SIG_IGN);
 }
 
 static void send(struct diary *diary, int signum)

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include "support/patch.h"
 #include "support/scene.h"
+#include "support/warnings.h"
 
 /* --- The exception handler --- */
 
@@ -155,20 +156,6 @@ static void every_callback_may_be_missing(struct contract *contract)
 
 /* --- Writes that come too late --- */
 
-struct warnings {
-    int count;
-    char last[64];
-};
-
-static void note_warning(enum tl_log_level level, const char *text, void *arg)
-{
-    struct warnings *warnings = arg;
-    if (level != TL_LOG_WARNING)
-        return;
-    warnings->count++;
-    (void)snprintf(warnings->last, sizeof warnings->last, "%s", text);
-}
-
 static void write_too_late(tl_transport *transport, struct warnings *warnings, int quiet, int loud)
 {
     static const tl_buf pieces[] = {{"", 0}, {"x", 1}, {"y", 1}};
@@ -195,12 +182,12 @@ static void write_too_late(tl_transport *transport, struct warnings *warnings, i
 static void late_writes_are_counted(struct contract *contract)
 {
     struct scene scene;
-    struct warnings warnings = {.count = 0};
+    struct warnings warnings;
     struct full_once full = {.writes = 0};
     scene_open(&scene, contract);
     kernel_patch_apply(&full.patch, tl_loop_kernel(scene.loop));
     full.patch.ops.write = full_once_write;
-    tl_set_log_handler(note_warning, &warnings);
+    warnings_start(&warnings);
     scene.client.hooks.made = hook_ref;
     tl_value value = tl_value_none();
     tl_future *future = tl_loop_create_connection(scene.loop, scene_client_factory, &scene,
@@ -214,7 +201,7 @@ static void late_writes_are_counted(struct contract *contract)
     write_too_late(transport, &warnings, 2, 3);
     scene_close(&scene);
     write_too_late(transport, &warnings, 0, 1);
-    tl_set_log_handler(NULL, NULL);
+    warnings_stop();
     tl_value_finish(&value);
     tl_transport_unref(transport);
     assert_log(&scene.peer, "made data(whole) eof lost released");
@@ -232,12 +219,12 @@ static int write_after_eof(struct side *side)
 static void writes_after_eof_are_not_ignored(struct contract *contract)
 {
     struct scene scene;
-    struct warnings warnings = {.count = 0};
+    struct warnings warnings;
     scene_open(&scene, contract);
-    tl_set_log_handler(note_warning, &warnings);
+    warnings_start(&warnings);
     scene.client.hooks.made = write_after_eof;
     scene_play(&scene);
-    tl_set_log_handler(NULL, NULL);
+    warnings_stop();
     scene_close(&scene);
     assert_int_equal(warnings.count, 0);
     assert_log(&scene.peer, "made eof lost released");

@@ -24,12 +24,32 @@ void show_open(struct show *show, struct contract *contract)
     show->scene.peer.hooks.eof = NULL;
 }
 
+void show_open_text(struct show *show, struct contract *contract, const char *text)
+{
+    show_open(show, contract);
+    show->file = files_text(show->scene.loop, text);
+}
+
+void show_open_large(struct show *show, struct contract *contract)
+{
+    show_open(show, contract);
+    show->file = files_pattern(show->scene.loop, LARGE);
+    show->scene.peer.quiet = true;
+}
+
 void show_close(struct show *show)
 {
     if (show->file > 0)
         assert_int_equal(tl_loop_close_file(show->scene.loop, show->file), 0);
     scene_close(&show->scene);
     assert_string_equal(show->scene.errors, "");
+}
+
+void show_play(struct show *show, int (*made)(struct side *side))
+{
+    show->scene.client.hooks.made = made;
+    scene_play(&show->scene);
+    show_close(show);
 }
 
 static void note_end(tl_future *future, void *arg)
@@ -60,9 +80,8 @@ static ssize_t show_no_sendfile(struct tl_kernel *kernel, int fd, int file, int6
     return -EINVAL;
 }
 
-void show_open_without(struct show *show, struct contract *contract)
+void show_without_system(struct show *show)
 {
-    show_open(show, contract);
     kernel_patch_apply(&show->patch, tl_loop_kernel(show->scene.loop));
     show->patch.ops.sendfile = show_no_sendfile;
 }

@@ -32,11 +32,18 @@ struct show *show_of(struct side *side);
 
 void show_open(struct show *show, struct contract *contract);
 
-/* The same where the system has no sendfile. */
-void show_open_without(struct show *show, struct contract *contract);
+/* With a file of this text; or one of LARGE bytes of the pattern, which the peer takes quietly. */
+void show_open_text(struct show *show, struct contract *contract, const char *text);
+void show_open_large(struct show *show, struct contract *contract);
+
+/* From now on the system has no sendfile. */
+void show_without_system(struct show *show);
 
 /* Closes the file too, and expects no reports. */
 void show_close(struct show *show);
+
+/* Runs it with made as the client's connection_made, and closes it. */
+void show_play(struct show *show, int (*made)(struct side *side));
 
 /* Sends a part of the file; what it comes to is noted. */
 void show_send(struct show *show, int64_t offset, int64_t count);
