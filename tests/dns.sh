@@ -18,7 +18,8 @@ the_answers() {
     expect "AAAA" "2001:db8::1" "$(ask +short twinloop.example AAAA)"
     expect "TXT" '"a loop and its twin"' "$(ask +short twinloop.example TXT)"
     expect "an alias" $'twinloop.example.\n192.0.2.1' "$(ask +short WWW.twinloop.example)"
-    expect "SOA" "ns.twinloop.example. hostmaster.twinloop.example. 2025822785 3600 900 604800 300" \
+    expect "SOA" \
+        "ns.twinloop.example. hostmaster.twinloop.example. 2025822785 3600 900 604800 300" \
         "$(ask +short twinloop.example SOA)"
     contains "a name that is not there" "status: NXDOMAIN" "$(ask nothing.twinloop.example)"
     contains "its authority" "SOA" "$(ask nothing.twinloop.example)"
@@ -27,7 +28,8 @@ the_answers() {
     contains "an answer too long for 512 bytes" "flags: qr aa tc rd" \
         "$(ask +noedns many.twinloop.example)"
     expect "one that EDNS makes room for" 40 "$(ask +short many.twinloop.example | wc -l)"
-    contains "an answer too long for anybody" "flags: qr aa tc rd" "$(ask long.twinloop.example TXT)"
+    contains "an answer too long for anybody" "flags: qr aa tc rd" \
+        "$(ask long.twinloop.example TXT)"
     contains "EDNS" "EDNS: version: 0, flags:; udp: 1232" "$(ask twinloop.example)"
     contains "EDNS of a later version" "status: BADVERS" \
         "$(ask +edns=1 +noednsneg twinloop.example)"
@@ -44,9 +46,7 @@ for dns in "$build/examples/dns" "$build/production/dns"; do
     contains "its own client" "100 questions answered, all of them right" \
         "$("$dns" --client --port "$port" --tries 16 2>&1)"
     expect "the client's exit code" 0 $?
-    message=$("$dns" --port "$port" 2>&1)
-    expect "the exit code when the port is in use" 1 $?
-    contains "the message then" "127.0.0.1:$port" "$message"
+    another_there "$dns"
     stop TERM
     expect "the exit code after SIGTERM" 0 $status
     expect "what it said about errors" "" "$(cat "$scratch/stderr")"
@@ -62,22 +62,9 @@ for dns in "$build/examples/dns" "$build/production/dns"; do
 done
 
 # The scenario: hundreds of bad networks in which every answer comes and is right.
-said=$("$build/examples/dns_scenario" explore --seeds 1:300 --failures "$scratch/failures" 2>&1)
-expect "the exit code of the scenario" 0 $?
-contains "what the scenario says" "300 seeds from 1: 300 held" "$said"
-said=$("$build/examples/dns_scenario" twice --seeds 1:40 2>&1)
-expect "the exit code of the scenario, twice" 0 $?
-contains "what it says then" "40 seeds twice: 0 differed" "$said"
+scenario dns 300 40
 
 # The same program in a simulated world, recorded there and replayed here.
-first=$("$build/examples/dns" --sim 3)
-expect "the exit code of --sim" 0 $?
-contains "what --sim prints" "seed 3: held after" "$first"
-expect "the same seed again" "$first" "$("$build/examples/dns" --sim=3)"
-message=$("$build/examples/dns" --sim 3 --record "$scratch/sim.tlr" 2>&1)
-expect "the exit code of --sim with --record" 0 $?
-message=$("$build/examples/dns" --host 0.0.0.0 --replay "$scratch/sim.tlr" 2>&1)
-expect "the exit code of --replay" 0 $?
-contains "what --replay prints" "replay complete" "$message"
+simulate dns
 
 [ $failures = 0 ]

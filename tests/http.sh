@@ -28,59 +28,62 @@ echo secret >"$scratch/secret"
 echo '<p>hello' >"$scratch/www/index.html"
 for http in "$build/examples/http" "$build/production/http"; do
     serve "$http" --root "$scratch/www/" --make-files
+    site=http://127.0.0.1:$port
 
     if command -v curl >/dev/null; then
-        expect "a file" 200 "$(code "http://127.0.0.1:$port/file-4.bin")"
+        expect "a file" 200 "$(code "$site/file-4.bin")"
         same "a file" 0 600000
-        expect "a range" 206 "$(code -r 1000-70000 "http://127.0.0.1:$port/file-4.bin")"
+        expect "a range" 206 "$(code -r 1000-70000 "$site/file-4.bin")"
         same "a range" 1000 69001
-        expect "an open range" 206 "$(code -r 599990- "http://127.0.0.1:$port/file-4.bin")"
+        expect "an open range" 206 "$(code -r 599990- "$site/file-4.bin")"
         same "an open range" 599990 10
-        expect "a suffix" 206 "$(code -r -100 "http://127.0.0.1:$port/file-4.bin")"
+        expect "a suffix" 206 "$(code -r -100 "$site/file-4.bin")"
         same "a suffix" 599900 100
-        expect "a range that is not there" 416 "$(code -r 600000- "http://127.0.0.1:$port/file-4.bin")"
-        expect "ranges, which are not combined" 200 "$(code -r 0-1,5-6 "http://127.0.0.1:$port/file-4.bin")"
+        expect "a range that is not there" 416 "$(code -r 600000- "$site/file-4.bin")"
+        expect "ranges, which are not combined" 200 "$(code -r 0-1,5-6 "$site/file-4.bin")"
         same "ranges, which are not combined" 0 600000
-        expect "the index" 200 "$(code "http://127.0.0.1:$port/")"
+        expect "the index" 200 "$(code "$site/")"
         expect "its bytes" '<p>hello' "$(cat "$scratch/body")"
-        expect "an empty file" 200 "$(code "http://127.0.0.1:$port/file-0.bin")"
+        expect "an empty file" 200 "$(code "$site/file-0.bin")"
         expect "its bytes" "" "$(cat "$scratch/body")"
-        expect "what is not there" 404 "$(code "http://127.0.0.1:$port/nothing")"
-        expect "a folder" 404 "$(code "http://127.0.0.1:$port/folder")"
-        expect "a way out" 404 "$(code --path-as-is "http://127.0.0.1:$port/../secret")"
-        expect "a way out in disguise" 404 "$(code --path-as-is "http://127.0.0.1:$port/%2e%2e/secret")"
-        expect "a broken escape" 400 "$(code --path-as-is "http://127.0.0.1:$port/%zz")"
-        expect "another method" 405 "$(code -d body "http://127.0.0.1:$port/file-1.bin")"
-        expect "a head that is too large" 431 "$(code -H "X: $(printf '%09000d' 7)" "http://127.0.0.1:$port/")"
-        expect "one that is not newer" 304 \
-            "$(code -z "$(date -u -d '+1 day' '+%a, %d %b %Y %H:%M:%S GMT')" "http://127.0.0.1:$port/file-4.bin")"
-        expect "HEAD" "200 600000" "$(curl -sSI -m 60 "http://127.0.0.1:$port/file-4.bin" | tr -d '\r' |
+        expect "what is not there" 404 "$(code "$site/nothing")"
+        expect "a folder" 404 "$(code "$site/folder")"
+        expect "a way out" 404 "$(code --path-as-is "$site/../secret")"
+        expect "a way out in disguise" 404 "$(code --path-as-is "$site/%2e%2e/secret")"
+        expect "a broken escape" 400 "$(code --path-as-is "$site/%zz")"
+        expect "another method" 405 "$(code -d body "$site/file-1.bin")"
+        expect "a head that is too large" 431 "$(code -H "X: $(printf '%09000d' 7)" "$site/")"
+        tomorrow=$(date -u -d '+1 day' '+%a, %d %b %Y %H:%M:%S GMT')
+        expect "one that is not newer" 304 "$(code -z "$tomorrow" "$site/file-4.bin")"
+        expect "HEAD" "200 600000" "$(curl -sSI -m 60 "$site/file-4.bin" | tr -d '\r' |
             awk '/^HTTP/ {status = $2} /^Content-Length/ {print status, $2}')"
         expect "one connection for all" "0 0 1" "$(curl -sS -m 60 -w '%{num_connects}\n' \
-            -o /dev/null "http://127.0.0.1:$port/file-2.bin" -o /dev/null "http://127.0.0.1:$port/nothing" -o /dev/null "http://127.0.0.1:$port/" |
+            -o /dev/null "$site/file-2.bin" -o /dev/null "$site/nothing" -o /dev/null "$site/" |
             sort | tr '\n' ' ' | sed 's/ $//')"
     fi
 
-    pipelined=$(talk 'GET / HTTP/1.1\r\nHost: x\r\n\r\nHEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET /nothing HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    host='HTTP/1.1\r\nHost: x\r\n'
+    last="GET / ${host}Connection: close\r\n\r\n"
+    pipelined=$(talk "GET / $host\r\nHEAD / $host\r\nGET /nothing $host\r\n${last}GET / $host\r\n")
     expect "pipelined requests, up to the one that closes" "200 200 404 200" \
         "$(grep -a '^HTTP' <<<"$pipelined" | cut -d ' ' -f 2 | tr '\n' ' ' | sed 's/ $//')"
     expect "and their bodies" 2 "$(grep -a -c '^<p>hello' <<<"$pipelined")"
     contains "no request" "HTTP/1.1 400 Bad Request" "$(talk 'nonsense\r\n\r\n')"
     contains "a later version" "HTTP/1.1 505 HTTP Version Not Supported" \
         "$(talk 'GET / HTTP/2.0\r\n\r\n')"
-    contains "HTTP/1.0 is answered and closed" "Connection: close" "$(talk 'GET / HTTP/1.0\r\n\r\n')"
+    contains "HTTP/1.0 is answered and closed" "Connection: close" \
+        "$(talk 'GET / HTTP/1.0\r\n\r\n')"
 
-    expect "its own client" "400 answers" "$("$http" --client --port "$port" 2>&1 | cut -d ' ' -f 1,2)"
+    expect "its own client" "400 answers" \
+        "$("$http" --client --port "$port" 2>&1 | cut -d ' ' -f 1,2)"
 
     if command -v wrk >/dev/null; then
-        said=$(wrk -t2 -c100 -d1s "http://127.0.0.1:$port/file-2.bin" 2>&1)
+        said=$(wrk -t2 -c100 -d1s "$site/file-2.bin" 2>&1)
         contains "wrk" "Requests/sec" "$said"
         expect "errors of wrk" "" "$(grep -E 'Socket errors|Non-2xx' <<<"$said")"
     fi
 
-    message=$("$http" --port "$port" 2>&1)
-    expect "the exit code when the port is in use" 1 $?
-    contains "the message then" "127.0.0.1:$port" "$message"
+    another_there "$http"
 
     # Neither a client that is silent nor one that reads nothing keeps the server from ending.
     exec {idle}<>"/dev/tcp/127.0.0.1/$port" {slow}<>"/dev/tcp/127.0.0.1/$port"
@@ -96,23 +99,9 @@ for http in "$build/examples/http" "$build/production/http"; do
 done
 
 # The scenario: every byte of every answer is the file's, cut, delayed and broken as it may be.
-said=$("$build/examples/http_scenario" explore --seeds 1:60 --failures "$scratch/failures" 2>&1)
-expect "the exit code of the scenario" 0 $?
-contains "what the scenario says" "60 seeds from 1: 60 held" "$said"
-said=$("$build/examples/http_scenario" twice --seeds 1:10 2>&1)
-expect "the exit code of the scenario, twice" 0 $?
-contains "what it says then" "10 seeds twice: 0 differed" "$said"
+scenario http 60 10
 
 # The same program in a simulated world, recorded there and replayed here.
-first=$("$build/examples/http" --sim 3 --requests 20)
-expect "the exit code of --sim" 0 $?
-contains "what --sim prints" "seed 3: held after" "$first"
-expect "the same seed again" "$first" "$("$build/examples/http" --requests=20 --sim=3)"
-message=$("$build/examples/http" --sim 3 --requests 20 --record "$scratch/sim.tlr" 2>&1)
-expect "the exit code of --sim with --record" 0 $?
-expect "recording changes nothing" "$first" "$message"
-message=$("$build/examples/http" --host 0.0.0.0 --root /tmp --make-files --replay "$scratch/sim.tlr" 2>&1)
-expect "the exit code of --replay" 0 $?
-contains "what --replay prints" "replay complete" "$message"
+simulate http --requests=20 -- --root /tmp --make-files
 
 [ $failures = 0 ]

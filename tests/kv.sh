@@ -20,12 +20,11 @@ for kv in "$build/examples/kv" "$build/production/kv"; do
     expect "its own client" "404 answers on 4 connections, all of them right" \
         "$("$kv" --client --port "$port" --commands 100 2>&1)"
     expect "the client's exit code" 0 $?
-    expect "its client that is slow, and takes its time" "202 answers on 2 connections, all of them right" \
+    expect "its client that is slow, and takes its time" \
+        "202 answers on 2 connections, all of them right" \
         "$("$kv" --client --port "$port" --connections 2 --commands 100 --think 20 --slow 300 2>&1)"
 
-    message=$("$kv" --port "$port" 2>&1)
-    expect "the exit code when the port is in use" 1 $?
-    contains "the message then" "127.0.0.1:$port" "$message"
+    another_there "$kv"
 
     if command -v redis-cli >/dev/null; then
         expect "redis-cli" $'OK\n"v\\n"\n(integer) 1\n(nil)\n(error) ERR unknown command '"'frob'"', with args beginning with: '"'x'" \
@@ -64,27 +63,13 @@ for kv in "$build/examples/kv" "$build/production/kv"; do
 done
 
 # The scenario: hundreds of networks in which every answer is right, and the same in two processes.
-said=$("$build/examples/kv_scenario" explore --seeds 1:300 --failures "$scratch/failures" 2>&1)
-expect "the exit code of the scenario" 0 $?
-contains "what the scenario says" "300 seeds from 1: 300 held" "$said"
-said=$("$build/examples/kv_scenario" twice --seeds 1:60 2>&1)
-expect "the exit code of the scenario, twice" 0 $?
-contains "what it says then" "60 seeds twice: 0 differed" "$said"
+scenario kv 300 60
 
 # The same program in a simulated world, recorded there and replayed here.
-first=$("$build/examples/kv" --sim 3 --commands 200)
-expect "the exit code of --sim" 0 $?
-contains "what --sim prints" "seed 3: held after" "$first"
-contains "what its client prints" "804 answers on 4 connections, all of them right" "$first"
-second=$("$build/examples/kv" --commands=200 --sim=3)
-expect "the same seed again" "$first" "$second"
-message=$("$build/examples/kv" --sim 3 --commands 200 --record "$scratch/sim.tlr" 2>&1)
-expect "the exit code of --sim with --record" 0 $?
-message=$("$build/examples/kv" --host 0.0.0.0 --replay "$scratch/sim.tlr" 2>&1)
-expect "the exit code of --replay" 0 $?
-contains "what --replay prints" "replay complete" "$message"
+simulate kv --commands=200
+contains "what its client prints" "804 answers on 4 connections, all of them right" "$said"
 message=$("$build/examples/kv" --sim 4 --commands 200)
-[ "${message##*seed 4}" != "${first##*seed 3}" ] || expect "another seed" "another run" "the same"
+[ "${message##*seed 4}" != "${said##*seed 3}" ] || expect "another seed" "another run" "the same"
 
 message=$("$build/production/kv" --sim 2>&1)
 expect "the exit code of --sim without a simulator" 2 $?

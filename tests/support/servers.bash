@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034  # what sources this uses the rest
 #
-# For tests of examples as programs on real sockets: starting a server and ending it, talking to it,
-# and comparing what it says. Sourced; sets build, scratch (a folder that goes at the end) and
-# failures, by which the test ends.
+# For tests of examples as programs: starting a server on a real socket and ending it, talking to it
+# and comparing what it says; and what every example does in simulated worlds. Sourced; sets build,
+# scratch (a folder that goes at the end) and failures, by which the test ends.
 
 build=${BUILD:?the folder of a variant, build/asan say}
 scratch=$(mktemp -d)
@@ -55,4 +55,44 @@ talk() {
     printf "$1" >&"$socket"
     timeout 60 cat <&"$socket"
     exec {socket}>&-
+}
+
+# another_there PROGRAM: starts a second server on the port, and expects it to say why it cannot.
+another_there() {
+    local message
+    message=$("$1" --port "$port" 2>&1)
+    expect "the exit code when the port is in use" 1 $?
+    contains "the message then" "127.0.0.1:$port" "$message"
+}
+
+# scenario NAME SEEDS TWICE: explores so many worlds of the example's scenario, in which everything
+# has to be right, and runs so many of them in two processes.
+scenario() {
+    local said
+    said=$("$build/examples/$1_scenario" explore --seeds "1:$2" --failures "$scratch/failures" 2>&1)
+    expect "the exit code of the scenario" 0 $?
+    contains "what the scenario says" "$2 seeds from 1: $2 held" "$said"
+    said=$("$build/examples/$1_scenario" twice --seeds "1:$3" 2>&1)
+    expect "the exit code of the scenario, twice" 0 $?
+    contains "what it says then" "$3 seeds twice: 0 differed" "$said"
+}
+
+# simulate NAME OPTIONS... [-- OPTIONS...]: the program in a simulated world, twice, recorded there
+# and replayed here, where the second options say what the simulated one was told otherwise. Sets
+# said.
+simulate() {
+    local program=$build/examples/$1 options=() message
+    shift
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do options+=("$1"); shift; done
+    shift $(($# > 0))
+    said=$("$program" --sim 3 "${options[@]}")
+    expect "the exit code of --sim" 0 $?
+    contains "what --sim prints" "seed 3: held after" "$said"
+    expect "the same seed again" "$said" "$("$program" "${options[@]}" --sim=3)"
+    message=$("$program" --sim 3 "${options[@]}" --record "$scratch/sim.tlr" 2>&1)
+    expect "the exit code of --sim with --record" 0 $?
+    expect "recording changes nothing" "$said" "$message"
+    message=$("$program" --host 0.0.0.0 "$@" --replay "$scratch/sim.tlr" 2>&1)
+    expect "the exit code of --replay" 0 $?
+    contains "what --replay prints" "replay complete" "$message"
 }
