@@ -80,10 +80,41 @@ static void an_address_that_was_chosen_once_stays(struct contract *contract)
     kernel->ops->destroy(kernel);
 }
 
+/* A socket of IPv6 that talks IPv4 means IPv4's loopback when it names nowhere in particular. */
+static void nowhere_in_particular_is_of_the_family_that_is_talked(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    tl_addr where, everywhere, peer;
+    seam_bound(kernel, "127.0.0.1", &where);
+    int reader = seam_bound(kernel, "::", &everywhere);
+    int fd = seam_datagrams(kernel, TL_FAMILY_INET6);
+    tl_addr mapped = seam_numeric("::ffff:127.0.0.1", 0);
+    int stream = kernel->ops->socket(kernel, TL_FAMILY_INET6, TL_STREAM);
+
+    assert_int_equal(kernel->ops->connect(kernel, fd, &where), 0);
+    assert_int_equal(kernel->ops->connect(kernel, fd, &everywhere), 0);
+    assert_int_equal(kernel->ops->address(kernel, fd, TL_ADDRESS_PEER, &peer), 0);
+    mapped.port = peer.port;
+    assert_true(tl_addr_equal(&peer, &mapped));
+    assert_int_equal(seam_send(kernel, fd, "x", 1, &everywhere), 1);
+    seam_expect(kernel, reader, "x", NULL);
+
+    mapped.port = 0;
+    assert_int_equal(kernel->ops->bind(kernel, stream, &mapped), 0);
+    assert_int_equal(kernel->ops->address(kernel, stream, TL_ADDRESS_LOCAL, &mapped), 0);
+    everywhere.port = mapped.port;
+    assert_int_equal(kernel->ops->connect(kernel, stream, &everywhere), -EINPROGRESS);
+    assert_int_equal(seam_finish_connect(kernel, stream), 0);
+    assert_int_equal(kernel->ops->address(kernel, stream, TL_ADDRESS_PEER, &peer), 0);
+    assert_true(tl_addr_equal(&peer, &mapped));
+    kernel->ops->destroy(kernel);
+}
+
 static const struct contract_case cases[] = {
     CONTRACT(undoing_takes_back_what_was_picked),
     CONTRACT(addresses_of_another_family),
     CONTRACT(an_address_that_was_chosen_once_stays),
+    CONTRACT(nowhere_in_particular_is_of_the_family_that_is_talked),
 };
 
 int main(int argc, char **argv)

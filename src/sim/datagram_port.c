@@ -71,7 +71,7 @@ int tl_datagram_find_route(const struct tl_datagram_socket *socket, const tl_add
     bool v6 = socket->family == TL_FAMILY_INET6;
     if (addr->family != socket->family && !(v6 && addr->family == TL_FAMILY_INET))
         return tl_ip_wrong_family(socket->family, addr);
-    struct tl_ip dest = tl_host_destination(addr);
+    struct tl_ip dest = tl_host_destination(&socket->local_ip, addr);
     if (tl_ip_is_v4(&dest) && v6 && socket->v6only)
         return -ENETUNREACH;
     /* Who is bound to everybody's address sends from its host's. */
