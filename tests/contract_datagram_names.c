@@ -99,9 +99,15 @@ static void nowhere_in_particular_is_of_the_family_that_is_talked(struct contrac
     assert_int_equal(seam_send(kernel, fd, "x", 1, &everywhere), 1);
     seam_expect(kernel, reader, "x", NULL);
 
+    /* And it talks nothing else. */
+    tl_addr six = seam_numeric("::1", everywhere.port);
+    assert_int_equal(kernel->ops->connect(kernel, fd, &six), -EAFNOSUPPORT);
+    assert_int_equal(seam_send(kernel, fd, "x", 1, &six), -EAFNOSUPPORT);
+
     mapped.port = 0;
     assert_int_equal(kernel->ops->bind(kernel, stream, &mapped), 0);
     assert_int_equal(kernel->ops->address(kernel, stream, TL_ADDRESS_LOCAL, &mapped), 0);
+    assert_int_equal(kernel->ops->connect(kernel, stream, &six), -EAFNOSUPPORT);
     everywhere.port = mapped.port;
     assert_int_equal(kernel->ops->connect(kernel, stream, &everywhere), -EINPROGRESS);
     assert_int_equal(seam_finish_connect(kernel, stream), 0);

@@ -199,6 +199,8 @@ struct tl_ip tl_host_destination(const struct tl_ip *local, const tl_addr *addr)
 int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct tl_ip *ip,
                    struct tl_ip *ret)
 {
+    if (tl_ip_is_v4(local) && !tl_ip_is_v4(ip))
+        return -EAFNOSUPPORT;
     if (!tl_ip_is_any(local))
         *ret = *local;
     else if (tl_ip_is_loopback(ip))

@@ -196,7 +196,7 @@ static void fill_in(struct generator *generator, struct op *op)
     else if (op->kind == OP_PREAD || op->kind == OP_PWRITE)
         op->offset = draw_offset(generator);
     else if (op->kind == OP_BIND)
-        op->what = guess_draw(generator, 5) == 0 ? BIND_ANY : BIND_LOOPBACK;
+        op->what = guess_draw(generator, 3) > 0 ? BIND_LOOPBACK : (uint8_t)guess_draw(generator, 3);
     else if (op->kind == OP_LISTEN)
         op->value = (int32_t)guess_draw(generator, 4);
     else if (op->kind == OP_SHUTDOWN)
