@@ -127,6 +127,8 @@ tl_addr name_fresh(const struct run *run, const struct op *op, uint8_t sort)
         int r = tl_addr_parse(op->what == BIND_ANY ? "::" : "::1", 0, &addr);
         assert(r == 0);
         (void)r;
+    } else if (sort_is_unix(sort) && op->what == BIND_ANY) {
+        addr = (tl_addr){.family = TL_FAMILY_UNIX}; /* the system picks one */
     } else if (sort_is_unix(sort)) {
         addr = (tl_addr){.family = TL_FAMILY_UNIX, .len = 32};
         snprintf((char *)addr.data + 1, sizeof addr.data - 1, "fidelity-%08x-%02u", run->unique,
