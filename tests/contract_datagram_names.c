@@ -116,11 +116,36 @@ static void nowhere_in_particular_is_of_the_family_that_is_talked(struct contrac
     kernel->ops->destroy(kernel);
 }
 
+/* An address of IPv6 that came with a connect says nothing of IPv4. */
+static void who_has_talked_ipv6_may_talk_ipv4(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    tl_addr there, six, name;
+    int reader = seam_bound(kernel, "127.0.0.1", &there);
+    seam_bound(kernel, "::1", &six);
+    int fd = seam_datagrams(kernel, TL_FAMILY_INET6);
+
+    assert_int_equal(kernel->ops->connect(kernel, fd, &six), 0);
+    name = seam_name(kernel, fd);
+    tl_addr here = seam_numeric("::1", name.port);
+    tl_addr source = seam_numeric("127.0.0.1", name.port);
+    assert_true(tl_addr_equal(&name, &here));
+    assert_int_equal(seam_send(kernel, fd, "x", 1, &there), 1);
+    seam_expect(kernel, reader, "x", &source);
+    assert_int_equal(kernel->ops->connect(kernel, fd, &there), 0);
+    name = seam_name(kernel, fd);
+    assert_true(tl_addr_equal(&name, &here));
+    assert_int_equal(seam_send(kernel, fd, "y", 1, NULL), 1);
+    seam_expect(kernel, reader, "y", &source);
+    kernel->ops->destroy(kernel);
+}
+
 static const struct contract_case cases[] = {
     CONTRACT(undoing_takes_back_what_was_picked),
     CONTRACT(addresses_of_another_family),
     CONTRACT(an_address_that_was_chosen_once_stays),
     CONTRACT(nowhere_in_particular_is_of_the_family_that_is_talked),
+    CONTRACT(who_has_talked_ipv6_may_talk_ipv4),
 };
 
 int main(int argc, char **argv)
