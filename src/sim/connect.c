@@ -52,7 +52,7 @@ static int start(struct tl_endpoint *endpoint, const tl_addr *addr)
     int r = check_address(endpoint, addr);
     if (r < 0)
         return r;
-    struct tl_ip ip = tl_host_destination(addr);
+    struct tl_ip ip = tl_host_destination(&endpoint->local_ip, addr);
     if (tl_ip_is_v4(&ip) && endpoint->family == TL_FAMILY_INET6 && endpoint->v6only)
         return -ENETUNREACH;
     if (tl_ip_is_many(&ip))

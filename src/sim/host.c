@@ -188,17 +188,19 @@ bool tl_host_has(const tl_host *host, const struct tl_ip *ip)
 
 static const struct tl_ip loopback6 = {{[15] = 1}};
 
-struct tl_ip tl_host_destination(const tl_addr *addr)
+struct tl_ip tl_host_destination(const struct tl_ip *local, const tl_addr *addr)
 {
     struct tl_ip ip = tl_ip_from(addr);
     if (!tl_ip_is_any(&ip))
         return ip;
-    return tl_ip_is_v4(&ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
+    return tl_ip_is_v4(&ip) || tl_ip_is_v4(local) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
 }
 
 int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct tl_ip *ip,
                    struct tl_ip *ret)
 {
+    if (tl_ip_is_v4(local) && !tl_ip_is_v4(ip))
+        return -EAFNOSUPPORT;
     if (!tl_ip_is_any(local))
         *ret = *local;
     else if (tl_ip_is_loopback(ip))

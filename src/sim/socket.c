@@ -56,8 +56,9 @@ static int endpoint_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
         return r;
     }
     endpoint->port_locked = addr->port != 0;
-    endpoint->address_locked = !tl_ip_is_any(&ip);
-    if (endpoint->address_locked && !tl_ip_is_v4(&ip))
+    /* An address that was chosen once is, for Linux, for as long as the socket lives. */
+    endpoint->address_locked = endpoint->address_locked || !tl_ip_is_any(&ip);
+    if (!tl_ip_is_any(&ip) && !tl_ip_is_v4(&ip))
         endpoint->v6only = true; /* as Linux has it, for good */
     return 0;
 }
