@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Choices: sites, counts and the three strategies.
+ * Choices: counts and the three strategies.
  *
  * The seed strategy stores nothing: an answer is a mix of the seed with the choice's identity, so
  * one choice more or less in a run leaves all others as they were.
@@ -18,84 +18,6 @@
 uint64_t tl_entity(uint64_t parent, const char *name, uint64_t ordinal)
 {
     return tl_mix(tl_mix(parent, tl_mix_bytes(name, strlen(name))), ordinal);
-}
-
-/* --- Sites ------------------------------------------------------------------------------------ */
-
-/* Whether a site's every answer is known, which is so for most that are asked for each message.
- * Called whenever one of its reasons changes. */
-static void judge(const struct tl_choices *choices, struct tl_choice_site *site)
-{
-    enum tl_site_kind kind = site->kind;
-    bool never = false;
-    if (choices->quiet)
-        never = kind == TL_SITE_FAULT || kind == TL_SITE_SIZE || kind == TL_SITE_MAGNITUDE;
-    if (site->odds == 0 && choices->strategy == TL_STRATEGY_SEED)
-        never = never || kind != TL_SITE_USER;
-    if (site->odds == 0 && choices->strategy == TL_STRATEGY_BYTES)
-        never = never || kind == TL_SITE_FAULT; /* it takes no byte */
-    site->plain = never;
-}
-
-static void judge_all(struct tl_choices *choices)
-{
-    for (size_t i = 0; i < choices->sites_count; i++)
-        judge(choices, &choices->sites[i]);
-}
-
-/* Who adds one judges it. */
-static int add_site(struct tl_choices *choices, const tl_site *site, bool copy)
-{
-    if (choices->sites_count == choices->sites_capacity) {
-        size_t capacity = choices->sites_capacity + TL_SIM_SITES_COUNT + 10;
-        struct tl_choice_site *sites =
-            tl_allocator_realloc(choices->allocator, choices->sites, capacity * sizeof *sites);
-        if (sites == NULL)
-            return -ENOMEM;
-        choices->sites = sites;
-        choices->sites_capacity = capacity;
-    }
-    struct tl_choice_site *added = &choices->sites[choices->sites_count];
-    added->name = (char *)site->name;
-    if (copy) {
-        size_t size = strlen(site->name) + 1;
-        added->name = tl_allocator_alloc(choices->allocator, size);
-        if (added->name == NULL)
-            return -ENOMEM;
-        memcpy(added->name, site->name, size);
-    }
-    added->hash = tl_entity(0, site->name, 0);
-    added->kind = site->kind;
-    added->odds = site->odds;
-    choices->sites_count++;
-    return 0;
-}
-
-static struct tl_choice_site *find_site(struct tl_choices *choices, const char *name)
-{
-    uint64_t hash = tl_entity(0, name, 0);
-    for (size_t i = 0; i < choices->sites_count; i++)
-        if (choices->sites[i].hash == hash)
-            return &choices->sites[i];
-    return NULL;
-}
-
-int tl_world_set_odds(tl_world *world, const char *site_name, uint32_t odds)
-{
-    if (world == NULL || site_name == NULL)
-        return -EINVAL;
-    struct tl_choice_site *site = find_site(&world->choices, site_name);
-    if (site == NULL)
-        return -ENOENT;
-    site->odds = odds;
-    judge(&world->choices, site);
-    return 0;
-}
-
-void tl_world_set_faults(tl_world *world, bool on)
-{
-    world->choices.quiet = !on;
-    judge_all(&world->choices);
 }
 
 /* --- Scripts ---------------------------------------------------------------------------------- */
@@ -323,11 +245,9 @@ uint32_t tl_choose(tl_world *world, const tl_site *site, uint64_t entity, uint32
     if (bound < 2)
         return 0;
     struct tl_choices *choices = &world->choices;
-    struct tl_choice_site *own = find_site(choices, site->name);
-    if (own == NULL && add_site(choices, site, true) == 0) {
-        own = &choices->sites[choices->sites_count - 1];
-        judge(choices, own);
-    }
+    struct tl_choice_site *own = tl_choices_find_site(choices, site->name);
+    if (own == NULL)
+        own = tl_choices_add_site(choices, site);
     int64_t draw = own != NULL ? count_draw(choices, own->hash, entity) : -ENOMEM;
     if (draw < 0) {
         tl_world_fail(world, "no memory for the choice %s", site->name);
@@ -355,7 +275,7 @@ static int set_up(struct tl_choices *choices, const struct tl_world_options *opt
     choices->on_choice_arg = options->on_choice_arg;
     choices->bytes = options->bytes;
     choices->bytes_left = options->bytes_count;
-    judge_all(choices);
+    tl_choices_begin_sites(choices);
     if (options->strategy != TL_STRATEGY_SCRIPT)
         return 0;
     choices->script = options->script;
@@ -367,17 +287,13 @@ int tl_choices_init(struct tl_choices *choices, const struct tl_world_options *o
                     const tl_allocator *allocator)
 {
     *choices = (struct tl_choices){.allocator = allocator};
-    for (size_t i = 0; i < TL_SIM_SITES_COUNT; i++)
-        if (add_site(choices, tl_sim_sites[i], false) < 0)
-            return -ENOMEM;
     return set_up(choices, options);
 }
 
 /* What one run leaves: sites of its own, the index of its script. */
 static void drop_run(struct tl_choices *choices)
 {
-    while (choices->sites_count > TL_SIM_SITES_COUNT)
-        tl_allocator_free(choices->allocator, choices->sites[--choices->sites_count].name);
+    tl_choices_drop_sites(choices);
     tl_allocator_free(choices->allocator, choices->script_index);
     tl_allocator_free(choices->allocator, choices->script_asked);
     choices->script_index = NULL;
@@ -387,8 +303,6 @@ static void drop_run(struct tl_choices *choices)
 int tl_choices_reset(struct tl_choices *choices, const struct tl_world_options *options)
 {
     drop_run(choices);
-    for (size_t i = 0; i < TL_SIM_SITES_COUNT; i++)
-        choices->sites[i].odds = tl_sim_sites[i]->odds;
     if (choices->draws_count > 0)
         memset(choices->draws, 0, choices->draws_capacity * sizeof *choices->draws);
     choices->draws_count = 0;
@@ -402,7 +316,7 @@ int tl_choices_reset(struct tl_choices *choices, const struct tl_world_options *
 void tl_choices_finish(struct tl_choices *choices)
 {
     drop_run(choices);
-    tl_allocator_free(choices->allocator, choices->sites);
+    tl_allocator_free(choices->allocator, choices->more_sites);
     tl_allocator_free(choices->allocator, choices->draws);
     tl_allocator_free(choices->allocator, choices->kept);
 }

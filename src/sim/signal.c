@@ -28,6 +28,19 @@ static bool ignored_by_default(int signum)
     return signum == SIGCHLD || signum == SIGCONT || signum == SIGURG || signum == SIGWINCH;
 }
 
+static uint64_t bit_of(int signum)
+{
+    return UINT64_C(1) << (signum - 1);
+}
+
+static void disable(struct tl_sim_kernel *kernel, int signum)
+{
+    kernel->signals_enabled &= ~bit_of(signum);
+    kernel->signals_pending &= ~bit_of(signum);
+    kernel->process->signals[signum] = NULL;
+    kernel->process->signals_more[signum] = 0;
+}
+
 int tl_signal_enable(struct tl_sim_kernel *kernel, int signum, bool enable)
 {
     if (signum <= 0 || signum >= TL_SIGNALS || signum == SIGKILL || signum == SIGSTOP)
@@ -39,12 +52,19 @@ int tl_signal_enable(struct tl_sim_kernel *kernel, int signum, bool enable)
     struct tl_sim_kernel **owner = &kernel->process->signals[signum];
     if (*owner != NULL && *owner != kernel)
         return enable ? -EBUSY : 0;
-    if (!enable) {
-        kernel->signals_pending &= ~(UINT64_C(1) << (signum - 1));
-        kernel->process->signals_more[signum] = 0;
+    if (enable) {
+        kernel->signals_enabled |= bit_of(signum);
+        *owner = kernel;
+    } else {
+        disable(kernel, signum);
     }
-    *owner = enable ? kernel : NULL;
     return 0;
+}
+
+void tl_signals_drop(struct tl_sim_kernel *kernel)
+{
+    while (kernel->signals_enabled != 0)
+        disable(kernel, __builtin_ctzll(kernel->signals_enabled) + 1);
 }
 
 /* Whether a signal that is pending is delivered once more. */
@@ -60,7 +80,7 @@ static bool is_separate(tl_process *process, int signum)
 
 static void deliver(struct tl_sim_kernel *kernel, int signum)
 {
-    uint64_t bit = UINT64_C(1) << (signum - 1);
+    uint64_t bit = bit_of(signum);
     if ((kernel->signals_pending & bit) != 0 && is_separate(kernel->process, signum))
         kernel->process->signals_more[signum]++;
     kernel->signals_pending |= bit;
