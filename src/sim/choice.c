@@ -142,20 +142,27 @@ static int keep_answer(struct tl_choices *choices, const struct tl_script_entry 
     return 0;
 }
 
-/* What becomes of an answer other than 0. */
-static void note_answer(tl_world *world, const struct tl_choice_site *site,
-                        const struct tl_script_entry *entry)
+/* What becomes of an answer other than 0, which it returns. */
+static __attribute__((noinline)) uint32_t note_answer(tl_world *world,
+                                                      const struct tl_choice_site *site,
+                                                      uint64_t entity, uint32_t draw,
+                                                      uint32_t answer)
 {
-    struct tl_event_words words = {
+    const struct tl_event_words words = {
         .kind = TL_KIND_CHOICE,
         .name = site->name,
-        .actor = entry->entity,
-        .result = entry->answer,
-        .aux = entry->site ^ entry->draw,
+        .actor = entity,
+        .result = answer,
+        .aux = site->hash ^ draw,
     };
     tl_event_hash_add(world, &words);
-    if (world->choices.keep && keep_answer(&world->choices, entry) < 0)
-        tl_world_fail(world, "no memory to remember the choices");
+    if (world->choices.keep) {
+        const struct tl_script_entry entry = {
+            .site = site->hash, .entity = entity, .draw = draw, .answer = answer};
+        if (keep_answer(&world->choices, &entry) < 0)
+            tl_world_fail(world, "no memory to remember the choices");
+    }
+    return answer;
 }
 
 /* known is what the asker calls the site; its odds may have been replaced in this world. */
@@ -163,17 +170,13 @@ static uint32_t ask(tl_world *world, const struct tl_choice_site *site, const tl
                     uint64_t entity, uint32_t draw, uint32_t bound)
 {
     struct tl_choices *choices = &world->choices;
-    choices->decisions++;
     uint32_t answer = find_answer(choices, site, entity, draw, bound);
-    if (answer != 0 || choices->on_choice != NULL) {
-        struct tl_script_entry entry = {
+    if (choices->on_choice != NULL) {
+        const struct tl_script_entry entry = {
             .site = site->hash, .entity = entity, .draw = draw, .answer = answer};
-        if (choices->on_choice != NULL)
-            choices->on_choice(choices->on_choice_arg, known, &entry);
-        if (answer != 0)
-            note_answer(world, site, &entry);
+        choices->on_choice(choices->on_choice_arg, known, &entry);
     }
-    return answer;
+    return answer != 0 ? note_answer(world, site, entity, draw, answer) : 0;
 }
 
 uint32_t tl_choices_ask(tl_world *world, enum tl_sim_site at, uint64_t entity, uint32_t *draws,
@@ -184,13 +187,12 @@ uint32_t tl_choices_ask(tl_world *world, enum tl_sim_site at, uint64_t entity, u
     struct tl_choices *choices = &world->choices;
     const struct tl_choice_site *site = &choices->sites[at];
     uint32_t draw = (*draws)++;
+    choices->decisions++;
+    if (choices->strategy != TL_STRATEGY_SEED || choices->on_choice != NULL)
+        return ask(world, site, tl_sim_sites[at], entity, draw, bound);
     /* A 0 of a seed, which nobody is told of, is what nearly all of them are. */
-    if (choices->strategy == TL_STRATEGY_SEED && choices->on_choice == NULL &&
-        (site->plain || from_seed(choices, site, entity, draw, bound) == 0)) {
-        choices->decisions++;
-        return 0;
-    }
-    return ask(world, site, tl_sim_sites[at], entity, draw, bound);
+    uint32_t answer = site->plain ? 0 : from_seed(choices, site, entity, draw, bound);
+    return answer != 0 ? note_answer(world, site, entity, draw, answer) : 0;
 }
 
 /* --- Counts of the scenario's own choices ----------------------------------------------------- */
@@ -253,6 +255,7 @@ uint32_t tl_choose(tl_world *world, const tl_site *site, uint64_t entity, uint32
         tl_world_fail(world, "no memory for the choice %s", site->name);
         return 0;
     }
+    choices->decisions++;
     return ask(world, own, site, entity, (uint32_t)draw, bound);
 }
 
