@@ -233,7 +233,8 @@ static uint32_t readiness(const struct tl_descriptor *descriptor)
         ready |= TL_READABLE;
     if (socket->shut == TL_SHUT_BOTH)
         ready |= TL_HANGUP;
-    if (descriptor->wanted & TL_WRITABLE && socket->busy_until <= tl_datagram_world(socket)->now)
+    if (descriptor->item.wanted & TL_WRITABLE &&
+        socket->busy_until <= tl_datagram_world(socket)->now)
         ready |= TL_WRITABLE;
     if (socket->error != 0)
         ready |= TL_FAULT;

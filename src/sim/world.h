@@ -25,6 +25,7 @@
 #include "sim/pool.h"
 #include "sim/process.h"
 #include "sim/segment.h"
+#include "sim/traffic.h"
 
 struct tl_sim_kernel;
 
@@ -90,6 +91,7 @@ struct tl_world {
     struct tl_segments segments;
     struct tl_list sockets; /* every endpoint */
     struct tl_pool endpoints;
+    struct tl_traffics traffics;
     struct tl_pool ports;
     struct tl_pool unixes;
     struct tl_pipe_pools pipes;
