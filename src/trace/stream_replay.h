@@ -99,9 +99,9 @@ void tl_play_update(struct tl_stream_replay *replay, struct tl_play_handle *hand
 int tl_play_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token);
 int tl_play_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count);
 
-/* --- The program's output (stream_replay_output.c) --- */
+/* --- The program's output (stream_replay_output.c, stream_replay_output_files.c) --- */
 
-/* What a peer is called in reports. Returns text. */
+/* What a peer is called in reports. Returns text (stream_replay_report.c). */
 enum { TL_PEER_NAME_MAX = 400 };
 const char *tl_play_peer_name(const struct tl_play_peer *peer, char text[TL_PEER_NAME_MAX]);
 

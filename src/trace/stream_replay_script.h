@@ -275,6 +275,17 @@ struct tl_play_peer *tl_play_script_add_peer(struct tl_play_script *script, uint
 int tl_play_script_keep(struct tl_play_script *script, const void *data, size_t len,
                         const uint8_t **ret);
 
+/* Adds a step: its place is filled in, the rest is the caller's. NULL when memory is out. */
+struct tl_play_step *tl_play_script_add_step(struct tl_play_script *script,
+                                             const struct tl_trace_event *event,
+                                             enum tl_play_kind kind, struct tl_play_peer *peer);
+
+/* Adds a step with a value, and one with the event's bytes as well. */
+int tl_play_script_add_value(struct tl_play_script *script, const struct tl_trace_event *event,
+                             enum tl_play_kind kind, struct tl_play_peer *peer, int64_t value);
+int tl_play_script_add_data(struct tl_play_script *script, const struct tl_trace_event *event,
+                            enum tl_play_kind kind, struct tl_play_peer *peer, int64_t value);
+
 /* Adds an error that a connection met. Its output may end anywhere before, and no more of it is
  * taken: whoever always has more to send would never be told. */
 int tl_play_script_add_error(struct tl_play_script *script, const struct tl_trace_event *event,
@@ -288,6 +299,13 @@ int tl_play_script_add_mark(struct tl_play_script *script, const struct tl_trace
 int tl_play_script_block(struct tl_play_script *script, struct tl_play_peer *peer);
 int tl_play_script_unblock(struct tl_play_script *script, const struct tl_trace_event *event,
                            struct tl_play_peer *peer);
+
+/* Takes in the making of a socket, an operation on a socket, and its readiness
+ * (stream_replay_load_sockets.c). */
+int tl_play_script_take_socket(struct tl_play_script *script, const struct tl_trace_event *event);
+int tl_play_script_take_socket_event(struct tl_play_script *script,
+                                     const struct tl_trace_event *event);
+int tl_play_script_take_ready(struct tl_play_script *script, const struct tl_trace_event *event);
 
 /* Takes in an operation on files, or a sendfile (stream_replay_load_files.c). */
 int tl_play_script_take_file(struct tl_play_script *script, const struct tl_trace_event *event);
