@@ -171,24 +171,6 @@ static int cannot(struct tl_kernel *kernel, const char *what)
         replay, "diverged: the program asks for %s, which the recorded one did not\n", what);
 }
 
-static int stream_pipe(struct tl_kernel *kernel, enum tl_pipe_kind kind, int ret_fds[2])
-{
-    (void)kind, (void)ret_fds;
-    return cannot(kernel, "a pipe");
-}
-
-static int stream_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret)
-{
-    (void)fd, (void)ret;
-    return cannot(kernel, "a descriptor made elsewhere");
-}
-
-static int stream_release(struct tl_kernel *kernel, int fd)
-{
-    (void)fd;
-    return cannot(kernel, "a descriptor of its own");
-}
-
 static int64_t stream_spawn(struct tl_kernel *kernel, const struct tl_spawn *spawn)
 {
     (void)spawn;
@@ -287,7 +269,7 @@ static const struct tl_kernel_ops stream_ops = {
     .shutdown = tl_play_shutdown,
     .option = tl_play_option,
     .address = tl_play_address,
-    .pipe = stream_pipe,
+    .pipe = tl_play_pipe,
     .close = tl_play_close,
     .read = tl_play_read,
     .write = tl_play_write,
@@ -299,8 +281,8 @@ static const struct tl_kernel_ops stream_ops = {
     .unlink = tl_play_unlink,
     .rename = tl_play_rename,
     .fsync = tl_play_fsync,
-    .adopt = stream_adopt,
-    .release = stream_release,
+    .adopt = tl_play_adopt,
+    .release = tl_play_release,
     .spawn = stream_spawn,
     .kill = stream_kill,
     .adopt_child = stream_adopt_child,

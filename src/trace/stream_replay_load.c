@@ -8,7 +8,8 @@
  * and stand there.
  *
  * This file has what all of them share, what is about no descriptor, and which event goes where:
- * those of sockets to stream_replay_load_sockets.c, those of files to stream_replay_load_files.c.
+ * those of sockets to stream_replay_load_sockets.c, those of files to stream_replay_load_files.c,
+ * pipes and what was made elsewhere to stream_replay_load_given.c.
  */
 #include <errno.h>
 #include <string.h>
@@ -55,6 +56,7 @@ struct tl_play_step *tl_play_script_add_step(struct tl_play_script *script,
         .kind = kind,
         .peer = peer,
         .output = peer != NULL ? peer->total : 0,
+        .caused = peer != NULL && peer->partner != NULL ? peer->partner->total : 0,
         .nows = script->nows_count,
         .walls = script->walls_count,
     };
@@ -205,12 +207,17 @@ int tl_play_script_take(struct tl_play_script *script, const struct tl_trace_eve
         return take_poll(script, event);
     case TL_TRACE_SOCKET:
         return tl_play_script_take_socket(script, event);
+    case TL_TRACE_PIPE:
+        return tl_play_script_take_pipe(script, event);
+    case TL_TRACE_ADOPT:
+        return tl_play_script_take_adopt(script, event);
     case TL_TRACE_BIND:
     case TL_TRACE_LISTEN:
     case TL_TRACE_ACCEPT:
     case TL_TRACE_CONNECT:
     case TL_TRACE_SHUTDOWN:
     case TL_TRACE_CLOSE:
+    case TL_TRACE_RELEASE:
     case TL_TRACE_OPTION:
     case TL_TRACE_ADDRESS:
     case TL_TRACE_READ:

@@ -36,9 +36,9 @@ int tl_play_script_take_socket(struct tl_play_script *script, const struct tl_tr
 
 static int take_listen(const struct tl_trace_event *event, struct tl_play_peer *peer)
 {
+    peer->listen_result = (int)event->result;
     if (peer->role != TL_PEER_NONE && peer->role != TL_PEER_LISTENER)
         return event->result < 0 ? 0 : -ENOTSUP;
-    peer->listen_result = (int)event->result;
     peer->role = TL_PEER_LISTENER;
     return 0;
 }
@@ -75,7 +75,7 @@ static int take_connect(struct tl_play_script *script, const struct tl_trace_eve
 {
     (void)script;
     if (peer->type == TL_STREAM && peer->role != TL_PEER_NONE)
-        return -ENOTSUP;
+        return event->result < 0 ? 0 : -ENOTSUP;
     if (peer->type == TL_STREAM)
         peer->role = TL_PEER_OUTGOING;
     peer->connect_result = (int)event->result;
@@ -290,6 +290,17 @@ static int take_close(struct tl_play_script *script, const struct tl_trace_event
                : 0;
 }
 
+/* Whether the operation was refused for what the descriptor is, which the replay knows. */
+static bool is_no_socket_for(const struct tl_trace_event *event, const struct tl_play_peer *peer)
+{
+    if (peer->role != TL_PEER_PIPE && peer->role != TL_PEER_FILE)
+        return false;
+    return event->result == -ENOTSOCK ||
+           (event->result == -EBADF &&
+            (peer->no_read ? event->kind == TL_TRACE_READ
+                           : peer->no_write && event->kind == TL_TRACE_WRITE));
+}
+
 int tl_play_script_take_socket_event(struct tl_play_script *script,
                                      const struct tl_trace_event *event)
 {
@@ -297,7 +308,12 @@ int tl_play_script_take_socket_event(struct tl_play_script *script,
 
     if (peer == NULL)
         return 0; /* of what was no descriptor */
-    if (peer->role == TL_PEER_FILE && event->kind != TL_TRACE_CLOSE)
+    if (is_no_socket_for(event, peer))
+        return 0;
+    if (peer->role == TL_PEER_FILE && event->kind == TL_TRACE_READ && event->result < 0)
+        peer->file->read_error = (int)event->result;
+    if (peer->role == TL_PEER_FILE && event->kind != TL_TRACE_CLOSE &&
+        event->kind != TL_TRACE_RELEASE)
         return event->result < 0 ? 0 : -ENOTSUP; /* reading at a file's position, say */
     switch (event->kind) {
     case TL_TRACE_BIND:
@@ -315,6 +331,7 @@ int tl_play_script_take_socket_event(struct tl_play_script *script,
             peer->shutdown_result = (int)event->result;
         return 0;
     case TL_TRACE_CLOSE:
+    case TL_TRACE_RELEASE:
         return take_close(script, event, peer);
     case TL_TRACE_OPTION:
         return take_option(script, event, peer);

@@ -40,6 +40,14 @@ const char *tl_play_peer_name(const struct tl_play_peer *peer, char text[TL_PEER
 
     tl_addr_format(&peer->remote, remote, sizeof remote);
     switch (peer->role) {
+    case TL_PEER_PIPE:
+    case TL_PEER_GIVEN:
+        (void)snprintf(text, TL_PEER_NAME_MAX, "the %s (fd:%" PRIu64 " of the trace)",
+                       peer->elsewhere              ? "descriptor made elsewhere"
+                       : peer->role == TL_PEER_PIPE ? "pipe"
+                                                    : "socket pair",
+                       peer->ordinal);
+        break;
     case TL_PEER_FILE:
         (void)snprintf(text, TL_PEER_NAME_MAX, "the file %s (fd:%" PRIu64 " of the trace)",
                        path_of(peer, path), peer->ordinal);

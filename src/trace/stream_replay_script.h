@@ -46,6 +46,7 @@ enum tl_play_kind {
 struct tl_play_step {
     uint64_t number; /* of the event in the trace */
     uint64_t output; /* what the peer had been sent by then, in bytes */
+    uint64_t caused; /* likewise the other end of a pair */
     size_t nows;     /* readings of the clocks before it */
     size_t walls;
     struct tl_play_peer *peer;
@@ -79,7 +80,9 @@ enum tl_play_role {
     TL_PEER_ACCEPTED,
     TL_PEER_OUTGOING,
     TL_PEER_DATAGRAM,
-    TL_PEER_FILE, /* no socket: what one open has opened */
+    TL_PEER_GIVEN, /* connected from the first: of a socket pair, or made elsewhere */
+    TL_PEER_PIPE,  /* no socket: an end of a pipe, or something else made elsewhere */
+    TL_PEER_FILE,  /* no socket: what one open has opened, or made elsewhere */
 };
 
 /* What a pread of the recorded program brought. */
@@ -100,7 +103,7 @@ struct tl_play_file {
     bool fresh;        /* opening it made or emptied it: all that is in it the program wrote */
     uint64_t identity; /* as stat told it last before; 0: it was not asked */
     int64_t size;      /* as far as the trace tells, then as the program writes; -1: not known */
-    int refusal;       /* what a sendfile that cannot send it was answered; 0: there was none */
+    int read_error;    /* what a read at its own position met; 0: there was none */
     struct tl_play_part *parts;
     size_t parts_count;
     size_t parts_capacity;
@@ -120,6 +123,12 @@ struct tl_play_peer {
     uint8_t type;
     bool reset;                          /* ended by an error: what was sent need not be all */
     bool closed;                         /* the recorded program was done with it */
+    bool given;                          /* it came to be by pipe or adopt */
+    bool no_read;                        /* the end of a pipe that only writes, */
+    bool no_write;                       /* and that only reads */
+    bool elsewhere;                      /* it was brought in */
+    const struct tl_play_peer *partner;  /* the other end of a pipe or socket pair */
+    struct tl_adopted adopted;           /* what it was when it was brought in */
     tl_addr bound;                       /* the address asked for; none: no bind */
     tl_addr remote;                      /* of accept or connect */
     const struct tl_play_peer *listener; /* that accepted it */
@@ -127,6 +136,7 @@ struct tl_play_peer {
     int listen_result;
     int connect_result;
     int shutdown_result; /* an error that it met, the last one */
+    int refusal;         /* what a sendfile that cannot send it was answered; 0: there was none */
     struct {
         bool known;
         int result;
@@ -196,14 +206,15 @@ struct tl_play_fact {
 struct tl_play_told {
     int64_t result;
     int64_t arg[4];
-    struct tl_play_peer *file; /* that was opened */
+    struct tl_play_peer *peer;  /* that was opened, made or brought in */
+    struct tl_play_peer *other; /* the other end */
     struct tl_play_told *next;
 };
 
-/* Something asked of the file system, with every answer in turn. */
+/* Something asked of the file system, or for a descriptor, with every answer in turn. */
 struct tl_play_question {
     uint32_t kind; /* row */
-    int64_t arg;   /* of open: the flags; of fsync: the file's ordinal */
+    int64_t arg;   /* of open: the flags; of fsync: the file's ordinal; of pipe: the kind */
     const uint8_t *name;
     size_t name_len;
     struct tl_play_told *last;
@@ -306,6 +317,20 @@ int tl_play_script_take_socket(struct tl_play_script *script, const struct tl_tr
 int tl_play_script_take_socket_event(struct tl_play_script *script,
                                      const struct tl_trace_event *event);
 int tl_play_script_take_ready(struct tl_play_script *script, const struct tl_trace_event *event);
+
+/* Takes in a pipe, and a descriptor that was brought in (stream_replay_load_given.c). */
+int tl_play_script_take_pipe(struct tl_play_script *script, const struct tl_trace_event *event);
+int tl_play_script_take_adopt(struct tl_play_script *script, const struct tl_trace_event *event);
+
+/* Adds the event's answer, a descriptor where it is one, to its question: arg and the blob
+ * (stream_replay_load_files.c). NULL when memory is out. */
+struct tl_play_told *tl_play_script_tell(struct tl_play_script *script,
+                                         const struct tl_trace_event *event, int64_t arg,
+                                         struct tl_play_peer *peer);
+
+/* Makes a peer that of a file: 0 or -ENOMEM. */
+int tl_play_script_make_file(struct tl_play_script *script, struct tl_play_peer *peer,
+                             unsigned flags);
 
 /* Takes in an operation on files, or a sendfile (stream_replay_load_files.c). */
 int tl_play_script_take_file(struct tl_play_script *script, const struct tl_trace_event *event);
