@@ -89,6 +89,8 @@ static bool is_missed(const struct tl_play_step *step)
         return false;
     case TL_STEP_ANSWER:
         return step->request->asker != NULL;
+    case TL_STEP_CHILD:
+        return !step->child->gone;
     case TL_STEP_SIGNAL:
     case TL_STEP_POSTED:
     case TL_STEP_MESSAGE:
@@ -157,42 +159,6 @@ static tl_time stream_wall(struct tl_kernel *kernel)
     }
     /* Asked more often than then: it has moved as the other one. */
     return (tl_time)((uint64_t)replay->wall + (uint64_t)replay->now - (uint64_t)replay->wall_now);
-}
-
-/* --- What a stream replay does not have --- */
-
-static int cannot(struct tl_kernel *kernel, const char *what)
-{
-    struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-
-    if (replay->fate != 0)
-        return replay->fate;
-    return tl_play_diverge(
-        replay, "diverged: the program asks for %s, which the recorded one did not\n", what);
-}
-
-static int64_t stream_spawn(struct tl_kernel *kernel, const struct tl_spawn *spawn)
-{
-    (void)spawn;
-    return cannot(kernel, "a child");
-}
-
-static int stream_kill(struct tl_kernel *kernel, int64_t pid, int signum)
-{
-    (void)kernel, (void)pid, (void)signum;
-    return -ESRCH;
-}
-
-static int stream_adopt_child(struct tl_kernel *kernel, int64_t pid, void *token)
-{
-    (void)pid, (void)token;
-    return cannot(kernel, "a child");
-}
-
-static int stream_release_child(struct tl_kernel *kernel, int64_t pid)
-{
-    (void)kernel, (void)pid;
-    return -ESRCH;
 }
 
 /* --- The rest --- */
@@ -283,10 +249,10 @@ static const struct tl_kernel_ops stream_ops = {
     .fsync = tl_play_fsync,
     .adopt = tl_play_adopt,
     .release = tl_play_release,
-    .spawn = stream_spawn,
-    .kill = stream_kill,
-    .adopt_child = stream_adopt_child,
-    .release_child = stream_release_child,
+    .spawn = tl_play_spawn,
+    .kill = tl_play_kill,
+    .adopt_child = tl_play_adopt_child,
+    .release_child = tl_play_release_child,
     .signal = tl_play_signal,
     .resolve = tl_play_resolve,
     .work = tl_play_work,

@@ -63,6 +63,7 @@ struct tl_stream_replay {
     struct tl_play_handle **given;   /* likewise those that the program brought in, from 0 on */
     size_t given_count;
     struct tl_play_handle ready; /* head of a ring */
+    size_t children_due;         /* ends of children that the program does not know of */
     size_t outgoing;             /* no peer before this one waits for a connect */
     uint64_t signals;            /* enabled, by number */
 
@@ -227,6 +228,18 @@ int tl_play_stat(struct tl_kernel *kernel, const char *path, struct tl_stat *ret
 int tl_play_unlink(struct tl_kernel *kernel, const char *path);
 int tl_play_rename(struct tl_kernel *kernel, const char *source, const char *target);
 int tl_play_fsync(struct tl_kernel *kernel, int fd);
+
+/* --- Children (stream_replay_children.c) --- */
+
+/* A child ends, and poll tells of it; puts what is to be told into events: how many. */
+void tl_play_end_child(struct tl_stream_replay *replay, struct tl_play_child *child,
+                       int64_t status);
+int tl_play_collect_children(struct tl_stream_replay *replay, struct tl_event *events, int count);
+
+int64_t tl_play_spawn(struct tl_kernel *kernel, const struct tl_spawn *spawn);
+int tl_play_kill(struct tl_kernel *kernel, int64_t pid, int signum);
+int tl_play_adopt_child(struct tl_kernel *kernel, int64_t pid, void *token);
+int tl_play_release_child(struct tl_kernel *kernel, int64_t pid);
 
 /* --- Requests and facts (stream_replay_process.c) --- */
 

@@ -9,7 +9,8 @@
  *
  * This file has what all of them share, what is about no descriptor, and which event goes where:
  * those of sockets to stream_replay_load_sockets.c, those of files to stream_replay_load_files.c,
- * pipes and what was made elsewhere to stream_replay_load_given.c.
+ * pipes and what was made elsewhere to stream_replay_load_given.c, those of children to
+ * stream_replay_load_children.c.
  */
 #include <errno.h>
 #include <string.h>
@@ -198,7 +199,6 @@ int tl_play_script_take(struct tl_play_script *script, const struct tl_trace_eve
 {
     switch (event->kind) {
     case TL_TRACE_WATCH:
-    case TL_TRACE_SIGNAL:
     case TL_TRACE_CANCEL:
     case TL_TRACE_RETIRE:
     case TL_TRACE_NOTE:
@@ -252,6 +252,16 @@ int tl_play_script_take(struct tl_play_script *script, const struct tl_trace_eve
         return tl_play_script_add_data(script, event, TL_STEP_MESSAGE, NULL, event->arg[0]);
     case TL_TRACE_SIGNALLED:
         return tl_play_script_add_value(script, event, TL_STEP_SIGNAL, NULL, event->arg[0]);
+    case TL_TRACE_SIGNAL:
+        return event->arg[1] == 0 || tl_play_script_tell(script, event, event->arg[0], NULL) != NULL
+                   ? 0
+                   : -ENOMEM;
+    case TL_TRACE_SPAWN:
+    case TL_TRACE_KILL:
+    case TL_TRACE_ADOPT_CHILD:
+    case TL_TRACE_RELEASE_CHILD:
+    case TL_TRACE_CHILD:
+        return tl_play_script_take_child(script, event);
     case TL_TRACE_DESTROY:
         script->closed = true;
         return 0;

@@ -114,6 +114,7 @@ static int collect(struct tl_stream_replay *replay, struct tl_event *events, int
 
     while (n < count && (post = tl_replay_posts_take(&replay->posts, is_added, replay)) != NULL)
         events[n++] = (struct tl_event){.token = post, .kind = TL_EVENT_POSTED};
+    n += tl_play_collect_children(replay, events + n, count - n);
     for (bool more = last != &replay->ready; more && n < count;) {
         struct tl_play_handle *handle = replay->ready.next;
         more = handle != last;
@@ -242,6 +243,9 @@ static int give(struct tl_stream_replay *replay, struct tl_play_step *step, stru
         return give_message(step, ret);
     case TL_STEP_ANSWER:
         return give_answer(replay, step, ret);
+    case TL_STEP_CHILD:
+        tl_play_end_child(replay, step->child, step->value);
+        return 0;
     default:
         return step->peer != NULL ? give_to_peer(replay, step) : 0;
     }
@@ -276,6 +280,8 @@ static bool is_time(const struct tl_stream_replay *replay, const struct tl_play_
         return is_enabled(replay, step->value);
     if (step->kind == TL_STEP_ANSWER)
         return step->request->taken;
+    if (step->kind == TL_STEP_CHILD)
+        return step->child->taken && step->child->killed >= step->caused;
     return peer == NULL ||
            (peer->taken && (peer->produced >= step->output || peer->handle == NULL) &&
             is_caused(peer->partner, step));

@@ -37,6 +37,7 @@ enum tl_play_kind {
     TL_STEP_ROOM,      /* what is sent is taken again */
     TL_STEP_STIR,      /* there was something to read, and nobody has; value: the readiness */
     TL_STEP_DATAGRAM,  /* data; addr: from where; value: whether it was longer */
+    TL_STEP_CHILD,     /* it has ended; value: how */
     TL_STEP_SIGNAL,    /* value: the number */
     TL_STEP_POSTED,    /* data: the producer's name */
     TL_STEP_MESSAGE,   /* data; value: the tag */
@@ -52,6 +53,7 @@ struct tl_play_step {
     struct tl_play_peer *peer;
     struct tl_play_peer *other;
     struct tl_play_request *request;
+    struct tl_play_child *child;
     const uint8_t *data;
     size_t len;
     const tl_addr *addr;
@@ -196,6 +198,20 @@ struct tl_play_request {
     struct tl_request *asker; /* the program's; NULL: none yet, or it has its answer */
 };
 
+/* A child of the recorded program. */
+struct tl_play_child {
+    int64_t pid;    /* then its number for the program, which may adopt another one */
+    int64_t status; /* as its end told it */
+    uint64_t kills; /* signals that it was sent */
+
+    /* The replay's state. */
+    bool taken;      /* the program has, or had, it */
+    bool due;        /* its end has come, and the program does not know yet */
+    bool gone;       /* the program knows, or has given it back */
+    uint64_t killed; /* signals that the program has sent it */
+    void *token;
+};
+
 /* Something asked of the kernel by name: info, entropy. */
 struct tl_play_fact {
     struct tl_trace_event event;
@@ -206,15 +222,17 @@ struct tl_play_fact {
 struct tl_play_told {
     int64_t result;
     int64_t arg[4];
-    struct tl_play_peer *peer;  /* that was opened, made or brought in */
-    struct tl_play_peer *other; /* the other end */
+    struct tl_play_peer *peer;   /* that was opened, made or brought in */
+    struct tl_play_peer *other;  /* the other end */
+    struct tl_play_child *child; /* that was started or brought in */
     struct tl_play_told *next;
 };
 
 /* Something asked of the file system, or for a descriptor, with every answer in turn. */
 struct tl_play_question {
     uint32_t kind; /* row */
-    int64_t arg;   /* of open: the flags; of fsync: the file's ordinal; of pipe: the kind */
+    int64_t arg;   /* of open: the flags; of fsync: the file's ordinal; of pipe: the kind; of
+                    signal: the number */
     const uint8_t *name;
     size_t name_len;
     struct tl_play_told *last;
@@ -235,6 +253,9 @@ struct tl_play_script {
     struct tl_play_request **requests; /* likewise */
     size_t requests_count;
     size_t requests_capacity;
+    struct tl_play_child **children; /* likewise */
+    size_t children_count;
+    size_t children_capacity;
     struct tl_play_fact *facts;
     size_t facts_count;
     size_t facts_capacity;
@@ -321,6 +342,9 @@ int tl_play_script_take_ready(struct tl_play_script *script, const struct tl_tra
 /* Takes in a pipe, and a descriptor that was brought in (stream_replay_load_given.c). */
 int tl_play_script_take_pipe(struct tl_play_script *script, const struct tl_trace_event *event);
 int tl_play_script_take_adopt(struct tl_play_script *script, const struct tl_trace_event *event);
+
+/* Takes in what is about a child (stream_replay_load_children.c). */
+int tl_play_script_take_child(struct tl_play_script *script, const struct tl_trace_event *event);
 
 /* Adds the event's answer, a descriptor where it is one, to its question: arg and the blob
  * (stream_replay_load_files.c). NULL when memory is out. */
