@@ -112,9 +112,9 @@ void tl_play_end_child(struct tl_stream_replay *replay, struct tl_play_child *ch
         replay->counts.unused++;
         return;
     }
+    replay->children_due += !child->due; /* a broken trace may tell of it twice */
     child->due = true;
     child->status = status;
-    replay->children_due++;
 }
 
 int tl_play_collect_children(struct tl_stream_replay *replay, struct tl_event *events, int count)

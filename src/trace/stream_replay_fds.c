@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The program's sockets in a stream replay, and which recorded one each of them is; see
- * stream_replay.c. Which file one is says stream_replay_files.c, which pipe or other descriptor that
- * was not made by socket stream_replay_given.c.
+ * stream_replay.c. Which file one is says stream_replay_files.c, which pipe or descriptor made
+ * elsewhere stream_replay_given.c.
  *
  * A socket is matched when it first says something of itself: by the address that it is bound to,
  * or connects to, taking the oldest recorded one of that address which is still free. A listener

@@ -81,13 +81,13 @@ int tl_play_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret)
 
     if (replay->fate != 0)
         return replay->fate;
-    if (fd < 0)
-        return -EBADF;
     if (tl_play_any_handle_of(replay, fd) != NULL)
         return -EEXIST;
     int r = next(replay, TL_TRACE_ADOPT, 0, &told);
     if (r < 0)
         return r;
+    if (fd < 0) /* only the trace knows whether this was asked then */
+        return -EBADF;
     struct tl_play_peer *peer = told->peer;
     struct tl_play_handle *handle = tl_play_give_handle(replay, fd, peer->family, peer->type);
     if (handle == NULL)

@@ -195,6 +195,46 @@ static int take_poll(struct tl_play_script *script, const struct tl_trace_event 
 
 /* --- Every event --- */
 
+/* What is about no descriptor. */
+static int take_other(struct tl_play_script *script, const struct tl_trace_event *event)
+{
+    switch (event->kind) {
+    case TL_TRACE_ENTROPY:
+    case TL_TRACE_INFO:
+        return take_fact(script, event);
+    case TL_TRACE_RESOLVE:
+    case TL_TRACE_NAME_OF:
+    case TL_TRACE_WORK:
+        return take_request(script, event);
+    case TL_TRACE_WORKED:
+    case TL_TRACE_RESOLVED:
+    case TL_TRACE_ADDRESSES:
+    case TL_TRACE_NAMES:
+        return take_answer(script, event);
+    case TL_TRACE_POSTED:
+        return tl_play_script_add_data(script, event, TL_STEP_POSTED, NULL, event->arg[0]);
+    case TL_TRACE_MESSAGE:
+        return tl_play_script_add_data(script, event, TL_STEP_MESSAGE, NULL, event->arg[0]);
+    case TL_TRACE_SIGNALLED:
+        return tl_play_script_add_value(script, event, TL_STEP_SIGNAL, NULL, event->arg[0]);
+    case TL_TRACE_SIGNAL:
+        return event->arg[1] == 0 || tl_play_script_tell(script, event, event->arg[0], NULL) != NULL
+                   ? 0
+                   : -ENOMEM;
+    case TL_TRACE_SPAWN:
+    case TL_TRACE_KILL:
+    case TL_TRACE_ADOPT_CHILD:
+    case TL_TRACE_RELEASE_CHILD:
+    case TL_TRACE_CHILD:
+        return tl_play_script_take_child(script, event);
+    case TL_TRACE_DESTROY:
+        script->closed = true;
+        return 0;
+    default:
+        return -ENOTSUP;
+    }
+}
+
 int tl_play_script_take(struct tl_play_script *script, const struct tl_trace_event *event)
 {
     switch (event->kind) {
@@ -232,40 +272,9 @@ int tl_play_script_take(struct tl_play_script *script, const struct tl_trace_eve
     case TL_TRACE_FSYNC:
     case TL_TRACE_SENDFILE:
         return tl_play_script_take_file(script, event);
-    case TL_TRACE_ENTROPY:
-    case TL_TRACE_INFO:
-        return take_fact(script, event);
-    case TL_TRACE_RESOLVE:
-    case TL_TRACE_NAME_OF:
-    case TL_TRACE_WORK:
-        return take_request(script, event);
-    case TL_TRACE_WORKED:
-    case TL_TRACE_RESOLVED:
-    case TL_TRACE_ADDRESSES:
-    case TL_TRACE_NAMES:
-        return take_answer(script, event);
     case TL_TRACE_FD:
         return tl_play_script_take_ready(script, event);
-    case TL_TRACE_POSTED:
-        return tl_play_script_add_data(script, event, TL_STEP_POSTED, NULL, event->arg[0]);
-    case TL_TRACE_MESSAGE:
-        return tl_play_script_add_data(script, event, TL_STEP_MESSAGE, NULL, event->arg[0]);
-    case TL_TRACE_SIGNALLED:
-        return tl_play_script_add_value(script, event, TL_STEP_SIGNAL, NULL, event->arg[0]);
-    case TL_TRACE_SIGNAL:
-        return event->arg[1] == 0 || tl_play_script_tell(script, event, event->arg[0], NULL) != NULL
-                   ? 0
-                   : -ENOMEM;
-    case TL_TRACE_SPAWN:
-    case TL_TRACE_KILL:
-    case TL_TRACE_ADOPT_CHILD:
-    case TL_TRACE_RELEASE_CHILD:
-    case TL_TRACE_CHILD:
-        return tl_play_script_take_child(script, event);
-    case TL_TRACE_DESTROY:
-        script->closed = true;
-        return 0;
     default:
-        return -ENOTSUP;
+        return take_other(script, event);
     }
 }
