@@ -7,7 +7,7 @@
 #
 # These are the tests of what a program sees of the world, through the loop. Left out are those of
 # the seam itself, which count its answers one by one, those that wait for something by looking
-# again and again without waiting, and those of which every trace would be refused.
+# again and again without waiting, and those of which a trace would be refused.
 #
 #     BUILD=build/asan bash tests/stream_replay.sh
 set -uo pipefail
@@ -15,11 +15,14 @@ cd "$(dirname "$0")/.."
 
 failures=0
 for name in stream stream_end stream_flow stream_write connect server server_close timers \
-    executor executor_end post datagram sendfile sendfile_end; do
+    executor executor_end post datagram sendfile sendfile_end sock_sendfile file pipe_transport \
+    pipe_fail pipe_given given unix_transport child; do
     said=$(CONTRACT_REPLAY=stream "${BUILD:?the folder of a variant}/tests/contract_$name" \
         'replay-*' 2>&1)
     status=$?
-    [ $status = 0 ] && [[ $said == *'[  PASSED  ]'* ]] && continue
+    # Reading at a file's own position is what no script has.
+    said=${said//read_and_write_have_a_position_of_their_own: the trace is refused/}
+    [ $status = 0 ] && [[ $said == *'[  PASSED  ]'* && $said != *'is refused'* ]] && continue
     printf 'stream_replay.sh: contract_%s: status %s\n%s\n' "$name" $status \
         "$(grep -v 'RUN  \|  OK \]' <<<"$said")"
     failures=$((failures + 1))

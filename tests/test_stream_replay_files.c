@@ -289,7 +289,7 @@ static void what_was_sent_is_not_known(void **state)
 
     record(state, &plain, false);
     assert_said(state, &reads,
-                "diverged: the program asks of a file what the trace does not have\n"
+                "diverged: the program asks for what the trace does not have\n"
                 "  pread fd:3 room=14 offset=2\n");
 }
 
@@ -326,7 +326,7 @@ static void another_part_is_found(void **state)
     assert_said(state, &less, "the program closes it after 15 of 19 bytes\n");
     assert_said(state, &less, "4 bytes from byte 12 on of the file");
     assert_said(state, &other,
-                "the program asks of a file what the trace does not have\n"
+                "the program asks for what the trace does not have\n"
                 "  stat path=\"/tmp/never-asked-of\"\n");
 }
 

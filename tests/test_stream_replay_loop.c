@@ -546,22 +546,25 @@ static void what_was_waited_for_is_missed(void **state)
 
 static void what_cannot_be_played_is_refused(void **state)
 {
+    static const char refusal[] = "not replayable as a stream: event 1: read fd:1 ";
     const char *path = ((struct trace_file *)*state)->path;
     tl_trace_writer *writer;
     struct tl_kernel *real, *kernel;
     const char *report;
-    int ends[2];
+    char data[4];
+    struct iovec iov = {data, sizeof data};
+    struct tl_message message = {.iov = &iov, .iov_count = 1};
 
     assert_int_equal(tl_real_kernel_new(&real), 0);
     kernel = trace_record(real, path, NULL, &writer);
-    assert_int_equal(kernel->ops->pipe(kernel, TL_PIPE_ONE_WAY, ends), 0);
+    int fd = kernel->ops->open(kernel, "/proc/self/exe", TL_OPEN_READ, 0);
+    assert_int_equal(kernel->ops->read(kernel, fd, &message, 1), sizeof data);
     kernel->ops->destroy(kernel);
     assert_int_equal(tl_trace_writer_close(writer), 0);
     tl_trace_reader *reader = trace_open(path);
     assert_int_equal(tl_stream_replay_kernel_new(reader, 0, &kernel), -ENOTSUP);
     assert_int_equal(tl_replay_result(reader, &report), TL_REPLAY_REFUSED);
-    assert_string_equal(report, "not replayable as a stream: event 0: pipe fd:1 kind=one-way -> 0 "
-                                "new=fd:2\n");
+    assert_memory_equal(report, refusal, sizeof refusal - 1);
     assert_int_equal(tl_stream_replay_kernel_new(reader, 1, &kernel), -ENOENT);
     assert_int_equal(tl_stream_replay_kernel_new(NULL, 0, &kernel), -EINVAL);
     tl_trace_reader_close(reader);

@@ -19,6 +19,7 @@
 #include "trace/print.h"
 #include "trace/reader.h"
 #include "trace/replay.h"
+#include "trace/stream_replay.h"
 
 static const char *path_of(void **state)
 {
@@ -295,6 +296,18 @@ static void dump(const tl_trace_reader *reader, unsigned stream)
     tl_trace_cursor_finish(&cursor);
 }
 
+/* The same as a script, which may go wrong at any place, but has an end. */
+static void play(tl_trace_reader *reader, struct transcript *transcript)
+{
+    struct tl_kernel *kernel;
+
+    if (tl_stream_replay_kernel_new(reader, 0, &kernel) < 0)
+        return;
+    tl_stream_replay_kernel_set_patience(kernel, 0);
+    session_run(kernel, NULL, transcript);
+    kernel->ops->destroy(kernel);
+}
+
 /* Reads, prints and replays what may be a trace. Whether it was a whole one. */
 static bool survives(const char *path)
 {
@@ -317,6 +330,7 @@ static bool survives(const char *path)
         kernel->ops->destroy(kernel);
     }
     enum tl_replay_end end = tl_replay_result(reader, NULL);
+    play(reader, &transcript);
     tl_trace_reader_close(reader);
     return !torn && end == TL_REPLAY_COMPLETE;
 }

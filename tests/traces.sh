@@ -53,7 +53,7 @@ expect "another address, which a stream replay does not mind" 0 "replay complete
     "$BUILD/examples/kv" --host 0.0.0.0 --port 0
 expect "a program that is another one" 8 "the program closes it after" \
     "$BUILD/twinloop" replay --stream traces/kv-redis-cli.tlr -- "$BUILD/examples/echo" --port 0
-expect "a program that serves other files" 8 "the program asks of a file what the trace" \
+expect "a program that serves other files" 8 "the program asks for what the trace" \
     "$BUILD/twinloop" replay --stream traces/http-curl.tlr -- \
     "$BUILD/examples/http" --port 0 --root examples
 expect "what is no trace, as a stream" 2 "no trace" \

@@ -89,6 +89,8 @@ static bool is_missed(const struct tl_play_step *step)
         return false;
     case TL_STEP_ANSWER:
         return step->request->asker != NULL;
+    case TL_STEP_CHILD:
+        return !step->child->gone;
     case TL_STEP_SIGNAL:
     case TL_STEP_POSTED:
     case TL_STEP_MESSAGE:
@@ -157,60 +159,6 @@ static tl_time stream_wall(struct tl_kernel *kernel)
     }
     /* Asked more often than then: it has moved as the other one. */
     return (tl_time)((uint64_t)replay->wall + (uint64_t)replay->now - (uint64_t)replay->wall_now);
-}
-
-/* --- What a stream replay does not have --- */
-
-static int cannot(struct tl_kernel *kernel, const char *what)
-{
-    struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-
-    if (replay->fate != 0)
-        return replay->fate;
-    return tl_play_diverge(
-        replay, "diverged: the program asks for %s, which the recorded one did not\n", what);
-}
-
-static int stream_pipe(struct tl_kernel *kernel, enum tl_pipe_kind kind, int ret_fds[2])
-{
-    (void)kind, (void)ret_fds;
-    return cannot(kernel, "a pipe");
-}
-
-static int stream_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret)
-{
-    (void)fd, (void)ret;
-    return cannot(kernel, "a descriptor made elsewhere");
-}
-
-static int stream_release(struct tl_kernel *kernel, int fd)
-{
-    (void)fd;
-    return cannot(kernel, "a descriptor of its own");
-}
-
-static int64_t stream_spawn(struct tl_kernel *kernel, const struct tl_spawn *spawn)
-{
-    (void)spawn;
-    return cannot(kernel, "a child");
-}
-
-static int stream_kill(struct tl_kernel *kernel, int64_t pid, int signum)
-{
-    (void)kernel, (void)pid, (void)signum;
-    return -ESRCH;
-}
-
-static int stream_adopt_child(struct tl_kernel *kernel, int64_t pid, void *token)
-{
-    (void)pid, (void)token;
-    return cannot(kernel, "a child");
-}
-
-static int stream_release_child(struct tl_kernel *kernel, int64_t pid)
-{
-    (void)kernel, (void)pid;
-    return -ESRCH;
 }
 
 /* --- The rest --- */
@@ -287,7 +235,7 @@ static const struct tl_kernel_ops stream_ops = {
     .shutdown = tl_play_shutdown,
     .option = tl_play_option,
     .address = tl_play_address,
-    .pipe = stream_pipe,
+    .pipe = tl_play_pipe,
     .close = tl_play_close,
     .read = tl_play_read,
     .write = tl_play_write,
@@ -299,12 +247,12 @@ static const struct tl_kernel_ops stream_ops = {
     .unlink = tl_play_unlink,
     .rename = tl_play_rename,
     .fsync = tl_play_fsync,
-    .adopt = stream_adopt,
-    .release = stream_release,
-    .spawn = stream_spawn,
-    .kill = stream_kill,
-    .adopt_child = stream_adopt_child,
-    .release_child = stream_release_child,
+    .adopt = tl_play_adopt,
+    .release = tl_play_release,
+    .spawn = tl_play_spawn,
+    .kill = tl_play_kill,
+    .adopt_child = tl_play_adopt_child,
+    .release_child = tl_play_release_child,
     .signal = tl_play_signal,
     .resolve = tl_play_resolve,
     .work = tl_play_work,

@@ -16,6 +16,8 @@ struct tl_play_handle {
     int fd;
     uint8_t family;
     uint8_t type;
+    bool pipe; /* it is no socket, nor a file */
+    bool real; /* it is to be closed in earnest */
     bool connecting;
     bool listening;
     bool shut_read;
@@ -23,7 +25,7 @@ struct tl_play_handle {
     tl_addr bound;             /* none: no bind */
     tl_addr remote;            /* none: no connect */
     struct tl_play_peer *peer; /* the recorded socket that it is; NULL: none, or none yet */
-    struct tl_play_peer *file; /* the recorded file that it is; NULL: it is a socket */
+    struct tl_play_peer *file; /* the recorded file that it is; NULL: it is none */
     struct {
         bool set;
         int value;
@@ -58,9 +60,12 @@ struct tl_stream_replay {
 
     struct tl_play_handle **handles; /* by descriptor, from TL_REPLAY_FD_BASE on */
     size_t handles_count;            /* all of them but those in use are NULL */
-    struct tl_play_handle ready;     /* head of a ring */
-    size_t outgoing;                 /* no peer before this one waits for a connect */
-    uint64_t signals;                /* enabled, by number */
+    struct tl_play_handle **given;   /* likewise those that the program brought in, from 0 on */
+    size_t given_count;
+    struct tl_play_handle ready; /* head of a ring */
+    size_t children_due;         /* ends of children that the program does not know of */
+    size_t outgoing;             /* no peer before this one waits for a connect */
+    uint64_t signals;            /* enabled, by number */
 
     struct tl_replay_posts posts;
     struct tl_request *jobs;  /* that have not been run */
@@ -96,12 +101,16 @@ void tl_play_passed(struct tl_stream_replay *replay);
 /* Looks again at what poll has to tell of a socket. */
 void tl_play_update(struct tl_stream_replay *replay, struct tl_play_handle *handle);
 
+/* Gives what is next if it is for this peer, and the recorded program had not waited for it: it may
+ * have been the program itself that caused it, through the other end of a pair. */
+void tl_play_give_at_once(struct tl_stream_replay *replay, const struct tl_play_peer *peer);
+
 int tl_play_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token);
 int tl_play_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count);
 
-/* --- The program's output (stream_replay_output.c) --- */
+/* --- The program's output (stream_replay_output.c, stream_replay_output_files.c) --- */
 
-/* What a peer is called in reports. Returns text. */
+/* What a peer is called in reports. Returns text (stream_replay_report.c). */
 enum { TL_PEER_NAME_MAX = 400 };
 const char *tl_play_peer_name(const struct tl_play_peer *peer, char text[TL_PEER_NAME_MAX]);
 
@@ -138,23 +147,52 @@ bool tl_play_fails_next(const struct tl_play_peer *peer);
 int tl_play_compare_end(struct tl_stream_replay *replay, struct tl_play_peer *peer,
                         const char *what);
 
+/* --- Descriptors by number (stream_replay_handles.c) --- */
+
+/* The program's descriptor with that number, or NULL: any; one that is no file; a socket. */
+struct tl_play_handle *tl_play_any_handle_of(const struct tl_stream_replay *replay, int fd);
+struct tl_play_handle *tl_play_handle_of(const struct tl_stream_replay *replay, int fd);
+struct tl_play_handle *tl_play_socket_of(const struct tl_stream_replay *replay, int fd);
+
+/* What an operation on sockets answers when it is given none. */
+int tl_play_no_socket(const struct tl_stream_replay *replay, int fd);
+
+/* The recorded file that the program's descriptor is, or NULL. */
+struct tl_play_peer *tl_play_file_of(const struct tl_stream_replay *replay, int fd);
+
+/* Makes a handle with the next number, or for a number that the program has brought in; NULL when
+ * memory is out. */
+struct tl_play_handle *tl_play_new_handle(struct tl_stream_replay *replay, int family, int type);
+struct tl_play_handle *tl_play_give_handle(struct tl_stream_replay *replay, int fd, int family,
+                                           int type);
+
+/* Frees a handle, whose number is free again. */
+void tl_play_forget_handle(struct tl_stream_replay *replay, struct tl_play_handle *handle);
+
+/* Frees those that the program has not closed. */
+void tl_play_free_handles(struct tl_stream_replay *replay);
+
+/* Puts a step at the end of its peer's queue, and takes the first one out. */
+void tl_play_queue(struct tl_play_peer *peer, struct tl_play_step *step);
+struct tl_play_step *tl_play_unqueue(struct tl_play_peer *peer);
+
+/* --- Pipes and descriptors made elsewhere (stream_replay_given.c) --- */
+
+int tl_play_pipe(struct tl_kernel *kernel, enum tl_pipe_kind kind, int ret_fds[2]);
+int tl_play_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret);
+int tl_play_release(struct tl_kernel *kernel, int fd);
+int tl_play_close(struct tl_kernel *kernel, int fd);
+
 /* --- Sockets (stream_replay_fds.c, stream_replay_data.c) --- */
 
-/* The program's socket with that number, or NULL. */
-struct tl_play_handle *tl_play_handle_of(const struct tl_stream_replay *replay, int fd);
+/* Lets a handle be a recorded one. */
+void tl_play_attach(struct tl_play_handle *handle, struct tl_play_peer *peer);
 
 /* How many of len bytes that are there to be sent a connection takes; or an error. */
 ssize_t tl_play_room(struct tl_stream_replay *replay, struct tl_play_handle *handle, size_t len);
 
-/* Puts a step at the end of its peer's queue. */
-void tl_play_queue(struct tl_play_peer *peer, struct tl_play_step *step);
-struct tl_play_step *tl_play_unqueue(struct tl_play_peer *peer);
-
 /* Lets a datagram socket that was never bound be one of the recorded ones, if it is none yet. */
 void tl_play_take_datagram(struct tl_stream_replay *replay, struct tl_play_handle *handle);
-
-/* Frees the sockets that the program has not closed. */
-void tl_play_free_handles(struct tl_stream_replay *replay);
 
 int tl_play_socket(struct tl_kernel *kernel, enum tl_family family, enum tl_socket_type type);
 int tl_play_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr);
@@ -165,17 +203,16 @@ int tl_play_shutdown(struct tl_kernel *kernel, int fd, enum tl_shutdown how);
 int tl_play_option(struct tl_kernel *kernel, int fd, enum tl_option option, const int *set,
                    int *ret);
 int tl_play_address(struct tl_kernel *kernel, int fd, enum tl_address_side side, tl_addr *ret);
-int tl_play_close(struct tl_kernel *kernel, int fd);
 ssize_t tl_play_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
 ssize_t tl_play_write(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
 
 /* --- Files (stream_replay_files.c) --- */
 
-/* The recorded file that the program's descriptor is, or NULL (stream_replay_fds.c). */
-struct tl_play_peer *tl_play_file_of(const struct tl_stream_replay *replay, int fd);
+/* What the trace cannot answer: ends the replay, as a difference or where the trace was cut off. */
+int tl_play_unknown(struct tl_stream_replay *replay, const struct tl_trace_event *asked);
 
-/* A descriptor for it, or -ENOMEM (stream_replay_fds.c). */
-int tl_play_open_handle(struct tl_stream_replay *replay, struct tl_play_peer *file);
+/* The answer that is due; the one behind it is the next. */
+const struct tl_play_told *tl_play_take_told(struct tl_play_question *question);
 
 /* The bytes of a file from offset on, as far as they are known and lie together, at most *len of
  * them: *len. NULL when the first is not known. */
@@ -191,6 +228,18 @@ int tl_play_stat(struct tl_kernel *kernel, const char *path, struct tl_stat *ret
 int tl_play_unlink(struct tl_kernel *kernel, const char *path);
 int tl_play_rename(struct tl_kernel *kernel, const char *source, const char *target);
 int tl_play_fsync(struct tl_kernel *kernel, int fd);
+
+/* --- Children (stream_replay_children.c) --- */
+
+/* A child ends, and poll tells of it; puts what is to be told into events: how many. */
+void tl_play_end_child(struct tl_stream_replay *replay, struct tl_play_child *child,
+                       int64_t status);
+int tl_play_collect_children(struct tl_stream_replay *replay, struct tl_event *events, int count);
+
+int64_t tl_play_spawn(struct tl_kernel *kernel, const struct tl_spawn *spawn);
+int tl_play_kill(struct tl_kernel *kernel, int64_t pid, int signum);
+int tl_play_adopt_child(struct tl_kernel *kernel, int64_t pid, void *token);
+int tl_play_release_child(struct tl_kernel *kernel, int64_t pid);
 
 /* --- Requests and facts (stream_replay_process.c) --- */
 

@@ -47,6 +47,8 @@ static ssize_t read_stream(struct tl_stream_replay *replay, struct tl_play_handl
         return -ENOTCONN;
     message->truncated = 0;
     peer->stirred = 0;
+    if (peer->given && peer->queue == NULL && !peer->ended && !peer->broken)
+        tl_play_give_at_once(replay, peer);
     if (peer->queue != NULL) {
         result = (ssize_t)read_queue(peer, message);
     } else if (peer->error != 0) {
@@ -95,18 +97,41 @@ static ssize_t read_datagrams(struct tl_stream_replay *replay, struct tl_play_ha
     return count == 1 ? (ssize_t)messages->len : (ssize_t)n;
 }
 
+/* Reading a file at its own position, of which only refusals are known. */
+static int read_file(struct tl_stream_replay *replay, const struct tl_play_peer *file)
+{
+    if (file == NULL)
+        return -EBADF;
+    if (file->file->read_error != 0)
+        return file->file->read_error;
+    return tl_play_unknown(
+        replay, &(struct tl_trace_event){.kind = TL_TRACE_READ, .object = file->ordinal});
+}
+
 ssize_t tl_play_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count)
 {
     struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
     struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
 
-    if (replay->fate != 0 || handle == NULL)
-        return replay->fate != 0 ? replay->fate : -EBADF;
+    if (replay->fate != 0)
+        return replay->fate;
+    if (handle == NULL)
+        return read_file(replay, tl_play_file_of(replay, fd));
+    if (handle->pipe && handle->peer->no_read)
+        return -EBADF;
     return handle->type == TL_DATAGRAM ? read_datagrams(replay, handle, messages, count)
                                        : read_stream(replay, handle, messages);
 }
 
 /* --- Writing --- */
+
+/* How many bytes a connection takes before it is full, or has met its error. */
+static uint64_t room_of(const struct tl_play_peer *peer)
+{
+    uint64_t room = peer->block < peer->blocks_count ? peer->blocks[peer->block] : UINT64_MAX;
+
+    return room > peer->produced ? room - peer->produced : 0;
+}
 
 ssize_t tl_play_room(struct tl_stream_replay *replay, struct tl_play_handle *handle, size_t len)
 {
@@ -116,14 +141,15 @@ ssize_t tl_play_room(struct tl_stream_replay *replay, struct tl_play_handle *han
         return -EAGAIN;
     if (peer == NULL || handle->shut_write || (!peer->established && !peer->broken))
         return -EPIPE;
+    if (peer->given && len > 0 && room_of(peer) == 0)
+        tl_play_give_at_once(replay, peer);
     if (peer->broken) {
         int error = peer->error;
         peer->error = 0;
         tl_play_update(replay, handle);
         return error != 0 ? error : -EPIPE;
     }
-    uint64_t room = peer->block < peer->blocks_count ? peer->blocks[peer->block] : UINT64_MAX;
-    room = room > peer->produced ? room - peer->produced : 0;
+    uint64_t room = room_of(peer);
     if (room == 0 && len > 0)
         return -EAGAIN;
     return (ssize_t)(len < room ? len : room);
@@ -171,6 +197,8 @@ ssize_t tl_play_write(struct tl_kernel *kernel, int fd, struct tl_message *messa
 
     if (replay->fate != 0 || handle == NULL)
         return replay->fate != 0 ? replay->fate : -EBADF;
+    if (handle->pipe && handle->peer->no_write)
+        return -EBADF;
     return handle->type == TL_DATAGRAM ? write_datagrams(replay, handle, messages, count)
                                        : write_stream(replay, handle, messages);
 }

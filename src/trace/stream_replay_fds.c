@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The program's descriptors in a stream replay, and which recorded socket each of them is; see
- * stream_replay.c. Which file one is says stream_replay_files.c.
+ * The program's sockets in a stream replay, and which recorded one each of them is; see
+ * stream_replay.c. Which file one is says stream_replay_files.c, which pipe or descriptor made
+ * elsewhere stream_replay_given.c.
  *
  * A socket is matched when it first says something of itself: by the address that it is bound to,
  * or connects to, taking the oldest recorded one of that address which is still free. A listener
@@ -10,120 +11,11 @@
  * of them is a socket to which nothing ever happens.
  */
 #include <errno.h>
-#include <string.h>
-#include "core/alloc.h"
-#include "trace/replay.h"
 #include "trace/stream_replay.h"
-
-/* --- Handles --- */
-
-static struct tl_play_handle *any_handle_of(const struct tl_stream_replay *replay, int fd)
-{
-    size_t slot = (size_t)fd - TL_REPLAY_FD_BASE;
-
-    return fd >= TL_REPLAY_FD_BASE && slot < replay->handles_count ? replay->handles[slot] : NULL;
-}
-
-struct tl_play_handle *tl_play_handle_of(const struct tl_stream_replay *replay, int fd)
-{
-    struct tl_play_handle *handle = any_handle_of(replay, fd);
-
-    return handle != NULL && handle->file == NULL ? handle : NULL;
-}
-
-struct tl_play_peer *tl_play_file_of(const struct tl_stream_replay *replay, int fd)
-{
-    const struct tl_play_handle *handle = any_handle_of(replay, fd);
-
-    return handle != NULL ? handle->file : NULL;
-}
-
-/* The lowest place without a handle, with room for one; -ENOMEM. */
-static int64_t free_slot(struct tl_stream_replay *replay)
-{
-    size_t slot = 0, count = replay->handles_count;
-
-    while (slot < count && replay->handles[slot] != NULL)
-        slot++;
-    if (slot < count)
-        return (int64_t)slot;
-    size_t larger = count != 0 ? 2 * count : 64;
-    struct tl_play_handle **handles =
-        tl_allocator_realloc(&replay->allocator, replay->handles, larger * sizeof(void *));
-    if (handles == NULL)
-        return -ENOMEM;
-    memset(handles + count, 0, (larger - count) * sizeof(void *));
-    replay->handles = handles;
-    replay->handles_count = larger;
-    return (int64_t)slot;
-}
-
-/* Makes a handle, or returns NULL when memory is out. */
-static struct tl_play_handle *new_handle(struct tl_stream_replay *replay, int family, int type)
-{
-    int64_t slot = free_slot(replay);
-    struct tl_play_handle *handle =
-        slot >= 0 ? tl_allocator_calloc(&replay->allocator, sizeof *handle) : NULL;
-
-    if (handle == NULL)
-        return NULL;
-    handle->fd = TL_REPLAY_FD_BASE + (int)slot;
-    handle->family = (uint8_t)family;
-    handle->type = (uint8_t)type;
-    replay->handles[slot] = handle;
-    return handle;
-}
-
-int tl_play_open_handle(struct tl_stream_replay *replay, struct tl_play_peer *file)
-{
-    struct tl_play_handle *handle = new_handle(replay, TL_FAMILY_NONE, TL_STREAM);
-
-    if (handle == NULL)
-        return -ENOMEM;
-    handle->file = file;
-    return handle->fd;
-}
-
-static void free_handle(struct tl_stream_replay *replay, struct tl_play_handle *handle)
-{
-    handle->interest = 0;
-    if (handle->peer != NULL)
-        handle->peer->handle = NULL;
-    tl_play_update(replay, handle);
-    replay->handles[handle->fd - TL_REPLAY_FD_BASE] = NULL;
-    tl_allocator_free(&replay->allocator, handle);
-}
-
-void tl_play_free_handles(struct tl_stream_replay *replay)
-{
-    for (size_t i = 0; i < replay->handles_count; i++)
-        tl_allocator_free(&replay->allocator, replay->handles[i]);
-    tl_allocator_free(&replay->allocator, replay->handles);
-}
-
-/* --- Queues --- */
-
-void tl_play_queue(struct tl_play_peer *peer, struct tl_play_step *step)
-{
-    step->next = NULL;
-    *peer->queue_tail = step;
-    peer->queue_tail = &step->next;
-}
-
-struct tl_play_step *tl_play_unqueue(struct tl_play_peer *peer)
-{
-    struct tl_play_step *step = peer->queue;
-
-    peer->queue = step->next;
-    if (peer->queue == NULL)
-        peer->queue_tail = &peer->queue;
-    peer->queue_used = 0;
-    return step;
-}
 
 /* --- Matching --- */
 
-static void attach(struct tl_play_handle *handle, struct tl_play_peer *peer)
+void tl_play_attach(struct tl_play_handle *handle, struct tl_play_peer *peer)
 {
     if (handle->peer != NULL) { /* it was another one for too little reason */
         handle->peer->handle = NULL;
@@ -134,6 +26,12 @@ static void attach(struct tl_play_handle *handle, struct tl_play_peer *peer)
     handle->peer = peer;
 }
 
+/* Whether the handle was a certain one from the first. */
+static bool is_given(const struct tl_play_handle *handle)
+{
+    return handle->peer != NULL && handle->peer->given;
+}
+
 /* The oldest free peer of the handle's type with that address bound. A stream socket may still
  * become a listener or connect, so one that came to nothing does as well. */
 static struct tl_play_peer *find_bound(const struct tl_stream_replay *replay,
@@ -141,7 +39,7 @@ static struct tl_play_peer *find_bound(const struct tl_stream_replay *replay,
 {
     for (size_t i = 0; i < replay->script.peers_count; i++) {
         struct tl_play_peer *peer = replay->script.peers[i];
-        if (peer->type == handle->type && (!peer->taken || peer->by_order) &&
+        if (peer->type == handle->type && !peer->given && (!peer->taken || peer->by_order) &&
             peer->bound.family != TL_FAMILY_NONE && tl_addr_equal(&peer->bound, addr))
             return peer;
     }
@@ -154,10 +52,14 @@ static struct tl_play_peer *find_connected(struct tl_stream_replay *replay,
 {
     bool before = true;
 
+    if (is_given(handle)) /* it is the one that it is */
+        return handle->peer->role == TL_PEER_OUTGOING && tl_addr_equal(&handle->peer->remote, addr)
+                   ? handle->peer
+                   : NULL;
     for (size_t i = replay->outgoing; i < replay->script.peers_count; i++) {
         struct tl_play_peer *peer = replay->script.peers[i];
         bool waits = (peer->role == TL_PEER_OUTGOING || peer->role == TL_PEER_DATAGRAM) &&
-                     (!peer->taken || peer == handle->peer);
+                     !peer->given && (!peer->taken || peer == handle->peer);
         if (before && !waits)
             replay->outgoing = i + 1;
         before = before && !waits;
@@ -171,9 +73,11 @@ static struct tl_play_peer *find_connected(struct tl_stream_replay *replay,
 static struct tl_play_peer *find_by_order(const struct tl_stream_replay *replay,
                                           enum tl_play_role role)
 {
-    for (size_t i = 0; i < replay->script.peers_count; i++)
-        if (replay->script.peers[i]->role == role && !replay->script.peers[i]->taken)
-            return replay->script.peers[i];
+    for (size_t i = 0; i < replay->script.peers_count; i++) {
+        struct tl_play_peer *peer = replay->script.peers[i];
+        if (peer->role == role && !peer->taken && !peer->given)
+            return peer;
+    }
     return NULL;
 }
 
@@ -184,7 +88,7 @@ void tl_play_take_datagram(struct tl_stream_replay *replay, struct tl_play_handl
 
     if (peer == NULL)
         return;
-    attach(handle, peer);
+    tl_play_attach(handle, peer);
     tl_play_update(replay, handle);
 }
 
@@ -196,25 +100,25 @@ int tl_play_socket(struct tl_kernel *kernel, enum tl_family family, enum tl_sock
 
     if (replay->fate != 0)
         return replay->fate;
-    struct tl_play_handle *handle = new_handle(replay, family, type);
+    struct tl_play_handle *handle = tl_play_new_handle(replay, family, type);
     return handle != NULL ? handle->fd : -ENOMEM;
 }
 
 int tl_play_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 {
     struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+    struct tl_play_handle *handle = tl_play_socket_of(replay, fd);
 
     if (replay->fate != 0 || handle == NULL)
-        return replay->fate != 0 ? replay->fate : -EBADF;
+        return tl_play_no_socket(replay, fd);
     if (handle->bound.family != TL_FAMILY_NONE)
         return -EINVAL;
-    struct tl_play_peer *peer = find_bound(replay, handle, addr);
-    if (peer != NULL) {
+    struct tl_play_peer *peer = is_given(handle) ? handle->peer : find_bound(replay, handle, addr);
+    if (peer != NULL && peer != handle->peer) {
         if (peer->by_order && peer->handle != NULL)
             peer->handle->peer = NULL;
         peer->by_order = false;
-        attach(handle, peer);
+        tl_play_attach(handle, peer);
     }
     if (peer != NULL && peer->bind_result < 0)
         return peer->bind_result;
@@ -226,21 +130,23 @@ int tl_play_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 int tl_play_listen(struct tl_kernel *kernel, int fd, int backlog)
 {
     struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+    struct tl_play_handle *handle = tl_play_socket_of(replay, fd);
 
     (void)backlog;
     if (replay->fate != 0 || handle == NULL)
-        return replay->fate != 0 ? replay->fate : -EBADF;
+        return tl_play_no_socket(replay, fd);
     if (handle->type != TL_STREAM)
         return -EOPNOTSUPP;
-    if (handle->peer == NULL || handle->peer->role != TL_PEER_LISTENER) {
+    if (handle->remote.family != TL_FAMILY_NONE)
+        return -EINVAL;
+    if (!is_given(handle) && (handle->peer == NULL || handle->peer->role != TL_PEER_LISTENER)) {
         struct tl_play_peer *peer = find_by_order(replay, TL_PEER_LISTENER);
         if (peer != NULL) {
-            attach(handle, peer);
+            tl_play_attach(handle, peer);
             peer->by_order = true;
         }
     }
-    if (handle->peer != NULL && handle->peer->role == TL_PEER_LISTENER &&
+    if (handle->peer != NULL && (handle->peer->role == TL_PEER_LISTENER || is_given(handle)) &&
         handle->peer->listen_result < 0)
         return handle->peer->listen_result;
     handle->listening = true;
@@ -251,10 +157,10 @@ int tl_play_listen(struct tl_kernel *kernel, int fd, int backlog)
 int tl_play_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
 {
     struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-    struct tl_play_handle *listener = tl_play_handle_of(replay, fd);
+    struct tl_play_handle *listener = tl_play_socket_of(replay, fd);
 
     if (replay->fate != 0 || listener == NULL)
-        return replay->fate != 0 ? replay->fate : -EBADF;
+        return tl_play_no_socket(replay, fd);
     if (!listener->listening)
         return -EINVAL;
     if (listener->peer != NULL && listener->peer->queue == NULL)
@@ -267,13 +173,13 @@ int tl_play_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
     if (listener->peer->role != TL_PEER_LISTENER)
         return -EAGAIN;
     struct tl_play_handle *handle = NULL;
-    if (peer != NULL && (handle = new_handle(replay, listener->family, TL_STREAM)) == NULL)
+    if (peer != NULL && (handle = tl_play_new_handle(replay, listener->family, TL_STREAM)) == NULL)
         return -ENOMEM;
     struct tl_play_step *step = tl_play_unqueue(listener->peer);
     tl_play_update(replay, listener);
     if (peer == NULL)
         return (int)step->value;
-    attach(handle, peer);
+    tl_play_attach(handle, peer);
     if (ret_peer != NULL)
         *ret_peer = peer->remote;
     return handle->fd;
@@ -295,7 +201,7 @@ static int connect_datagram(struct tl_stream_replay *replay, struct tl_play_hand
     if (handle->peer == NULL) {
         struct tl_play_peer *peer = find_connected(replay, handle, addr);
         if (peer != NULL)
-            attach(handle, peer);
+            tl_play_attach(handle, peer);
         tl_play_update(replay, handle);
     }
     handle->remote = *addr;
@@ -307,10 +213,10 @@ static int connect_datagram(struct tl_stream_replay *replay, struct tl_play_hand
 int tl_play_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 {
     struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+    struct tl_play_handle *handle = tl_play_socket_of(replay, fd);
 
     if (replay->fate != 0 || handle == NULL)
-        return replay->fate != 0 ? replay->fate : -EBADF;
+        return tl_play_no_socket(replay, fd);
     if (handle->type == TL_DATAGRAM)
         return connect_datagram(replay, handle, addr);
     if (handle->remote.family != TL_FAMILY_NONE)
@@ -319,7 +225,7 @@ int tl_play_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
     if (peer == NULL)
         return too_many_connects(replay, addr);
     if (peer != handle->peer)
-        attach(handle, peer);
+        tl_play_attach(handle, peer);
     if (peer->connect_result < 0 && peer->connect_result != -EINPROGRESS)
         return peer->connect_result;
     handle->remote = *addr;
@@ -331,10 +237,10 @@ int tl_play_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 int tl_play_shutdown(struct tl_kernel *kernel, int fd, enum tl_shutdown how)
 {
     struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+    struct tl_play_handle *handle = tl_play_socket_of(replay, fd);
 
     if (replay->fate != 0 || handle == NULL)
-        return replay->fate != 0 ? replay->fate : -EBADF;
+        return tl_play_no_socket(replay, fd);
     if (handle->type == TL_STREAM && (handle->peer == NULL || !handle->peer->established))
         return -ENOTCONN;
     if (handle->peer != NULL && handle->peer->shutdown_result < 0)
@@ -367,10 +273,11 @@ int tl_play_option(struct tl_kernel *kernel, int fd, enum tl_option option, cons
                    int *ret)
 {
     struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+    struct tl_play_handle *handle = option == TL_OPTION_NONBLOCK ? tl_play_handle_of(replay, fd)
+                                                                 : tl_play_socket_of(replay, fd);
 
     if (replay->fate != 0 || handle == NULL)
-        return replay->fate != 0 ? replay->fate : -EBADF;
+        return tl_play_no_socket(replay, fd);
     if ((unsigned)option >= TL_OPTION_COUNT)
         return -ENOPROTOOPT;
     bool known = handle->peer != NULL && handle->peer->options[option].known;
@@ -394,10 +301,10 @@ int tl_play_option(struct tl_kernel *kernel, int fd, enum tl_option option, cons
 int tl_play_address(struct tl_kernel *kernel, int fd, enum tl_address_side side, tl_addr *ret)
 {
     struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+    struct tl_play_handle *handle = tl_play_socket_of(replay, fd);
 
     if (replay->fate != 0 || handle == NULL)
-        return replay->fate != 0 ? replay->fate : -EBADF;
+        return tl_play_no_socket(replay, fd);
     const struct tl_play_peer *peer = handle->peer;
     if (peer != NULL && peer->names[side].known) {
         *ret = peer->names[side].addr;
@@ -416,18 +323,4 @@ int tl_play_address(struct tl_kernel *kernel, int fd, enum tl_address_side side,
     if (ret->family == TL_FAMILY_NONE)
         *ret = (tl_addr){.family = handle->family};
     return 0;
-}
-
-int tl_play_close(struct tl_kernel *kernel, int fd)
-{
-    struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-    struct tl_play_handle *handle = any_handle_of(replay, fd);
-    int r = 0;
-
-    if (handle == NULL)
-        return -EBADF;
-    if (replay->fate == 0 && handle->peer != NULL && !handle->shut_write)
-        r = tl_play_compare_end(replay, handle->peer, "the program closes it");
-    free_handle(replay, handle);
-    return r;
 }

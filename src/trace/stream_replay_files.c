@@ -21,16 +21,16 @@ enum { HOLE_MAX = 64 << 20 };
 
 /* --- Questions --- */
 
-/* What the trace cannot answer. Where it was cut off it may have been asked behind that. */
-static int unknown(struct tl_stream_replay *replay, const struct tl_trace_event *asked)
+/* Where the trace was cut off it may have been asked behind that. */
+int tl_play_unknown(struct tl_stream_replay *replay, const struct tl_trace_event *asked)
 {
     char text[640];
 
     if (!replay->script.closed && replay->step == replay->script.steps_count)
         return tl_play_run_out(replay);
-    return tl_play_diverge(
-        replay, "diverged: the program asks of a file what the trace does not have\n  %s\n",
-        tl_trace_format_event(asked, TL_SIDE_PROGRAM, 64, text, sizeof text));
+    return tl_play_diverge(replay,
+                           "diverged: the program asks for what the trace does not have\n  %s\n",
+                           tl_trace_format_event(asked, TL_SIDE_PROGRAM, 64, text, sizeof text));
 }
 
 static struct tl_play_question *find(const struct tl_stream_replay *replay,
@@ -39,8 +39,7 @@ static struct tl_play_question *find(const struct tl_stream_replay *replay,
     return tl_play_script_question(&replay->script, asked->kind, arg, asked->blob, asked->blob_len);
 }
 
-/* The answer that is due; the one behind it is the next. */
-static const struct tl_play_told *take(struct tl_play_question *question)
+const struct tl_play_told *tl_play_take_told(struct tl_play_question *question)
 {
     const struct tl_play_told *told = question->next;
 
@@ -57,8 +56,8 @@ static int ask(struct tl_stream_replay *replay, const struct tl_trace_event *ask
         return replay->fate;
     struct tl_play_question *question = find(replay, asked, 0);
     if (question == NULL)
-        return unknown(replay, asked);
-    *ret = take(question);
+        return tl_play_unknown(replay, asked);
+    *ret = tl_play_take_told(question);
     return (int)(*ret)->result;
 }
 
@@ -120,21 +119,22 @@ int tl_play_open(struct tl_kernel *kernel, const char *path, unsigned flags, uns
         return replay->fate;
     struct tl_play_question *question = find(replay, &asked, flags);
     if (question == NULL)
-        return unknown(replay, &asked);
-    struct tl_play_peer *peer = question->next->file;
+        return tl_play_unknown(replay, &asked);
+    struct tl_play_peer *peer = question->next->peer;
     if (peer == NULL)
-        return (int)take(question)->result;
-    int fd = tl_play_open_handle(replay, peer);
-    if (fd < 0)
-        return fd;
-    (void)take(question);
+        return (int)tl_play_take_told(question)->result;
+    struct tl_play_handle *handle = tl_play_new_handle(replay, TL_FAMILY_NONE, TL_STREAM);
+    if (handle == NULL)
+        return -ENOMEM;
+    handle->file = peer;
+    (void)tl_play_take_told(question);
     peer->taken = true;
     if (peer->file->fresh) {
         peer->file->size = 0;
         if (peer->file->data != NULL)
             memset(peer->file->data, 0, peer->file->data_capacity);
     }
-    return fd;
+    return handle->fd;
 }
 
 /* What an operation on a descriptor that is no file answers. */
@@ -153,7 +153,7 @@ int tl_play_fsync(struct tl_kernel *kernel, int fd)
         return replay->fate != 0 ? replay->fate : no_file(replay, fd, -EINVAL);
     struct tl_play_question *question =
         find(replay, &(struct tl_trace_event){.kind = TL_TRACE_FSYNC}, (int64_t)peer->ordinal);
-    return question != NULL ? (int)take(question)->result : 0;
+    return question != NULL ? (int)tl_play_take_told(question)->result : 0;
 }
 
 /* --- Reading --- */
@@ -254,11 +254,11 @@ ssize_t tl_play_pread(struct tl_kernel *kernel, int fd, void *buf, size_t len, i
     ssize_t n = read_known(peer, buf, len, offset);
     if (n >= 0)
         return n;
-    return unknown(replay, &(struct tl_trace_event){
-                               .kind = TL_TRACE_PREAD,
-                               .object = peer->ordinal,
-                               .arg = {(int64_t)len, offset},
-                           });
+    return tl_play_unknown(replay, &(struct tl_trace_event){
+                                       .kind = TL_TRACE_PREAD,
+                                       .object = peer->ordinal,
+                                       .arg = {(int64_t)len, offset},
+                                   });
 }
 
 /* --- Writing --- */
@@ -342,6 +342,16 @@ static ssize_t send_file(struct tl_stream_replay *replay, struct tl_play_peer *p
     return (ssize_t)sent;
 }
 
+/* What sendfile answers for what is no file. */
+static int no_source(const struct tl_stream_replay *replay, int fd)
+{
+    const struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+
+    if (handle == NULL)
+        return -EBADF;
+    return handle->peer != NULL && handle->peer->refusal != 0 ? handle->peer->refusal : -EINVAL;
+}
+
 ssize_t tl_play_sendfile(struct tl_kernel *kernel, int fd, int source, int64_t *offset,
                          size_t count, struct tl_witness *witness)
 {
@@ -353,9 +363,9 @@ ssize_t tl_play_sendfile(struct tl_kernel *kernel, int fd, int source, int64_t *
     if (replay->fate != 0 || handle == NULL)
         return replay->fate != 0 ? replay->fate : -EBADF;
     if (file == NULL)
-        return no_file(replay, source, -EINVAL);
-    if (file->file->refusal != 0)
-        return file->file->refusal;
+        return no_source(replay, source);
+    if (file->refusal != 0)
+        return file->refusal;
     if ((file->file->flags & TL_OPEN_READ) == 0)
         return -EBADF;
     if (*offset < 0 || handle->type == TL_DATAGRAM)

@@ -6,10 +6,14 @@
  * before. That is the order in which it can have had effects, and it does not depend on how many
  * descriptors a poll reported. Room to write and the end of a connect are told by readiness alone,
  * and stand there.
+ *
+ * This file has what all of them share, what is about no descriptor, and which event goes where:
+ * those of sockets to stream_replay_load_sockets.c, those of files to stream_replay_load_files.c,
+ * pipes and what was made elsewhere to stream_replay_load_given.c, those of children to
+ * stream_replay_load_children.c.
  */
 #include <errno.h>
 #include <string.h>
-#include "trace/pack.h"
 #include "trace/stream_replay_script.h"
 
 /* --- Parts --- */
@@ -41,10 +45,9 @@ struct tl_play_peer *tl_play_script_add_peer(struct tl_play_script *script, uint
     return peer;
 }
 
-/* Adds a step: its place is filled in, the rest is the caller's. NULL when memory is out. */
-static struct tl_play_step *add_step(struct tl_play_script *script,
-                                     const struct tl_trace_event *event, enum tl_play_kind kind,
-                                     struct tl_play_peer *peer)
+struct tl_play_step *tl_play_script_add_step(struct tl_play_script *script,
+                                             const struct tl_trace_event *event,
+                                             enum tl_play_kind kind, struct tl_play_peer *peer)
 {
     if (tl_play_script_reserve(script, &script->steps, script->steps_count, &script->steps_capacity,
                                sizeof *script->steps) < 0)
@@ -55,16 +58,17 @@ static struct tl_play_step *add_step(struct tl_play_script *script,
         .kind = kind,
         .peer = peer,
         .output = peer != NULL ? peer->total : 0,
+        .caused = peer != NULL && peer->partner != NULL ? peer->partner->total : 0,
         .nows = script->nows_count,
         .walls = script->walls_count,
     };
     return step;
 }
 
-static int add_value(struct tl_play_script *script, const struct tl_trace_event *event,
-                     enum tl_play_kind kind, struct tl_play_peer *peer, int64_t value)
+int tl_play_script_add_value(struct tl_play_script *script, const struct tl_trace_event *event,
+                             enum tl_play_kind kind, struct tl_play_peer *peer, int64_t value)
 {
-    struct tl_play_step *step = add_step(script, event, kind, peer);
+    struct tl_play_step *step = tl_play_script_add_step(script, event, kind, peer);
 
     if (step == NULL)
         return -ENOMEM;
@@ -85,12 +89,12 @@ int tl_play_script_keep(struct tl_play_script *script, const void *data, size_t 
     return 0;
 }
 
-static int add_data(struct tl_play_script *script, const struct tl_trace_event *event,
-                    enum tl_play_kind kind, struct tl_play_peer *peer, int64_t value)
+int tl_play_script_add_data(struct tl_play_script *script, const struct tl_trace_event *event,
+                            enum tl_play_kind kind, struct tl_play_peer *peer, int64_t value)
 {
     const uint8_t *data;
     int r = tl_play_script_keep(script, event->blob, event->blob_len, &data);
-    struct tl_play_step *step = r == 0 ? add_step(script, event, kind, peer) : NULL;
+    struct tl_play_step *step = r == 0 ? tl_play_script_add_step(script, event, kind, peer) : NULL;
 
     if (step == NULL)
         return -ENOMEM;
@@ -103,280 +107,12 @@ static int add_data(struct tl_play_script *script, const struct tl_trace_event *
 int tl_play_script_add_error(struct tl_play_script *script, const struct tl_trace_event *event,
                              struct tl_play_peer *peer, int64_t error)
 {
-    int r = add_value(script, event, TL_STEP_ERROR, peer, error);
+    int r = tl_play_script_add_value(script, event, TL_STEP_ERROR, peer, error);
 
     if (r < 0 || peer->type != TL_STREAM)
         return r;
     peer->reset = true;
     return tl_play_script_block(script, peer);
-}
-
-static bool take_addr(const struct tl_trace_event *event, tl_addr *ret)
-{
-    const uint8_t *p = event->blob;
-
-    return tl_trace_unpack_addr(&p, event->blob + event->blob_len, ret);
-}
-
-/* --- Making sockets --- */
-
-static int take_socket(struct tl_play_script *script, const struct tl_trace_event *event)
-{
-    int r;
-
-    if (event->result < 0) /* the program may find that it has more luck now */
-        return 0;
-    struct tl_play_peer *peer = tl_play_script_add_peer(script, event->object, &r);
-    if (peer == NULL)
-        return r;
-    peer->family = (uint8_t)event->arg[0];
-    peer->type = (uint8_t)event->arg[1];
-    peer->role = event->arg[1] == TL_DATAGRAM ? TL_PEER_DATAGRAM : TL_PEER_NONE;
-    return 0;
-}
-
-static int take_listen(const struct tl_trace_event *event, struct tl_play_peer *peer)
-{
-    if (peer->role != TL_PEER_NONE && peer->role != TL_PEER_LISTENER)
-        return event->result < 0 ? 0 : -ENOTSUP;
-    peer->listen_result = (int)event->result;
-    peer->role = TL_PEER_LISTENER;
-    return 0;
-}
-
-static int take_accept(struct tl_play_script *script, const struct tl_trace_event *event,
-                       struct tl_play_peer *listener)
-{
-    int r;
-
-    listener->unread = 0;
-    if (event->result == -EAGAIN)
-        return 0;
-    if (event->result < 0)
-        return add_value(script, event, TL_STEP_ACCEPT, listener, event->result);
-    struct tl_play_peer *peer = tl_play_script_add_peer(script, (uint64_t)event->arg[0], &r);
-    if (peer == NULL)
-        return r;
-    peer->role = TL_PEER_ACCEPTED;
-    peer->family = listener->family;
-    peer->type = TL_STREAM;
-    peer->listener = listener;
-    peer->established = true;
-    if (!take_addr(event, &peer->remote))
-        return -ENOTSUP;
-    struct tl_play_step *step = add_step(script, event, TL_STEP_ACCEPT, listener);
-    if (step == NULL)
-        return -ENOMEM;
-    step->other = peer;
-    return 0;
-}
-
-static int take_connect(struct tl_play_script *script, const struct tl_trace_event *event,
-                        struct tl_play_peer *peer)
-{
-    (void)script;
-    if (peer->type == TL_STREAM && peer->role != TL_PEER_NONE)
-        return -ENOTSUP;
-    if (peer->type == TL_STREAM)
-        peer->role = TL_PEER_OUTGOING;
-    peer->connect_result = (int)event->result;
-    if (peer->type == TL_STREAM)
-        peer->established = event->result == 0;
-    return take_addr(event, &peer->remote) ? 0 : -ENOTSUP;
-}
-
-static int take_bind(const struct tl_trace_event *event, struct tl_play_peer *peer)
-{
-    peer->bind_result = (int)event->result;
-    return take_addr(event, &peer->bound) ? 0 : -ENOTSUP;
-}
-
-static int take_address(const struct tl_trace_event *event, struct tl_play_peer *peer)
-{
-    if (event->arg[0] < 0 || event->arg[0] > 1 || peer->names[event->arg[0]].known)
-        return 0;
-    peer->names[event->arg[0]].known = true;
-    peer->names[event->arg[0]].result = (int)event->result;
-    return event->result < 0 || take_addr(event, &peer->names[event->arg[0]].addr) ? 0 : -ENOTSUP;
-}
-
-static int take_option(struct tl_play_script *script, const struct tl_trace_event *event,
-                       struct tl_play_peer *peer)
-{
-    int64_t option = event->arg[0];
-
-    if (option < 0 || option >= TL_OPTION_COUNT)
-        return -ENOTSUP;
-    if (option == TL_OPTION_ERROR) {
-        int64_t error = event->result == 0 ? tl_trace_result_in(event->arg[3]) : 0;
-        if (peer->connected != 0 && !peer->asked) {
-            script->steps[peer->connected - 1].value = error;
-            peer->asked = true;
-            peer->reset |= error != 0;
-            return 0;
-        }
-        return error != 0 ? tl_play_script_add_error(script, event, peer, error) : 0;
-    }
-    if ((event->arg[1] & 2 || event->result < 0) && !peer->options[option].known) {
-        peer->options[option].known = true;
-        peer->options[option].result = (int)event->result;
-        peer->options[option].value = (int)event->arg[3];
-    }
-    return 0;
-}
-
-/* --- Readiness --- */
-
-static int take_ready(struct tl_play_script *script, const struct tl_trace_event *event)
-{
-    struct tl_play_peer *peer = tl_play_script_peer(script, event->object);
-    bool writable = event->arg[0] & (TL_WRITABLE | TL_FAULT | TL_HANGUP);
-
-    if (peer == NULL)
-        return 0;
-    peer->unread |= (unsigned)event->arg[0] & (TL_READABLE | TL_FAULT | TL_HANGUP);
-    if (!writable)
-        return 0;
-    if (peer->role == TL_PEER_OUTGOING && peer->connect_result == -EINPROGRESS &&
-        peer->connected == 0) {
-        int r = add_value(script, event, TL_STEP_CONNECTED, peer, 0);
-        peer->connected = script->steps_count;
-        return r;
-    }
-    /* Of a connection that has ended it tells that no room is needed. */
-    if (!peer->blocked || event->arg[0] & (TL_FAULT | TL_HANGUP))
-        return 0;
-    peer->blocked = false;
-    peer->unsure = false;
-    return add_value(script, event, TL_STEP_ROOM, peer, 0);
-}
-
-/* --- Bytes --- */
-
-static int take_messages(struct tl_play_script *script, const struct tl_trace_event *event,
-                         struct tl_play_peer *peer)
-{
-    const uint8_t *p = event->blob, *end = p + event->blob_len;
-    int64_t count = event->arg[1] == 1 ? 1 : event->result;
-
-    for (int64_t i = 0; i < count; i++) {
-        tl_addr *addr = tl_play_script_alloc(script, sizeof *addr);
-        struct tl_trace_event part = *event;
-        bool truncated;
-        if (addr == NULL)
-            return -ENOMEM;
-        if (!tl_trace_unpack_message(&p, end, addr, &truncated, &part.blob, &part.blob_len))
-            return -ENOTSUP;
-        int r = add_data(script, &part, TL_STEP_DATAGRAM, peer, truncated);
-        if (r < 0)
-            return r;
-        script->steps[script->steps_count - 1].addr = addr;
-    }
-    return 0;
-}
-
-static int take_read(struct tl_play_script *script, const struct tl_trace_event *event,
-                     struct tl_play_peer *peer)
-{
-    bool packed = event->arg[2] != 0;
-
-    peer->unread = 0;
-    if (event->result == -EAGAIN)
-        return 0;
-    if (event->result < 0)
-        return tl_play_script_add_error(script, event, peer, event->result);
-    if (peer->type == TL_DATAGRAM)
-        return packed ? take_messages(script, event, peer)
-                      : add_data(script, event, TL_STEP_DATAGRAM, peer, 0);
-    if (packed)
-        return -ENOTSUP;
-    if (event->result == 0 && event->arg[0] == 0)
-        return 0; /* there was room for nothing */
-    return event->result == 0 ? add_value(script, event, TL_STEP_END, peer, 0)
-                              : add_data(script, event, TL_STEP_BYTES, peer, 0);
-}
-
-int tl_play_script_add_mark(struct tl_play_script *script, const struct tl_trace_event *event,
-                            struct tl_play_peer *peer, size_t len)
-{
-    int r = tl_play_script_reserve(script, &peer->marks, peer->marks_count, &peer->marks_capacity,
-                                   sizeof *peer->marks);
-    if (r < 0)
-        return r;
-    struct tl_play_mark *mark = &peer->marks[peer->marks_count];
-    if (__builtin_add_overflow(peer->total, len, &peer->total))
-        return -ENOTSUP;
-    *mark = (struct tl_play_mark){
-        .number = event->number,
-        .end = peer->total,
-        .hash = event->blob_hash,
-        .len = event->blob_len,
-        .packed = event->arg[2] != 0,
-        .error = event->result < 0 ? (int)event->result : 0,
-    };
-    if (event->blob_is == TL_BLOB_BYTES)
-        r = tl_play_script_keep(script, event->blob, event->blob_len, &mark->bytes);
-    if (r == 0)
-        peer->marks_count++;
-    return r;
-}
-
-/* A write of datagrams. Their lengths are not known where only a hash is: offsets then count
- * messages, each as one. */
-static int take_sent(struct tl_play_script *script, const struct tl_trace_event *event,
-                     struct tl_play_peer *peer)
-{
-    return tl_play_script_add_mark(script, event, peer,
-                                   event->result < 0    ? 0
-                                   : event->arg[1] == 1 ? 1
-                                                        : (size_t)event->result);
-}
-
-int tl_play_script_block(struct tl_play_script *script, struct tl_play_peer *peer)
-{
-    if (peer->blocked)
-        return 0;
-    int r = tl_play_script_reserve(script, &peer->blocks, peer->blocks_count,
-                                   &peer->blocks_capacity, sizeof *peer->blocks);
-    if (r < 0)
-        return r;
-    peer->blocks[peer->blocks_count++] = peer->total;
-    peer->blocked = true;
-    return 0;
-}
-
-/* There was room again, which nobody told; or there had been room all the time. */
-int tl_play_script_unblock(struct tl_play_script *script, const struct tl_trace_event *event,
-                           struct tl_play_peer *peer)
-{
-    if (!peer->blocked)
-        return 0;
-    peer->blocked = false;
-    if (!peer->unsure)
-        return add_value(script, event, TL_STEP_ROOM, peer, 0);
-    peer->unsure = false;
-    peer->blocks_count--;
-    return 0;
-}
-
-static int take_write(struct tl_play_script *script, const struct tl_trace_event *event,
-                      struct tl_play_peer *peer)
-{
-    int r = 0;
-
-    if (peer->type == TL_DATAGRAM)
-        return take_sent(script, event, peer);
-    if (event->arg[2] != 0 || (event->blob_is == TL_BLOB_BYTES && event->result > 0 &&
-                               event->blob_len != (uint64_t)event->result))
-        return -ENOTSUP;
-    if (event->result < 0 && event->result != -EAGAIN)
-        return tl_play_script_add_error(script, event, peer, event->result);
-    if (event->result > 0)
-        r = tl_play_script_unblock(script, event, peer);
-    if (r == 0 && event->result > 0)
-        r = tl_play_script_add_mark(script, event, peer, (size_t)event->result);
-    peer->unsure = peer->unsure && event->result != -EAGAIN;
-    return r < 0 || event->result >= event->arg[0] ? r : tl_play_script_block(script, peer);
 }
 
 /* --- Requests and facts --- */
@@ -413,7 +149,7 @@ static int take_answer(struct tl_play_script *script, const struct tl_trace_even
     request->answer_len = event->blob_len;
     int r = tl_play_script_keep(script, event->blob, event->blob_len, &request->answer);
     if (r == 0)
-        r = add_value(script, event, TL_STEP_ANSWER, NULL, 0);
+        r = tl_play_script_add_value(script, event, TL_STEP_ANSWER, NULL, 0);
     if (r == 0)
         script->steps[script->steps_count - 1].request = request;
     return r;
@@ -452,91 +188,18 @@ static int take_poll(struct tl_play_script *script, const struct tl_trace_event 
     if (event->arg[0] < 0 || __builtin_add_overflow(event->time, event->arg[0], &until))
         until = INT64_MAX;
     until = until > 0 ? until : 0;
-    int r = add_value(script, event, TL_STEP_INSTANT, NULL, until);
+    int r = tl_play_script_add_value(script, event, TL_STEP_INSTANT, NULL, until);
     if (r == 0)
         script->steps[script->steps_count - 1].waited = waited;
     return r;
 }
 
-/* What the program was told and never looked at may be why it has closed a connection. */
-static int take_close(struct tl_play_script *script, const struct tl_trace_event *event,
-                      struct tl_play_peer *peer)
-{
-    peer->closed = true;
-    return peer->unread != 0 ? add_value(script, event, TL_STEP_STIR, peer, peer->unread) : 0;
-}
-
 /* --- Every event --- */
 
-static int take_socket_event(struct tl_play_script *script, const struct tl_trace_event *event)
-{
-    struct tl_play_peer *peer = tl_play_script_peer(script, event->object);
-
-    if (peer == NULL)
-        return 0; /* of what was no descriptor */
-    if (peer->role == TL_PEER_FILE && event->kind != TL_TRACE_CLOSE)
-        return event->result < 0 ? 0 : -ENOTSUP; /* reading at a file's position, say */
-    switch (event->kind) {
-    case TL_TRACE_BIND:
-        return take_bind(event, peer);
-    case TL_TRACE_LISTEN:
-        return take_listen(event, peer);
-    case TL_TRACE_ACCEPT:
-        return peer->role == TL_PEER_LISTENER ? take_accept(script, event, peer) : 0;
-    case TL_TRACE_CONNECT:
-        return take_connect(script, event, peer);
-    case TL_TRACE_SHUTDOWN:
-        peer->closed |= event->result == 0 && event->arg[0] != TL_SHUTDOWN_READ;
-        peer->reset |= event->result < 0 && peer->type == TL_STREAM;
-        if (event->result < 0)
-            peer->shutdown_result = (int)event->result;
-        return 0;
-    case TL_TRACE_CLOSE:
-        return take_close(script, event, peer);
-    case TL_TRACE_OPTION:
-        return take_option(script, event, peer);
-    case TL_TRACE_ADDRESS:
-        return take_address(event, peer);
-    case TL_TRACE_READ:
-        return peer->role != TL_PEER_LISTENER ? take_read(script, event, peer) : 0;
-    default:
-        return peer->role != TL_PEER_LISTENER ? take_write(script, event, peer) : 0;
-    }
-}
-
-int tl_play_script_take(struct tl_play_script *script, const struct tl_trace_event *event)
+/* What is about no descriptor. */
+static int take_other(struct tl_play_script *script, const struct tl_trace_event *event)
 {
     switch (event->kind) {
-    case TL_TRACE_WATCH:
-    case TL_TRACE_SIGNAL:
-    case TL_TRACE_CANCEL:
-    case TL_TRACE_RETIRE:
-    case TL_TRACE_NOTE:
-        return 0; /* nothing that the world answers */
-    case TL_TRACE_POLL:
-        return take_poll(script, event);
-    case TL_TRACE_SOCKET:
-        return take_socket(script, event);
-    case TL_TRACE_BIND:
-    case TL_TRACE_LISTEN:
-    case TL_TRACE_ACCEPT:
-    case TL_TRACE_CONNECT:
-    case TL_TRACE_SHUTDOWN:
-    case TL_TRACE_CLOSE:
-    case TL_TRACE_OPTION:
-    case TL_TRACE_ADDRESS:
-    case TL_TRACE_READ:
-    case TL_TRACE_WRITE:
-        return take_socket_event(script, event);
-    case TL_TRACE_OPEN:
-    case TL_TRACE_STAT:
-    case TL_TRACE_UNLINK:
-    case TL_TRACE_RENAME:
-    case TL_TRACE_PREAD:
-    case TL_TRACE_PWRITE:
-    case TL_TRACE_FSYNC:
-    case TL_TRACE_SENDFILE:
-        return tl_play_script_take_file(script, event);
     case TL_TRACE_ENTROPY:
     case TL_TRACE_INFO:
         return take_fact(script, event);
@@ -549,18 +212,70 @@ int tl_play_script_take(struct tl_play_script *script, const struct tl_trace_eve
     case TL_TRACE_ADDRESSES:
     case TL_TRACE_NAMES:
         return take_answer(script, event);
-    case TL_TRACE_FD:
-        return take_ready(script, event);
     case TL_TRACE_POSTED:
-        return add_data(script, event, TL_STEP_POSTED, NULL, event->arg[0]);
+        return tl_play_script_add_data(script, event, TL_STEP_POSTED, NULL, event->arg[0]);
     case TL_TRACE_MESSAGE:
-        return add_data(script, event, TL_STEP_MESSAGE, NULL, event->arg[0]);
+        return tl_play_script_add_data(script, event, TL_STEP_MESSAGE, NULL, event->arg[0]);
     case TL_TRACE_SIGNALLED:
-        return add_value(script, event, TL_STEP_SIGNAL, NULL, event->arg[0]);
+        return tl_play_script_add_value(script, event, TL_STEP_SIGNAL, NULL, event->arg[0]);
+    case TL_TRACE_SIGNAL:
+        return event->arg[1] == 0 || tl_play_script_tell(script, event, event->arg[0], NULL) != NULL
+                   ? 0
+                   : -ENOMEM;
+    case TL_TRACE_SPAWN:
+    case TL_TRACE_KILL:
+    case TL_TRACE_ADOPT_CHILD:
+    case TL_TRACE_RELEASE_CHILD:
+    case TL_TRACE_CHILD:
+        return tl_play_script_take_child(script, event);
     case TL_TRACE_DESTROY:
         script->closed = true;
         return 0;
     default:
         return -ENOTSUP;
+    }
+}
+
+int tl_play_script_take(struct tl_play_script *script, const struct tl_trace_event *event)
+{
+    switch (event->kind) {
+    case TL_TRACE_WATCH:
+    case TL_TRACE_CANCEL:
+    case TL_TRACE_RETIRE:
+    case TL_TRACE_NOTE:
+        return 0; /* nothing that the world answers */
+    case TL_TRACE_POLL:
+        return take_poll(script, event);
+    case TL_TRACE_SOCKET:
+        return tl_play_script_take_socket(script, event);
+    case TL_TRACE_PIPE:
+        return tl_play_script_take_pipe(script, event);
+    case TL_TRACE_ADOPT:
+        return tl_play_script_take_adopt(script, event);
+    case TL_TRACE_BIND:
+    case TL_TRACE_LISTEN:
+    case TL_TRACE_ACCEPT:
+    case TL_TRACE_CONNECT:
+    case TL_TRACE_SHUTDOWN:
+    case TL_TRACE_CLOSE:
+    case TL_TRACE_RELEASE:
+    case TL_TRACE_OPTION:
+    case TL_TRACE_ADDRESS:
+    case TL_TRACE_READ:
+    case TL_TRACE_WRITE:
+        return tl_play_script_take_socket_event(script, event);
+    case TL_TRACE_OPEN:
+    case TL_TRACE_STAT:
+    case TL_TRACE_UNLINK:
+    case TL_TRACE_RENAME:
+    case TL_TRACE_PREAD:
+    case TL_TRACE_PWRITE:
+    case TL_TRACE_FSYNC:
+    case TL_TRACE_SENDFILE:
+        return tl_play_script_take_file(script, event);
+    case TL_TRACE_FD:
+        return tl_play_script_take_ready(script, event);
+    default:
+        return take_other(script, event);
     }
 }

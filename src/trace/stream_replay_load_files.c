@@ -28,9 +28,9 @@ static struct tl_play_question *add_question(struct tl_play_script *script, uint
     return question;
 }
 
-/* Adds the event's answer to its question. */
-static int tell(struct tl_play_script *script, const struct tl_trace_event *event, int64_t arg,
-                struct tl_play_peer *file)
+struct tl_play_told *tl_play_script_tell(struct tl_play_script *script,
+                                         const struct tl_trace_event *event, int64_t arg,
+                                         struct tl_play_peer *peer)
 {
     struct tl_play_question *question =
         tl_play_script_question(script, event->kind, arg, event->blob, event->blob_len);
@@ -39,19 +39,25 @@ static int tell(struct tl_play_script *script, const struct tl_trace_event *even
     if (question == NULL)
         question = add_question(script, event->kind, arg, event->blob, event->blob_len);
     if (question == NULL || told == NULL)
-        return -ENOMEM;
-    *told = (struct tl_play_told){.result = event->result, .file = file};
+        return NULL;
+    *told = (struct tl_play_told){.result = event->result, .peer = peer};
     memcpy(told->arg, event->arg, sizeof told->arg);
     if (question->last != NULL)
         question->last->next = told;
     else
         question->next = told;
     question->last = told;
-    if (file != NULL) {
-        file->file->path = question->name;
-        file->file->path_len = question->name_len;
+    if (peer != NULL && peer->file != NULL) {
+        peer->file->path = question->name;
+        peer->file->path_len = question->name_len;
     }
-    return 0;
+    return told;
+}
+
+static int tell(struct tl_play_script *script, const struct tl_trace_event *event, int64_t arg,
+                struct tl_play_peer *peer)
+{
+    return tl_play_script_tell(script, event, arg, peer) != NULL ? 0 : -ENOMEM;
 }
 
 /* --- Files --- */
@@ -70,6 +76,22 @@ static void take_status(const struct tl_play_script *script, const struct tl_tra
     file->identity = (uint64_t)told->arg[3];
 }
 
+int tl_play_script_make_file(struct tl_play_script *script, struct tl_play_peer *peer,
+                             unsigned flags)
+{
+    struct tl_play_file *file = tl_play_script_alloc(script, sizeof *file);
+
+    if (file == NULL)
+        return -ENOMEM;
+    peer->role = TL_PEER_FILE;
+    peer->type = TL_STREAM;
+    peer->file = file;
+    file->flags = flags;
+    file->fresh = (flags & (TL_OPEN_TRUNCATE | TL_OPEN_EXCLUSIVE)) != 0;
+    file->size = file->fresh ? 0 : -1;
+    return 0;
+}
+
 static int take_open(struct tl_play_script *script, const struct tl_trace_event *event)
 {
     unsigned flags = (unsigned)event->arg[0];
@@ -80,17 +102,11 @@ static int take_open(struct tl_play_script *script, const struct tl_trace_event 
     struct tl_play_peer *peer = tl_play_script_add_peer(script, event->object, &r);
     if (peer == NULL)
         return r;
-    struct tl_play_file *file = tl_play_script_alloc(script, sizeof *file);
-    if (file == NULL)
-        return -ENOMEM;
-    peer->role = TL_PEER_FILE;
-    peer->type = TL_STREAM;
-    peer->file = file;
-    file->flags = flags;
-    file->fresh = (flags & (TL_OPEN_TRUNCATE | TL_OPEN_EXCLUSIVE)) != 0;
-    file->size = file->fresh ? 0 : -1;
-    if (!file->fresh)
-        take_status(script, event, file);
+    r = tl_play_script_make_file(script, peer, flags);
+    if (r < 0)
+        return r;
+    if (!peer->file->fresh)
+        take_status(script, event, peer->file);
     return tell(script, event, event->arg[0], peer);
 }
 
@@ -218,8 +234,8 @@ static int take_sendfile(struct tl_play_script *script, const struct tl_trace_ev
     if (event->result < 0 && event->result != -EAGAIN) {
         if (!is_refusal(event->result))
             return tl_play_script_add_error(script, event, peer, event->result);
-        if (is_file)
-            source->file->refusal = (int)event->result;
+        if (source != NULL)
+            source->refusal = (int)event->result;
         return 0;
     }
     if (!is_file)

@@ -37,8 +37,9 @@ static unsigned readiness(const struct tl_play_handle *handle)
         return 0;
     bool room = peer->block >= peer->blocks_count || peer->produced < peer->blocks[peer->block];
     bool end = peer->ended || handle->shut_read;
-    return (peer->queue != NULL || end ? TL_READABLE : 0) | (room ? TL_WRITABLE : 0) |
-           peer->stirred | (peer->ended && handle->shut_write ? TL_HANGUP : 0);
+    bool hung_up = peer->ended && (handle->shut_write || handle->pipe);
+    return (peer->queue != NULL || end ? TL_READABLE : 0) |
+           (room && !peer->no_write ? TL_WRITABLE : 0) | peer->stirred | (hung_up ? TL_HANGUP : 0);
 }
 
 static unsigned news_of(const struct tl_play_handle *handle)
@@ -113,6 +114,7 @@ static int collect(struct tl_stream_replay *replay, struct tl_event *events, int
 
     while (n < count && (post = tl_replay_posts_take(&replay->posts, is_added, replay)) != NULL)
         events[n++] = (struct tl_event){.token = post, .kind = TL_EVENT_POSTED};
+    n += tl_play_collect_children(replay, events + n, count - n);
     for (bool more = last != &replay->ready; more && n < count;) {
         struct tl_play_handle *handle = replay->ready.next;
         more = handle != last;
@@ -241,6 +243,9 @@ static int give(struct tl_stream_replay *replay, struct tl_play_step *step, stru
         return give_message(step, ret);
     case TL_STEP_ANSWER:
         return give_answer(replay, step, ret);
+    case TL_STEP_CHILD:
+        tl_play_end_child(replay, step->child, step->value);
+        return 0;
     default:
         return step->peer != NULL ? give_to_peer(replay, step) : 0;
     }
@@ -256,6 +261,16 @@ static void take_back(const struct tl_event *events, int count)
 
 /* --- When --- */
 
+/* Whether the program, where it has the other end of a pair itself, has done with that what led to
+ * this input. */
+static bool is_caused(const struct tl_play_peer *partner, const struct tl_play_step *step)
+{
+    if (partner == NULL || !partner->taken || partner->handle == NULL)
+        return true;
+    return partner->produced >= step->caused &&
+           (step->kind != TL_STEP_END || partner->handle->shut_write);
+}
+
 /* Whether the program has done what the recorded one had done when it took this input. */
 static bool is_time(const struct tl_stream_replay *replay, const struct tl_play_step *step)
 {
@@ -265,8 +280,11 @@ static bool is_time(const struct tl_stream_replay *replay, const struct tl_play_
         return is_enabled(replay, step->value);
     if (step->kind == TL_STEP_ANSWER)
         return step->request->taken;
+    if (step->kind == TL_STEP_CHILD)
+        return step->child->taken && step->child->killed >= step->caused;
     return peer == NULL ||
-           (peer->taken && (peer->produced >= step->output || peer->handle == NULL));
+           (peer->taken && (peer->produced >= step->output || peer->handle == NULL) &&
+            is_caused(peer->partner, step));
 }
 
 /* The step passes: the clocks may go on as far as to the next one. */
@@ -295,6 +313,24 @@ static struct tl_play_step *pass(struct tl_stream_replay *replay)
     replay->walls_limit = next != NULL ? next->walls : script->walls_count;
     tl_play_passed(replay);
     return step;
+}
+
+/* Steps that the recorded program took without having waited. */
+void tl_play_give_at_once(struct tl_stream_replay *replay, const struct tl_play_peer *peer)
+{
+    const struct tl_play_script *script = &replay->script;
+    size_t next = replay->step;
+    struct tl_event none;
+
+    while (next < script->steps_count && script->steps[next].kind == TL_STEP_INSTANT &&
+           !script->steps[next].waited)
+        next++;
+    if (next == script->steps_count || script->steps[next].peer != peer ||
+        script->steps[next].kind == TL_STEP_INSTANT || !is_time(replay, &script->steps[next]))
+        return;
+    while (replay->step < next)
+        (void)pass(replay);
+    (void)give(replay, pass(replay), &none);
 }
 
 static void move_clock(struct tl_stream_replay *replay, tl_time now)

@@ -21,6 +21,11 @@ int tl_play_signal(struct tl_kernel *kernel, int signum, bool enable)
     if (signum < 1 || signum >= 64)
         return -EINVAL;
     uint64_t bit = UINT64_C(1) << signum;
+    struct tl_play_question *question =
+        enable ? tl_play_script_question(&replay->script, TL_TRACE_SIGNAL, signum, NULL, 0) : NULL;
+    int r = question != NULL ? (int)tl_play_take_told(question)->result : 0;
+    if (r < 0)
+        return r;
     replay->signals = enable ? replay->signals | bit : replay->signals & ~bit;
     return 0;
 }

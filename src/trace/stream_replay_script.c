@@ -72,6 +72,7 @@ void tl_play_script_finish(struct tl_play_script *script)
     tl_allocator_free(script->allocator, script->steps);
     tl_allocator_free(script->allocator, script->peers);
     tl_allocator_free(script->allocator, script->requests);
+    tl_allocator_free(script->allocator, script->children);
     tl_allocator_free(script->allocator, script->facts);
     tl_allocator_free(script->allocator, script->questions);
     tl_allocator_free(script->allocator, script->nows);

@@ -37,6 +37,7 @@ enum tl_play_kind {
     TL_STEP_ROOM,      /* what is sent is taken again */
     TL_STEP_STIR,      /* there was something to read, and nobody has; value: the readiness */
     TL_STEP_DATAGRAM,  /* data; addr: from where; value: whether it was longer */
+    TL_STEP_CHILD,     /* it has ended; value: how */
     TL_STEP_SIGNAL,    /* value: the number */
     TL_STEP_POSTED,    /* data: the producer's name */
     TL_STEP_MESSAGE,   /* data; value: the tag */
@@ -46,11 +47,13 @@ enum tl_play_kind {
 struct tl_play_step {
     uint64_t number; /* of the event in the trace */
     uint64_t output; /* what the peer had been sent by then, in bytes */
+    uint64_t caused; /* likewise the other end of a pair */
     size_t nows;     /* readings of the clocks before it */
     size_t walls;
     struct tl_play_peer *peer;
     struct tl_play_peer *other;
     struct tl_play_request *request;
+    struct tl_play_child *child;
     const uint8_t *data;
     size_t len;
     const tl_addr *addr;
@@ -79,7 +82,9 @@ enum tl_play_role {
     TL_PEER_ACCEPTED,
     TL_PEER_OUTGOING,
     TL_PEER_DATAGRAM,
-    TL_PEER_FILE, /* no socket: what one open has opened */
+    TL_PEER_GIVEN, /* connected from the first: of a socket pair, or made elsewhere */
+    TL_PEER_PIPE,  /* no socket: an end of a pipe, or something else made elsewhere */
+    TL_PEER_FILE,  /* no socket: what one open has opened, or made elsewhere */
 };
 
 /* What a pread of the recorded program brought. */
@@ -100,7 +105,7 @@ struct tl_play_file {
     bool fresh;        /* opening it made or emptied it: all that is in it the program wrote */
     uint64_t identity; /* as stat told it last before; 0: it was not asked */
     int64_t size;      /* as far as the trace tells, then as the program writes; -1: not known */
-    int refusal;       /* what a sendfile that cannot send it was answered; 0: there was none */
+    int read_error;    /* what a read at its own position met; 0: there was none */
     struct tl_play_part *parts;
     size_t parts_count;
     size_t parts_capacity;
@@ -120,6 +125,12 @@ struct tl_play_peer {
     uint8_t type;
     bool reset;                          /* ended by an error: what was sent need not be all */
     bool closed;                         /* the recorded program was done with it */
+    bool given;                          /* it came to be by pipe or adopt */
+    bool no_read;                        /* the end of a pipe that only writes, */
+    bool no_write;                       /* and that only reads */
+    bool elsewhere;                      /* it was brought in */
+    const struct tl_play_peer *partner;  /* the other end of a pipe or socket pair */
+    struct tl_adopted adopted;           /* what it was when it was brought in */
     tl_addr bound;                       /* the address asked for; none: no bind */
     tl_addr remote;                      /* of accept or connect */
     const struct tl_play_peer *listener; /* that accepted it */
@@ -127,6 +138,7 @@ struct tl_play_peer {
     int listen_result;
     int connect_result;
     int shutdown_result; /* an error that it met, the last one */
+    int refusal;         /* what a sendfile that cannot send it was answered; 0: there was none */
     struct {
         bool known;
         int result;
@@ -187,6 +199,20 @@ struct tl_play_request {
     struct tl_request *asker; /* the program's; NULL: none yet, or it has its answer */
 };
 
+/* A child of the recorded program. */
+struct tl_play_child {
+    int64_t pid;    /* then its number for the program, which may adopt another one */
+    int64_t status; /* as its end told it */
+    uint64_t kills; /* signals that it was sent */
+
+    /* The replay's state. */
+    bool taken;      /* the program has, or had, it */
+    bool due;        /* its end has come, and the program does not know yet */
+    bool gone;       /* the program knows, or has given it back */
+    uint64_t killed; /* signals that the program has sent it */
+    void *token;
+};
+
 /* Something asked of the kernel by name: info, entropy. */
 struct tl_play_fact {
     struct tl_trace_event event;
@@ -197,14 +223,17 @@ struct tl_play_fact {
 struct tl_play_told {
     int64_t result;
     int64_t arg[4];
-    struct tl_play_peer *file; /* that was opened */
+    struct tl_play_peer *peer;   /* that was opened, made or brought in */
+    struct tl_play_peer *other;  /* the other end */
+    struct tl_play_child *child; /* that was started or brought in */
     struct tl_play_told *next;
 };
 
-/* Something asked of the file system, with every answer in turn. */
+/* Something asked of the file system, or for a descriptor, with every answer in turn. */
 struct tl_play_question {
     uint32_t kind; /* row */
-    int64_t arg;   /* of open: the flags; of fsync: the file's ordinal */
+    int64_t arg;   /* of open: the flags; of fsync: the file's ordinal; of pipe: the kind; of
+                    signal: the number */
     const uint8_t *name;
     size_t name_len;
     struct tl_play_told *last;
@@ -225,6 +254,9 @@ struct tl_play_script {
     struct tl_play_request **requests; /* likewise */
     size_t requests_count;
     size_t requests_capacity;
+    struct tl_play_child **children; /* likewise */
+    size_t children_count;
+    size_t children_capacity;
     struct tl_play_fact *facts;
     size_t facts_count;
     size_t facts_capacity;
@@ -276,6 +308,17 @@ struct tl_play_peer *tl_play_script_add_peer(struct tl_play_script *script, uint
 int tl_play_script_keep(struct tl_play_script *script, const void *data, size_t len,
                         const uint8_t **ret);
 
+/* Adds a step: its place is filled in, the rest is the caller's. NULL when memory is out. */
+struct tl_play_step *tl_play_script_add_step(struct tl_play_script *script,
+                                             const struct tl_trace_event *event,
+                                             enum tl_play_kind kind, struct tl_play_peer *peer);
+
+/* Adds a step with a value, and one with the event's bytes as well. */
+int tl_play_script_add_value(struct tl_play_script *script, const struct tl_trace_event *event,
+                             enum tl_play_kind kind, struct tl_play_peer *peer, int64_t value);
+int tl_play_script_add_data(struct tl_play_script *script, const struct tl_trace_event *event,
+                            enum tl_play_kind kind, struct tl_play_peer *peer, int64_t value);
+
 /* Adds an error that a connection met. Its output may end anywhere before, and no more of it is
  * taken: whoever always has more to send would never be told. */
 int tl_play_script_add_error(struct tl_play_script *script, const struct tl_trace_event *event,
@@ -289,6 +332,30 @@ int tl_play_script_add_mark(struct tl_play_script *script, const struct tl_trace
 int tl_play_script_block(struct tl_play_script *script, struct tl_play_peer *peer);
 int tl_play_script_unblock(struct tl_play_script *script, const struct tl_trace_event *event,
                            struct tl_play_peer *peer);
+
+/* Takes in the making of a socket, an operation on a socket, and its readiness
+ * (stream_replay_load_sockets.c). */
+int tl_play_script_take_socket(struct tl_play_script *script, const struct tl_trace_event *event);
+int tl_play_script_take_socket_event(struct tl_play_script *script,
+                                     const struct tl_trace_event *event);
+int tl_play_script_take_ready(struct tl_play_script *script, const struct tl_trace_event *event);
+
+/* Takes in a pipe, and a descriptor that was brought in (stream_replay_load_given.c). */
+int tl_play_script_take_pipe(struct tl_play_script *script, const struct tl_trace_event *event);
+int tl_play_script_take_adopt(struct tl_play_script *script, const struct tl_trace_event *event);
+
+/* Takes in what is about a child (stream_replay_load_children.c). */
+int tl_play_script_take_child(struct tl_play_script *script, const struct tl_trace_event *event);
+
+/* Adds the event's answer, a descriptor where it is one, to its question: arg and the blob
+ * (stream_replay_load_files.c). NULL when memory is out. */
+struct tl_play_told *tl_play_script_tell(struct tl_play_script *script,
+                                         const struct tl_trace_event *event, int64_t arg,
+                                         struct tl_play_peer *peer);
+
+/* Makes a peer that of a file: 0 or -ENOMEM. */
+int tl_play_script_make_file(struct tl_play_script *script, struct tl_play_peer *peer,
+                             unsigned flags);
 
 /* Takes in an operation on files, or a sendfile (stream_replay_load_files.c). */
 int tl_play_script_take_file(struct tl_play_script *script, const struct tl_trace_event *event);

@@ -207,8 +207,10 @@ static void run_row(void **state)
         return;
     }
     run_recorded(&row->contract, row->test->body);
-    if (replays_streams() && is_refused(row->contract.trace))
+    if (replays_streams() && is_refused(row->contract.trace)) {
+        print_message("%s: the trace is refused\n", row->name);
         return;
+    }
     run_replayed(&row->contract, row->test->body);
 }
 
