@@ -8,67 +8,37 @@
  *        `----------- given up -------+------------'
  *
  * They are no jobs, because a lookup must never be waited for: one that nobody wants any more is
- * left to its thread, which throws the answer away. So a lookup owns a copy of what it was asked,
- * and the threads share a struct that outlives the kernel until the last of them has returned. Both
- * are memory of the C library, as what its resolver answers is: the program's allocator need not
- * outlive the kernel.
+ * left to its thread, which throws the answer away. So the threads share a struct that outlives the
+ * kernel until the last of them has returned, and is memory of the C library as lookups are
+ * (lookup.h).
  *
  * The loop's thread alone starts threads and fills in queries. Everything else in the shared struct
  * is guarded by its mutex; what a running lookup is asked and answers is its thread's.
  */
 #include <errno.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/queue.h>
-#include <sys/socket.h>
-#include "core/alloc.h"
+#include "real/lookup.h"
 #include "real/real.h"
-#include "real/resolve.h"
 
-enum { THREADS_MAX = 16, HOST_MAX = 1025, SERVICE_MAX = 32 };
-
-TAILQ_HEAD(lookup_list, lookup);
-
-struct lookup {
-    TAILQ_ENTRY(lookup) place;
-    struct lookup_list *list; /* the one that it is in */
-    struct tl_real_resolver *resolver;
-    struct tl_query *query; /* NULL: given up */
-
-    bool of_addresses;
-    const char *host; /* in text, or NULL */
-    const char *service;
-    struct addrinfo hints;
-    struct sockaddr_storage addr;
-    unsigned addr_len;
-    int flags;
-
-    int code;  /* EAI_* */
-    int error; /* EAI_SYSTEM's errno */
-    struct addrinfo *answers;
-    char *names; /* HOST_MAX bytes, SERVICE_MAX bytes; in text */
-
-    char text[];
-};
+enum { THREADS_MAX = 16 };
 
 struct tl_real_resolver {
     int wake; /* the kernel's eventfd */
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* the queue, stopping, or how many threads are left */
-    struct lookup_list queue;
-    struct lookup_list running;
-    struct lookup_list finished;
+    struct tl_lookup_list queue;
+    struct tl_lookup_list running;
+    struct tl_lookup_list finished;
     unsigned queued;
     unsigned waiting; /* threads that sleep until there is a lookup */
     unsigned threads;
     bool stopping; /* the kernel is gone; the last thread frees the struct */
 };
 
-/* --- Lookups ---------------------------------------------------------------------------------- */
+/* --- Lookups in their lists ------------------------------------------------------------------- */
 
-static void move(struct lookup *lookup, struct lookup_list *list)
+static void move(struct tl_lookup *lookup, struct tl_lookup_list *list)
 {
     if (lookup->list != NULL)
         TAILQ_REMOVE(lookup->list, lookup, place);
@@ -77,132 +47,10 @@ static void move(struct lookup *lookup, struct lookup_list *list)
         TAILQ_INSERT_TAIL(list, lookup, place);
 }
 
-static void lookup_free(struct lookup *lookup)
+static void drop_lookup(struct tl_lookup *lookup)
 {
     move(lookup, NULL);
-    if (lookup->answers != NULL)
-        freeaddrinfo(lookup->answers);
-    free(lookup);
-}
-
-/* A copy of text in the room at *at, which is moved on. */
-static const char *keep(const char *text, char **at)
-{
-    if (text == NULL)
-        return NULL;
-    size_t size = strlen(text) + 1;
-    char *kept = memcpy(*at, text, size);
-    *at += size;
-    return kept;
-}
-
-static size_t size_of(const char *text)
-{
-    return text != NULL ? strlen(text) + 1 : 0;
-}
-
-static struct lookup *lookup_new(struct tl_real_resolver *resolver, struct tl_query *query)
-{
-    bool of_addresses = query->kind == TL_QUERY_ADDRESSES;
-    size_t room = of_addresses ? size_of(query->host) + size_of(query->service)
-                               : (size_t)HOST_MAX + SERVICE_MAX;
-    struct lookup *lookup = calloc(1, sizeof *lookup + room);
-    char *at;
-
-    if (lookup == NULL)
-        return NULL;
-    lookup->resolver = resolver;
-    lookup->query = query;
-    lookup->of_addresses = of_addresses;
-    at = lookup->text;
-    if (of_addresses) {
-        lookup->host = keep(query->host, &at);
-        lookup->service = keep(query->service, &at);
-        lookup->hints.ai_family = tl_real_resolve_family(query->hints.family);
-        lookup->hints.ai_socktype = tl_real_resolve_type(query->hints.type);
-        lookup->hints.ai_protocol = query->hints.protocol;
-        lookup->hints.ai_flags = tl_real_ai_flags(query->hints.flags);
-    } else {
-        lookup->names = at;
-        lookup->flags = tl_real_ni_flags(query->flags);
-        if (query->addr.family == TL_FAMILY_UNIX || /* whose names libc makes up */
-            tl_real_addr_encode(&query->addr, &lookup->addr, &lookup->addr_len) < 0)
-            lookup->addr_len = 0;
-    }
-    return lookup;
-}
-
-/* On a thread, without the mutex. */
-static void ask(struct lookup *lookup)
-{
-    errno = 0;
-    if (lookup->of_addresses)
-        lookup->code = getaddrinfo(lookup->host, lookup->service, &lookup->hints, &lookup->answers);
-    else
-        lookup->code =
-            getnameinfo((const struct sockaddr *)&lookup->addr, lookup->addr_len, lookup->names,
-                        HOST_MAX, lookup->names + HOST_MAX, SERVICE_MAX, lookup->flags);
-    lookup->error = errno;
-    if (lookup->code != 0)
-        lookup->answers = NULL;
-}
-
-/* --- Answers ---------------------------------------------------------------------------------- */
-
-static void fill(tl_addrinfo *info, const struct addrinfo *answer)
-{
-    struct sockaddr_storage storage = {0};
-
-    memcpy(&storage, answer->ai_addr, answer->ai_addrlen);
-    *info = (tl_addrinfo){
-        .type = tl_real_resolved_type(answer->ai_socktype),
-        .protocol = answer->ai_protocol,
-        .canonname = "",
-    };
-    tl_real_addr_decode(&storage, answer->ai_addrlen, &info->addr);
-}
-
-/* The list, and behind it the one name that there may be. */
-static int give_addresses(const struct lookup *lookup, struct tl_query *query)
-{
-    size_t count = 0;
-    const char *name = lookup->answers != NULL ? lookup->answers->ai_canonname : NULL;
-
-    for (const struct addrinfo *at = lookup->answers; at != NULL; at = at->ai_next)
-        count++;
-    tl_addrinfo *infos = tl_alloc(count * sizeof *infos + size_of(name));
-    if (infos == NULL)
-        return TL_EAI_MEMORY;
-    query->infos = infos;
-    query->infos_count = count;
-    for (const struct addrinfo *at = lookup->answers; at != NULL; at = at->ai_next)
-        fill(infos++, at);
-    if (name != NULL)
-        query->infos->canonname = memcpy(infos, name, size_of(name));
-    return 0;
-}
-
-static int give_names(const struct lookup *lookup, struct tl_query *query)
-{
-    size_t host = size_of(lookup->names), service = size_of(lookup->names + HOST_MAX);
-    tl_nameinfo *names = tl_alloc(sizeof *names + host + service);
-
-    if (names == NULL)
-        return TL_EAI_MEMORY;
-    char *at = (char *)(names + 1);
-    names->host = memcpy(at, lookup->names, host);
-    names->service = memcpy(at + host, lookup->names + HOST_MAX, service);
-    query->names = names;
-    return 0;
-}
-
-static void answer(const struct lookup *lookup, struct tl_query *query)
-{
-    query->result = tl_real_resolve_code(lookup->code, lookup->error);
-    if (query->result < 0)
-        return;
-    query->result =
-        lookup->of_addresses ? give_addresses(lookup, query) : give_names(lookup, query);
+    tl_lookup_free(lookup);
 }
 
 /* --- Threads ---------------------------------------------------------------------------------- */
@@ -215,7 +63,7 @@ static void resolver_free(struct tl_real_resolver *resolver)
 }
 
 /* The next lookup, with the mutex held; NULL when the kernel is gone. */
-static struct lookup *next_lookup(struct tl_real_resolver *resolver)
+static struct tl_lookup *next_lookup(struct tl_real_resolver *resolver)
 {
     while (TAILQ_EMPTY(&resolver->queue) && !resolver->stopping) {
         resolver->waiting++;
@@ -224,20 +72,20 @@ static struct lookup *next_lookup(struct tl_real_resolver *resolver)
     }
     if (resolver->stopping)
         return NULL;
-    struct lookup *lookup = TAILQ_FIRST(&resolver->queue);
+    struct tl_lookup *lookup = TAILQ_FIRST(&resolver->queue);
     resolver->queued--;
     move(lookup, &resolver->running);
     return lookup;
 }
 
 /* With the mutex held, so that the kernel cannot go meanwhile. */
-static void finish(struct lookup *lookup)
+static void finish(struct tl_lookup *lookup)
 {
     struct tl_real_resolver *resolver = lookup->resolver;
     bool first = TAILQ_EMPTY(&resolver->finished);
 
     if (lookup->query == NULL) {
-        lookup_free(lookup);
+        drop_lookup(lookup);
         return;
     }
     move(lookup, &resolver->finished);
@@ -248,13 +96,13 @@ static void finish(struct lookup *lookup)
 static void *thread_main(void *arg)
 {
     struct tl_real_resolver *resolver = arg;
-    struct lookup *lookup;
+    struct tl_lookup *lookup;
 
     (void)pthread_setname_np(pthread_self(), "tl-resolver");
     pthread_mutex_lock(&resolver->mutex);
     while ((lookup = next_lookup(resolver)) != NULL) {
         pthread_mutex_unlock(&resolver->mutex);
-        ask(lookup);
+        tl_lookup_ask(lookup);
         pthread_mutex_lock(&resolver->mutex);
         finish(lookup);
     }
@@ -298,7 +146,7 @@ static struct tl_real_resolver *resolver_of(struct tl_real *real)
 }
 
 /* Puts a lookup into the queue, with a thread more if there is none for it. */
-static int enqueue(struct tl_real_resolver *resolver, struct lookup *lookup)
+static int enqueue(struct tl_real_resolver *resolver, struct tl_lookup *lookup)
 {
     int r = 0;
 
@@ -322,13 +170,13 @@ static int enqueue(struct tl_real_resolver *resolver, struct lookup *lookup)
 int tl_real_resolve(struct tl_kernel *kernel, struct tl_query *query)
 {
     struct tl_real_resolver *resolver = resolver_of(tl_real_of(kernel));
-    struct lookup *lookup = resolver != NULL ? lookup_new(resolver, query) : NULL;
+    struct tl_lookup *lookup = resolver != NULL ? tl_lookup_new(resolver, query) : NULL;
 
     if (lookup == NULL)
         return -ENOMEM;
     int r = enqueue(resolver, lookup);
     if (r < 0) {
-        lookup_free(lookup);
+        drop_lookup(lookup);
         return r;
     }
     query->request.owner = lookup;
@@ -337,10 +185,10 @@ int tl_real_resolve(struct tl_kernel *kernel, struct tl_query *query)
 }
 
 /* Which lookup this is the request of, in one of the lists; or NULL. */
-static struct lookup *find(struct tl_real_resolver *resolver, const struct tl_request *request)
+static struct tl_lookup *find(struct tl_real_resolver *resolver, const struct tl_request *request)
 {
-    struct lookup_list *lists[] = {&resolver->queue, &resolver->running, &resolver->finished};
-    struct lookup *lookup;
+    struct tl_lookup_list *lists[] = {&resolver->queue, &resolver->running, &resolver->finished};
+    struct tl_lookup *lookup;
 
     for (unsigned i = 0; i < 3; i++)
         TAILQ_FOREACH(lookup, lists[i], place)
@@ -356,14 +204,14 @@ int tl_real_resolve_cancel(struct tl_real *real, struct tl_request *request)
     if (resolver == NULL)
         return -ENOENT;
     pthread_mutex_lock(&resolver->mutex);
-    struct lookup *lookup = find(resolver, request);
+    struct tl_lookup *lookup = find(resolver, request);
     if (lookup != NULL) {
         request->owner = NULL;
         lookup->query = NULL;
         if (lookup->list == &resolver->queue)
             resolver->queued--;
         if (lookup->list != &resolver->running)
-            lookup_free(lookup);
+            drop_lookup(lookup);
     }
     pthread_mutex_unlock(&resolver->mutex);
     return lookup != NULL ? 0 : -ENOENT;
@@ -372,7 +220,7 @@ int tl_real_resolve_cancel(struct tl_real *real, struct tl_request *request)
 int tl_real_resolved_take(struct tl_real *real, struct tl_event *events, int room)
 {
     struct tl_real_resolver *resolver = real->resolver;
-    struct lookup *lookup;
+    struct tl_lookup *lookup;
     int made = 0;
 
     if (resolver == NULL)
@@ -381,9 +229,9 @@ int tl_real_resolved_take(struct tl_real *real, struct tl_event *events, int roo
     while (made < room && (lookup = TAILQ_FIRST(&resolver->finished)) != NULL) {
         /* The analyzer does not see that a lookup leaves its list. NOLINTNEXTLINE */
         struct tl_query *query = lookup->query;
-        answer(lookup, query);
+        tl_lookup_answer(lookup, query);
         query->request.owner = NULL;
-        lookup_free(lookup);
+        drop_lookup(lookup);
         events[made++] = (struct tl_event){.token = query, .kind = TL_EVENT_RESOLVED};
     }
     pthread_mutex_unlock(&resolver->mutex);
@@ -402,13 +250,13 @@ bool tl_real_resolved_waiting(const struct tl_real *real)
     return waiting;
 }
 
-static void drop(struct lookup_list *list)
+static void drop(struct tl_lookup_list *list)
 {
-    struct lookup *next;
+    struct tl_lookup *next;
 
-    for (struct lookup *lookup = TAILQ_FIRST(list); lookup != NULL; lookup = next) {
+    for (struct tl_lookup *lookup = TAILQ_FIRST(list); lookup != NULL; lookup = next) {
         next = TAILQ_NEXT(lookup, place);
-        lookup_free(lookup);
+        drop_lookup(lookup);
     }
 }
 
@@ -417,7 +265,7 @@ static void drop(struct lookup_list *list)
 void tl_real_resolver_finish(struct tl_real *real, bool forked)
 {
     struct tl_real_resolver *resolver = real->resolver;
-    struct lookup *lookup;
+    struct tl_lookup *lookup;
     unsigned busy = 0;
 
     if (resolver == NULL)
