@@ -48,13 +48,6 @@ static inline bool done(const tl_future *future)
     return future->state != TL_FUTURE_PENDING;
 }
 
-/* From here on the registration holds the future. */
-static void queue_registration(tl_future *future, struct tl_done_callback *registration)
-{
-    tl_future_ref(future);
-    tl_loop_queue(future->loop, &registration->ready);
-}
-
 static void attach(tl_future *future, struct tl_done_callback *registration,
                    tl_future_callback callback, void *arg)
 {
@@ -62,7 +55,8 @@ static void attach(tl_future *future, struct tl_done_callback *registration,
         .future = future, .callback = callback, .arg = arg, .embedded = registration->embedded};
     tl_ready_init(&registration->ready, tl_done_callback_run, registration);
     if (done(future)) {
-        queue_registration(future, registration);
+        tl_future_ref(future);
+        tl_loop_queue(future->loop, &registration->ready);
         return;
     }
     *future->callbacks_end = registration;
@@ -151,7 +145,8 @@ void tl_future_queue_callbacks(tl_future *future)
         struct tl_done_callback *registration = future->callbacks;
         unlink_at(future, &future->callbacks);
         registration->next = NULL;
-        queue_registration(future, registration);
+        tl_object_ref(&future->object); /* it is no reserve, for it was pending */
+        tl_loop_queue(future->loop, &registration->ready);
     } while (future->callbacks != NULL);
 }
 
