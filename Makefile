@@ -73,7 +73,7 @@ NO_LOOSE_ENDS := $(if $(findstring -fsanitize,$(FLAGS.$(VARIANT))),,-Wl,-z,defs)
 ################################################################################
 ## Sources
 # What answers from a trace belongs to the simulator's library, what writes one to production.
-REPLAY_SRC  := $(wildcard $(addprefix src/trace/,reader.c cursor.c decode.c print.c pcapng.c \
+REPLAY_SRC  := $(wildcard $(addprefix src/trace/,reader*.c cursor.c decode.c print.c pcapng.c \
                replay*.c stream_replay*.c))
 LIB_SRC     := $(wildcard src/core/*.c src/core/*.S src/real/*.c) \
                $(filter-out $(REPLAY_SRC),$(wildcard src/trace/*.c))

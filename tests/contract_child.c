@@ -20,7 +20,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "core/self.h"
-#include "support/contract.h"
+#include "support/diary.h"
 #include "support/seam.h"
 
 #define REAL_WORLDS (CONTRACT_REAL | CONTRACT_REPLAY_REAL)
@@ -244,20 +244,19 @@ static void no_such_child_is_echild(struct contract *contract)
 
 /* --- The watcher ------------------------------------------------------------------------------ */
 
-struct diary {
-    tl_loop *loop;
+/* A loop, and the last child that it was told of. */
+struct nursery {
+    struct diary diary;
     int64_t pid;
     int status;
-    int calls;
 };
 
 static void note_and_stop(int64_t pid, int status, void *arg)
 {
-    struct diary *diary = arg;
-    diary->pid = pid;
-    diary->status = status;
-    diary->calls++;
-    tl_loop_stop(diary->loop);
+    struct nursery *nursery = arg;
+    nursery->pid = pid;
+    nursery->status = status;
+    diary_note_stop(&nursery->diary);
 }
 
 static void never(int64_t pid, int status, void *arg)
@@ -278,16 +277,17 @@ static tl_child_watcher *fresh_watcher(void)
 
 static void the_watcher_calls_back_body(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct nursery nursery;
+    diary_begin(&nursery.diary, contract);
     tl_child_watcher *watcher = fresh_watcher();
     assert_int_equal(tl_child_watcher_add_child_handler(watcher, 1, never, NULL), TL_ENOLOOP);
-    assert_int_equal(tl_set_event_loop(diary.loop), 0); /* attaches it */
+    assert_int_equal(tl_set_event_loop(nursery.diary.loop), 0); /* attaches it */
     assert_int_equal(tl_child_watcher_enter(watcher), 0);
     struct started child = start(9);
     struct started other = start(1);
     assert_int_equal(tl_child_watcher_add_child_handler(watcher, child.pid, never, NULL), 0);
-    assert_int_equal(tl_child_watcher_add_child_handler(watcher, child.pid, note_and_stop, &diary),
-                     0);
+    assert_int_equal(
+        tl_child_watcher_add_child_handler(watcher, child.pid, note_and_stop, &nursery), 0);
     assert_int_equal(tl_child_watcher_add_child_handler(watcher, other.pid, never, NULL), 0);
     tl_child_watcher_exit(watcher);
     assert_int_equal(tl_child_watcher_remove_child_handler(watcher, other.pid), 1);
@@ -295,14 +295,13 @@ static void the_watcher_calls_back_body(struct contract *contract)
     assert_false(tl_child_watcher_is_active(watcher));
     close(child.leash);
     close(other.leash);
-    assert_int_equal(tl_loop_run_forever(diary.loop), 0);
-    assert_int_equal(diary.calls, 1);
-    assert_int_equal(diary.status, 9);
-    assert_int_equal(diary.pid, child.pid);
+    diary_run(&nursery.diary);
+    assert_int_equal(nursery.status, 9);
+    assert_int_equal(nursery.pid, child.pid);
     expect_reaped(contract, &child);
     assert_true(wait_for(&other));
     assert_int_equal(tl_child_watcher_remove_child_handler(watcher, child.pid), 0);
-    tl_loop_free(diary.loop);
+    diary_close(&nursery.diary, ".");
     assert_int_equal(tl_set_event_loop_policy(NULL), 0);
 }
 
@@ -311,23 +310,23 @@ BOTH(the_watcher_calls_back)
 static void children_move_with_the_watcher_body(struct contract *contract)
 {
     tl_loop *first = contract_loop(contract);
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct nursery nursery;
+    diary_begin(&nursery.diary, contract);
     tl_child_watcher *watcher = fresh_watcher();
     struct started child = start(2);
     assert_int_equal(tl_child_watcher_attach_loop(watcher, first), 0);
-    assert_int_equal(tl_child_watcher_add_child_handler(watcher, child.pid, note_and_stop, &diary),
-                     0);
+    assert_int_equal(
+        tl_child_watcher_add_child_handler(watcher, child.pid, note_and_stop, &nursery), 0);
     assert_int_equal(tl_set_event_loop(NULL), 0);
     assert_int_equal(tl_child_watcher_attach_loop(watcher, first), 0);
     tl_loop_free(first); /* under it */
     assert_int_equal(tl_child_watcher_attach_loop(watcher, NULL), 0);
     close(child.leash);
-    assert_int_equal(tl_set_event_loop(diary.loop), 0);
-    assert_int_equal(tl_loop_run_forever(diary.loop), 0);
-    assert_int_equal(diary.calls, 1);
-    assert_int_equal(diary.status, 2);
+    assert_int_equal(tl_set_event_loop(nursery.diary.loop), 0);
+    diary_run(&nursery.diary);
+    assert_int_equal(nursery.status, 2);
     expect_reaped(contract, &child);
-    tl_loop_free(diary.loop);
+    diary_close(&nursery.diary, ".");
     assert_int_equal(tl_set_event_loop_policy(NULL), 0);
 }
 
@@ -382,20 +381,20 @@ static void an_unknown_child_is_refused(struct contract *contract)
 
 static void memory_runs_out_body(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct nursery nursery;
+    diary_begin(&nursery.diary, contract);
     tl_child_watcher *watcher = fresh_watcher();
     struct started child = start(4);
-    assert_int_equal(tl_child_watcher_attach_loop(watcher, diary.loop), 0);
+    assert_int_equal(tl_child_watcher_attach_loop(watcher, nursery.diary.loop), 0);
     ladder_arm(contract->ladder);
-    int r = tl_child_watcher_add_child_handler(watcher, child.pid, note_and_stop, &diary);
+    int r = tl_child_watcher_add_child_handler(watcher, child.pid, note_and_stop, &nursery);
     ladder_disarm(contract->ladder);
     assert_true(r == 0 || r == -ENOMEM);
     close(child.leash);
     if (r == 0)
-        assert_int_equal(tl_loop_run_forever(diary.loop), 0);
-    assert_int_equal(diary.calls, r == 0);
+        diary_run(&nursery.diary);
     assert_int_equal(wait_for(&child), r != 0);
-    tl_loop_free(diary.loop);
+    diary_close(&nursery.diary, r == 0 ? "." : "");
     assert_int_equal(tl_set_event_loop_policy(NULL), 0);
 }
 

@@ -19,7 +19,6 @@
 
 #include <twinloop.h>
 
-#include "support/contract.h"
 #include "support/diary.h"
 
 static void at(struct diary *diary, tl_time when, tl_callback callback)
@@ -31,13 +30,13 @@ static void at(struct diary *diary, tl_time when, tl_callback callback)
 
 static void soon_before_timers(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     assert_int_equal(tl_loop_call_later(diary.loop, 0, diary_note_c, &diary, NULL), 0);
     diary_soon(&diary, diary_note_a);
     diary_soon(&diary, diary_note_b);
     diary_turn(&diary);
-    assert_string_equal(diary.word, "abc");
-    tl_loop_free(diary.loop);
+    diary_close(&diary, "abc");
 }
 
 static void requeue(void *arg)
@@ -49,30 +48,31 @@ static void requeue(void *arg)
 
 static void queued_by_the_batch_runs_in_the_next(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     diary_soon(&diary, requeue);
     diary_turn(&diary);
     assert_string_equal(diary.word, "r");
     diary_turn(&diary);
-    assert_string_equal(diary.word, "ra");
-    tl_loop_free(diary.loop);
+    diary_close(&diary, "ra");
 }
 
 static void stop_finishes_the_batch(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     diary_soon(&diary, diary_note_a);
     diary_soon(&diary, diary_note_stop);
     diary_soon(&diary, diary_note_b);
     diary_soon(&diary, requeue);
     diary_run(&diary);
-    assert_string_equal(diary.word, "a.br");
-    tl_loop_free(diary.loop);
+    diary_close(&diary, "a.br");
 }
 
 static void timers_by_deadline_then_turn(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     tl_time now = tl_loop_time(diary.loop);
     at(&diary, now + 3 * TL_MILLISECOND, diary_note_stop);
     at(&diary, now + 2 * TL_MILLISECOND, diary_note_b);
@@ -80,13 +80,13 @@ static void timers_by_deadline_then_turn(struct contract *contract)
     at(&diary, now + 1 * TL_MILLISECOND, diary_note_a);
     at(&diary, now + 2 * TL_MILLISECOND, diary_note_b);
     diary_run(&diary);
-    assert_string_equal(diary.word, "abcb.");
-    tl_loop_free(diary.loop);
+    diary_close(&diary, "abcb.");
 }
 
 static void timer_is_never_early(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     tl_time when = tl_loop_time(diary.loop) + 1234567;
     at(&diary, when, diary_note_stop);
     diary_run(&diary);
@@ -97,17 +97,18 @@ static void timer_is_never_early(struct contract *contract)
 
 static void negative_delays_sort_by_deadline(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     assert_int_equal(tl_loop_call_later(diary.loop, -TL_SECOND, diary_note_a, &diary, NULL), 0);
     assert_int_equal(tl_loop_call_later(diary.loop, -2 * TL_SECOND, diary_note_b, &diary, NULL), 0);
     diary_turn(&diary);
-    assert_string_equal(diary.word, "ba");
-    tl_loop_free(diary.loop);
+    diary_close(&diary, "ba");
 }
 
 static void far_deadlines(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     at(&diary, TL_TIME_NEVER, diary_note_a);
     at(&diary, TL_TIME_NEVER - 1, diary_note_a);
     at(&diary, INT64_MIN, diary_note_stop);
@@ -123,66 +124,77 @@ static void far_deadlines(struct contract *contract)
 
 /* --- Handles ---------------------------------------------------------------------------------- */
 
+/* What the first callback of a batch cancels. */
+struct batch {
+    struct diary diary;
+    tl_handle *handle;
+    tl_timer_handle *timer;
+};
+
 static void cancel_the_other(void *arg)
 {
-    struct diary *diary = arg;
-    diary_note(diary, 'x');
-    tl_handle_cancel(diary->handle);
+    struct batch *batch = tl_container_of(arg, struct batch, diary);
+    diary_note(&batch->diary, 'x');
+    tl_handle_cancel(batch->handle);
 }
 
 static void cancelled_inside_its_own_batch(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
-    diary_soon(&diary, cancel_the_other);
-    assert_int_equal(tl_loop_call_soon(diary.loop, diary_note_a, &diary, &diary.handle), 0);
-    diary_soon(&diary, diary_note_b);
-    diary_turn(&diary);
-    assert_string_equal(diary.word, "xb");
-    assert_true(tl_handle_cancelled(diary.handle));
-    tl_handle_cancel(diary.handle);
-    tl_handle_unref(diary.handle);
-    tl_loop_free(diary.loop);
+    struct batch batch;
+    struct diary *diary = &batch.diary;
+    diary_begin(diary, contract);
+    diary_soon(diary, cancel_the_other);
+    assert_int_equal(tl_loop_call_soon(diary->loop, diary_note_a, diary, &batch.handle), 0);
+    diary_soon(diary, diary_note_b);
+    diary_turn(diary);
+    assert_true(tl_handle_cancelled(batch.handle));
+    tl_handle_cancel(batch.handle);
+    tl_handle_unref(batch.handle);
+    diary_close(diary, "xb");
 }
 
 static void cancel_after_running(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
-    assert_int_equal(tl_loop_call_soon(diary.loop, diary_note_a, &diary, &diary.handle), 0);
+    struct diary diary;
+    tl_handle *handle;
+    diary_begin(&diary, contract);
+    assert_int_equal(tl_loop_call_soon(diary.loop, diary_note_a, &diary, &handle), 0);
     diary_turn(&diary);
-    assert_false(tl_handle_cancelled(diary.handle));
-    tl_handle_cancel(diary.handle);
-    assert_true(tl_handle_cancelled(diary.handle));
-    assert_string_equal(diary.word, "a");
-    tl_handle_unref(diary.handle);
-    tl_loop_free(diary.loop);
+    assert_false(tl_handle_cancelled(handle));
+    tl_handle_cancel(handle);
+    assert_true(tl_handle_cancelled(handle));
+    tl_handle_unref(handle);
+    diary_close(&diary, "a");
 }
 
 static void cancel_the_timer(void *arg)
 {
-    struct diary *diary = arg;
-    diary_note(diary, 'x');
-    tl_timer_handle_cancel(diary->timer);
+    struct batch *batch = tl_container_of(arg, struct batch, diary);
+    diary_note(&batch->diary, 'x');
+    tl_timer_handle_cancel(batch->timer);
 }
 
 static void timer_cancelled_inside_its_own_batch(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
-    tl_time now = tl_loop_time(diary.loop);
-    at(&diary, now, cancel_the_timer);
-    assert_int_equal(tl_loop_call_at(diary.loop, now, diary_note_a, &diary, &diary.timer), 0);
-    diary_turn(&diary);
-    assert_string_equal(diary.word, "x");
-    assert_true(tl_timer_handle_cancelled(diary.timer));
-    assert_int_equal(tl_timer_handle_when(diary.timer), now);
-    tl_timer_handle_unref(diary.timer);
-    tl_loop_free(diary.loop);
+    struct batch batch;
+    struct diary *diary = &batch.diary;
+    diary_begin(diary, contract);
+    tl_time now = tl_loop_time(diary->loop);
+    at(diary, now, cancel_the_timer);
+    assert_int_equal(tl_loop_call_at(diary->loop, now, diary_note_a, diary, &batch.timer), 0);
+    diary_turn(diary);
+    assert_true(tl_timer_handle_cancelled(batch.timer));
+    assert_int_equal(tl_timer_handle_when(batch.timer), now);
+    tl_timer_handle_unref(batch.timer);
+    diary_close(diary, "x");
 }
 
 static void embedded_timer_moves(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
-    tl_time now = tl_loop_time(diary.loop);
+    struct diary diary;
     struct tl_timer timer;
+    diary_begin(&diary, contract);
+    tl_time now = tl_loop_time(diary.loop);
     tl_timer_init(&timer, diary.loop, diary_note_a, &diary);
     assert_int_equal(tl_timer_start(&timer, now + TL_MILLISECOND), 0);
     assert_int_equal(tl_timer_start(&timer, now + 3 * TL_MILLISECOND), 0);
@@ -195,7 +207,7 @@ static void embedded_timer_moves(struct contract *contract)
     assert_int_equal(tl_timer_start(&timer, TL_TIME_NEVER - 1), 0);
     tl_timer_stop(&timer);
     assert_false(tl_timer_active(&timer));
-    tl_loop_free(diary.loop);
+    diary_close(&diary, "ba.");
 }
 
 /* --- Futures ---------------------------------------------------------------------------------- */
@@ -214,7 +226,8 @@ static void future_noter_b(tl_future *future, void *arg)
 
 static void callbacks_are_deferred_and_in_order(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     tl_future *future = tl_loop_create_future(diary.loop);
     assert_int_equal(tl_future_add_done_callback(future, future_noter_a, &diary), 0);
     assert_int_equal(tl_future_add_done_callback(future, future_noter_b, &diary), 0);
@@ -236,7 +249,8 @@ static void finish_future(void *arg)
 
 static void run_until_complete(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     diary.future = tl_loop_create_future(diary.loop);
     assert_int_equal(tl_loop_call_later(diary.loop, TL_MILLISECOND, finish_future, &diary, NULL),
                      0);
@@ -247,13 +261,13 @@ static void run_until_complete(struct contract *contract)
     /* A future that is done still costs one iteration, in which everything ready runs. */
     diary_soon(&diary, diary_note_a);
     assert_int_equal(tl_loop_run_until_complete(diary.loop, diary.future, NULL), 0);
-    assert_string_equal(diary.word, "fa");
-    tl_loop_free(diary.loop);
+    diary_close(&diary, "fa");
 }
 
 static void run_until_complete_stopped(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     diary.future = tl_loop_create_future(diary.loop);
     diary_soon(&diary, diary_note_stop);
     assert_int_equal(tl_loop_run_until_complete(diary.loop, tl_future_ref(diary.future), NULL),
@@ -261,8 +275,7 @@ static void run_until_complete_stopped(struct contract *contract)
     assert_false(tl_future_done(diary.future));
     diary_soon(&diary, finish_future);
     assert_int_equal(tl_loop_run_until_complete(diary.loop, diary.future, NULL), 0);
-    assert_string_equal(diary.word, ".f");
-    tl_loop_free(diary.loop);
+    diary_close(&diary, ".f");
 }
 
 static void try_nested(void *arg)
@@ -280,7 +293,8 @@ static void try_nested(void *arg)
 
 static void nesting_is_refused(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     diary_soon(&diary, try_nested);
     diary_turn(&diary);
     assert_string_equal(diary.word, "n");
@@ -302,13 +316,13 @@ static void *producer(void *arg)
 
 static void another_thread_wakes_the_loop(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, producer, &diary), 0);
     diary_run(&diary);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_string_equal(diary.word, "ab.");
-    tl_loop_free(diary.loop);
+    diary_close(&diary, "ab.");
 }
 
 /* --- Signals ---------------------------------------------------------------------------------- */
@@ -325,7 +339,8 @@ static void signals_become_callbacks(struct contract *contract)
     /* On a replay nothing catches the signal that the body raises; ignored, it does no harm there.
      */
     void (*before)(int) = signal(SIGUSR1, SIG_IGN);
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     assert_int_equal(tl_loop_add_signal_handler(diary.loop, SIGUSR1, diary_note_stop, &diary), 0);
     diary_soon(&diary, raise_it);
     diary_run(&diary);
@@ -338,7 +353,8 @@ static void signals_become_callbacks(struct contract *contract)
 
 static void bad_signal_numbers(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     assert_int_equal(tl_loop_add_signal_handler(diary.loop, 0, diary_note_a, &diary), -EINVAL);
     assert_int_equal(tl_loop_add_signal_handler(diary.loop, 65, diary_note_a, &diary), -EINVAL);
     assert_int_equal(tl_loop_add_signal_handler(diary.loop, SIGKILL, diary_note_a, &diary),
@@ -351,9 +367,11 @@ static void bad_signal_numbers(struct contract *contract)
 
 static void close_discards(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    tl_timer_handle *timer;
+    diary_begin(&diary, contract);
     diary_soon(&diary, diary_note_a);
-    assert_int_equal(tl_loop_call_later(diary.loop, 0, diary_note_b, &diary, &diary.timer), 0);
+    assert_int_equal(tl_loop_call_later(diary.loop, 0, diary_note_b, &diary, &timer), 0);
     diary.future = tl_loop_create_future(diary.loop);
     assert_int_equal(tl_future_add_done_callback(diary.future, future_noter_a, &diary), 0);
     tl_future *finished = tl_loop_create_future(diary.loop);
@@ -379,9 +397,8 @@ static void close_discards(struct contract *contract)
     assert_int_equal(tl_future_remove_done_callback(diary.future, future_noter_a, &diary), 1);
     assert_int_equal(tl_future_set_result(diary.future, tl_value_none()), 0);
     tl_future_unref(diary.future);
-    tl_timer_handle_unref(diary.timer);
-    tl_loop_free(diary.loop);
-    assert_string_equal(diary.word, "");
+    tl_timer_handle_unref(timer);
+    diary_close(&diary, "");
 }
 
 static const struct contract_case cases[] = {

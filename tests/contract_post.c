@@ -20,7 +20,6 @@
 
 #include <twinloop.h>
 
-#include "support/contract.h"
 #include "support/diary.h"
 
 #define THREADS (CONTRACT_REAL | CONTRACT_REPLAY_REAL)
@@ -46,7 +45,8 @@ static bool replayed(const struct contract *contract)
 /* asyncio: test_call_soon_threadsafe_same_thread. */
 static void one_queue_before_a_run(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     safely(&diary, diary_note_a);
     diary_soon(&diary, diary_note_b);
     safely(&diary, diary_note_c);
@@ -60,8 +60,7 @@ static void one_queue_before_a_run(struct contract *contract)
     diary_soon(&diary, diary_note_a);
     safely(&diary, diary_note_stop);
     diary_run(&diary);
-    assert_string_equal(diary.word, "cba.");
-    tl_loop_free(diary.loop);
+    diary_close(&diary, "cba.");
 }
 
 static void from_a_callback(void *arg)
@@ -75,16 +74,17 @@ static void from_a_callback(void *arg)
 
 static void one_queue_during_a_run(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     diary_soon(&diary, from_a_callback);
     diary_run(&diary);
-    assert_string_equal(diary.word, "abc.");
-    tl_loop_free(diary.loop);
+    diary_close(&diary, "abc.");
 }
 
 static void a_handle_can_be_cancelled(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     tl_handle *handle;
     assert_int_equal(tl_loop_call_soon_threadsafe(diary.loop, diary_note_a, &diary, &handle), 0);
     safely(&diary, diary_note_stop);
@@ -92,13 +92,13 @@ static void a_handle_can_be_cancelled(struct contract *contract)
     assert_true(tl_handle_cancelled(handle));
     tl_handle_unref(handle);
     diary_run(&diary);
-    assert_string_equal(diary.word, ".");
-    tl_loop_free(diary.loop);
+    diary_close(&diary, ".");
 }
 
 static void closed_and_wrong_arguments_are_refused(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     tl_handle *handle = NULL;
     assert_int_equal(tl_loop_call_soon_threadsafe(NULL, diary_note_a, NULL, NULL), -EINVAL);
     assert_int_equal(tl_loop_call_soon_threadsafe(diary.loop, NULL, NULL, NULL), -EINVAL);
@@ -114,8 +114,7 @@ static void closed_and_wrong_arguments_are_refused(struct contract *contract)
                      TL_ECLOSED);
     assert_null(handle);
     assert_int_equal(tl_loop_post_message(diary.loop, 1, "x", 1), TL_ECLOSED);
-    tl_loop_free(diary.loop);
-    assert_string_equal(diary.word, "");
+    diary_close(&diary, "");
 }
 
 /* --- Other threads ---------------------------------------------------------------------------- */
@@ -197,7 +196,8 @@ static void *run_elsewhere(void *arg)
 
 static void the_maker_posts_to_who_runs_it(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     pthread_t thread;
     void *failed;
     safely(&diary, diary_note_b); /* still its own */
@@ -205,8 +205,7 @@ static void the_maker_posts_to_who_runs_it(struct contract *contract)
     wake(&diary);
     assert_int_equal(pthread_join(thread, &failed), 0);
     assert_null(failed);
-    assert_string_equal(diary.word, "ba.");
-    tl_loop_free(diary.loop);
+    diary_close(&diary, "ba.");
 }
 
 /* Sees a run begin, has it stopped, and sees it end. */
@@ -274,14 +273,14 @@ static void closing_races_with_posters(struct contract *contract)
 
 static void a_simulated_loop_refuses_other_threads(struct contract *contract)
 {
-    struct diary diary = {.loop = contract_loop(contract)};
+    struct diary diary;
+    diary_begin(&diary, contract);
     pthread_t thread;
     void *failed;
     assert_int_equal(pthread_create(&thread, NULL, flood, &diary), 0);
     assert_int_equal(pthread_join(thread, &failed), 0);
     assert_ptr_equal(failed, &diary); /* TL_ETHREAD ended it */
-    tl_loop_free(diary.loop);
-    assert_string_equal(diary.word, "");
+    diary_close(&diary, "");
 }
 
 /* --- Messages --------------------------------------------------------------------------------- */

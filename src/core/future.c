@@ -7,9 +7,7 @@
  *         `----cancel--------> CANCELLED
  *
  * Who completes: the operation that made the future, exactly once; whoever comes second gets
- * TL_ESTATE. A registration of a done-callback carries its own place in the ready queue, made when
- * the callback is added, so completing a future allocates nothing and cannot fail for want of
- * memory.
+ * TL_ESTATE. Who hears of it is future_callback.c's.
  *
  * The loop's reserve is one future that has failed with -ENOMEM from the start, given out when no
  * other can be made. A reference to it is a reference to its loop.
@@ -111,8 +109,6 @@ static void report_unfetched(tl_future *future)
     tl_loop_call_exception_handler(future->loop, &context);
 }
 
-static void drop_callbacks(tl_future *future);
-
 void tl_future_destroy(tl_object *object)
 {
     tl_future *future = tl_container_of(object, tl_future, object);
@@ -124,7 +120,8 @@ void tl_future_destroy(tl_object *object)
             return;
     }
     object->refs = 1; /* what is given back now may still look at it */
-    drop_callbacks(future);
+    if (future->callbacks != NULL)
+        tl_future_drop_callbacks(future);
     if (tl_future_type(future)->finish != NULL)
         tl_future_type(future)->finish(future);
     tl_value_finish(&future->result);
@@ -195,140 +192,6 @@ const tl_error *tl_future_exception(tl_future *future)
     return &future->error;
 }
 
-/* --- Done-callbacks --------------------------------------------------------------------------- */
-
-/* Over: it will not be called any more. */
-static void registration_end(struct tl_done_callback *registration)
-{
-    registration->future = NULL;
-    if (!registration->embedded)
-        tl_free(registration);
-}
-
-void tl_done_callback_run(void *arg)
-{
-    struct tl_done_callback *registration = arg;
-    tl_future *future = registration->future;
-    tl_future_callback callback = registration->callback;
-    void *callback_arg = registration->arg;
-    registration_end(registration); /* first, for the callback may free what it is embedded in */
-    callback(future, callback_arg);
-    tl_future_unref(future);
-}
-
-void tl_done_callback_discard(void *arg)
-{
-    struct tl_done_callback *registration = arg;
-    tl_future *future = registration->future;
-    registration_end(registration);
-    tl_future_unref(future);
-}
-
-/* From here on the registration holds the future. */
-static void queue_registration(tl_future *future, struct tl_done_callback *registration)
-{
-    tl_future_ref(future);
-    tl_loop_queue(future->loop, &registration->ready);
-}
-
-static void attach(tl_future *future, struct tl_done_callback *registration,
-                   tl_future_callback callback, void *arg)
-{
-    *registration = (struct tl_done_callback){
-        .future = future, .callback = callback, .arg = arg, .embedded = registration->embedded};
-    tl_ready_init(&registration->ready, tl_done_callback_run, registration);
-    if (tl_future_done(future)) {
-        queue_registration(future, registration);
-        return;
-    }
-    *future->callbacks_end = registration;
-    future->callbacks_end = &registration->next;
-}
-
-int tl_future_add_done_callback(tl_future *future, tl_future_callback callback, void *arg)
-{
-    if (future == NULL || callback == NULL)
-        return -EINVAL;
-    if (tl_future_done(future) && !tl_loop_open(future->loop))
-        return TL_ECLOSED;
-    struct tl_done_callback *registration = tl_alloc(sizeof *registration);
-    if (registration == NULL)
-        return -ENOMEM;
-    registration->embedded = false;
-    attach(future, registration, callback, arg);
-    return 0;
-}
-
-void tl_future_attach(tl_future *future, struct tl_done_callback *registration,
-                      tl_future_callback callback, void *arg)
-{
-    registration->embedded = true;
-    attach(future, registration, callback, arg);
-}
-
-bool tl_future_last_attached(const tl_future *future, tl_future_callback callback, const void *arg)
-{
-    if (future->callbacks == NULL)
-        return false;
-    const struct tl_done_callback *last =
-        tl_container_of(future->callbacks_end, struct tl_done_callback, next);
-    return last->callback == callback && last->arg == arg;
-}
-
-/* Unlinks the registration that *link refers to. */
-static void unlink_at(tl_future *future, struct tl_done_callback **link)
-{
-    struct tl_done_callback *registration = *link;
-    *link = registration->next;
-    if (future->callbacks_end == &registration->next)
-        future->callbacks_end = link;
-}
-
-void tl_future_detach_callback(struct tl_done_callback *registration)
-{
-    tl_future *future = registration->future;
-    if (future == NULL)
-        return; /* its turn has come */
-    if (tl_ready_queued(&registration->ready)) {
-        tl_ready_remove(&registration->ready);
-        tl_done_callback_discard(registration);
-        return;
-    }
-    struct tl_done_callback **link = &future->callbacks;
-    while (*link != registration)
-        link = &(*link)->next;
-    unlink_at(future, link);
-    registration_end(registration);
-}
-
-unsigned tl_future_remove_done_callback(tl_future *future, tl_future_callback callback, void *arg)
-{
-    unsigned removed = 0;
-    if (future == NULL)
-        return 0;
-    struct tl_done_callback **link = &future->callbacks;
-    while (*link != NULL) {
-        struct tl_done_callback *registration = *link;
-        if (registration->callback != callback || registration->arg != arg) {
-            link = &registration->next;
-            continue;
-        }
-        unlink_at(future, link);
-        registration_end(registration);
-        removed++;
-    }
-    return removed;
-}
-
-static void drop_callbacks(tl_future *future)
-{
-    while (future->callbacks != NULL) {
-        struct tl_done_callback *registration = future->callbacks;
-        unlink_at(future, &future->callbacks);
-        registration_end(registration);
-    }
-}
-
 /* --- Completing ------------------------------------------------------------------------------- */
 
 /* Whether the future can be completed now; asyncio: with callbacks waiting it needs an open loop.
@@ -344,18 +207,13 @@ static int completable(const tl_future *future)
     return 0;
 }
 
-/* asyncio: callbacks go through call_soon, in the order in which they were added. The future may be
- * gone afterwards. */
+/* The future may be gone afterwards. */
 static void complete(tl_future *future, enum tl_future_state state)
 {
     future->state = state;
     future->on_cancel = NULL;
-    while (future->callbacks != NULL) {
-        struct tl_done_callback *registration = future->callbacks;
-        unlink_at(future, &future->callbacks);
-        registration->next = NULL;
-        queue_registration(future, registration);
-    }
+    if (future->callbacks != NULL)
+        tl_future_queue_callbacks(future);
     if (tl_future_type(future)->completed != NULL)
         tl_future_type(future)->completed(future);
 }

@@ -104,6 +104,11 @@ void tl_future_detach_callback(struct tl_done_callback *registration); /* a no-o
 /* Whether this pair is the last that was registered with a pending future. */
 bool tl_future_last_attached(const tl_future *future, tl_future_callback callback, const void *arg);
 
+/* Of a future that is done: what is registered, which is something, is queued. Of one that goes: it
+ * is forgotten. */
+void tl_future_queue_callbacks(tl_future *future);
+void tl_future_drop_callbacks(tl_future *future);
+
 /* What the ready queue calls, and what is done instead when it will not. */
 void tl_done_callback_run(void *registration);
 void tl_done_callback_discard(void *registration);

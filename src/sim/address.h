@@ -76,6 +76,12 @@ static inline struct tl_ip tl_ip_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
     return (struct tl_ip){{[10] = 0xff, [11] = 0xff, [12] = a, b, c, d}};
 }
 
+/* What an unbound socket of a family is at. */
+static inline struct tl_ip tl_ip_any(uint8_t family)
+{
+    return family == TL_FAMILY_INET ? tl_ip_v4(0, 0, 0, 0) : (struct tl_ip){{0}};
+}
+
 /* From an address of family INET or INET6. */
 static inline struct tl_ip tl_ip_from(const tl_addr *addr)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * UDP sockets: their life, their names and options, and what poll sees of them.
+ * UDP sockets: their life, their names, and what poll sees of them.
  */
 #include "sim/datagram.h"
 
@@ -11,11 +11,6 @@
 #include "sim/endpoint.h"
 #include "sim/option.h"
 #include "sim/world.h"
-
-static struct tl_ip nowhere(uint8_t family)
-{
-    return family == TL_FAMILY_INET ? tl_ip_v4(0, 0, 0, 0) : (struct tl_ip){{0}};
-}
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
@@ -35,7 +30,7 @@ struct tl_datagram_socket *tl_datagram_socket_new(tl_host *host, uint8_t family,
     socket->descriptor.fd = -1;
     socket->host = host;
     socket->family = family;
-    socket->local_ip = nowhere(family);
+    socket->local_ip = tl_ip_any(family);
     tl_list_push(&world->datagrams, &socket->place);
     return socket;
 }
@@ -90,7 +85,7 @@ static int datagram_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
     socket->local_ip = ip;
     int r = tl_datagram_hold(socket, addr->port);
     if (r < 0) {
-        socket->local_ip = nowhere(socket->family); /* whatever address it kept from before */
+        socket->local_ip = tl_ip_any(socket->family); /* whatever address it kept from before */
         return r;
     }
     /* What was chosen once is, for Linux, for as long as the socket lives. */
@@ -108,7 +103,7 @@ static void disconnect(struct tl_datagram_socket *socket)
     socket->peer_port = 0;
     tl_datagram_changed(socket);
     if (!socket->address_locked)
-        socket->local_ip = nowhere(socket->family);
+        socket->local_ip = tl_ip_any(socket->family);
     if (!socket->port_locked)
         tl_datagram_let_go(socket);
 }

@@ -14,11 +14,6 @@ enum { BACKLOG_MAX = 4096 };
 
 /* --- Bound and listening ---------------------------------------------------------------------- */
 
-static struct tl_ip nowhere(uint8_t family)
-{
-    return family == TL_FAMILY_INET ? tl_ip_v4(0, 0, 0, 0) : (struct tl_ip){{0}};
-}
-
 static int check_bind_address(const struct tl_endpoint *endpoint, const tl_addr *addr,
                               const struct tl_ip *ip)
 {
@@ -54,7 +49,7 @@ static int endpoint_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
     endpoint->local_ip = ip;
     r = hold_port(endpoint, addr->port);
     if (r < 0) {
-        endpoint->local_ip = nowhere(endpoint->family); /* whatever address it kept from before */
+        endpoint->local_ip = tl_ip_any(endpoint->family); /* whatever address it kept from before */
         return r;
     }
     endpoint->port_locked = addr->port != 0;
@@ -214,7 +209,7 @@ void tl_endpoint_disconnect(struct tl_endpoint *endpoint)
     endpoint->fin_received = false;
     endpoint->peer_port = 0;
     if (!endpoint->address_locked)
-        endpoint->local_ip = nowhere(endpoint->family);
+        endpoint->local_ip = tl_ip_any(endpoint->family);
 }
 
 void tl_endpoint_finish_sending(struct tl_endpoint *endpoint)

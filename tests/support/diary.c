@@ -17,17 +17,17 @@ void diary_note(struct diary *diary, char letter)
     diary->word[diary->len++] = letter;
 }
 
-#define NOTER(letter)                                                                              \
-    void diary_note_##letter(void *diary)                                                          \
+#define NOTER(name, letter)                                                                        \
+    void name(void *diary)                                                                         \
     {                                                                                              \
-        diary_note(diary, #letter[0]);                                                             \
+        diary_note(diary, letter);                                                                 \
     }
 
-NOTER(a)
-NOTER(b)
-NOTER(c)
-NOTER(x)
-NOTER(y)
+NOTER(diary_note_a, 'a')
+NOTER(diary_note_b, 'b')
+NOTER(diary_note_c, 'c')
+NOTER(diary_note_x, 'x')
+NOTER(diary_note_y, 'y')
 
 void diary_note_stop(void *arg)
 {
@@ -50,13 +50,24 @@ static void note_report(tl_loop *loop, const tl_exc_context *context, void *arg)
     diary->code = context->exception != NULL ? context->exception->code : 0;
 }
 
+static void begin_on(struct diary *diary, struct tl_kernel *kernel)
+{
+    assert_int_equal(tl_loop_new(kernel, &diary->loop), 0);
+    assert_int_equal(tl_loop_set_exception_handler(diary->loop, note_report, diary), 0);
+}
+
 void diary_open(struct diary *diary, struct contract *contract)
 {
     *diary = (struct diary){.len = 0};
     struct tl_kernel *kernel = contract_kernel(contract);
     skipping_apply(&diary->skipping, kernel);
-    assert_int_equal(tl_loop_new(kernel, &diary->loop), 0);
-    assert_int_equal(tl_loop_set_exception_handler(diary->loop, note_report, diary), 0);
+    begin_on(diary, kernel);
+}
+
+void diary_begin(struct diary *diary, struct contract *contract)
+{
+    *diary = (struct diary){.len = 0};
+    begin_on(diary, contract_kernel(contract));
 }
 
 static void hear(enum tl_log_level level, const char *text, void *arg)

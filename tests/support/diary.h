@@ -10,10 +10,8 @@
  *     diary_close(&diary, "x");
  *
  * Time passes by itself, a second at a time: see skip.h. A callback that adds to
- * diary->skipping.skipped has taken that long.
- *
- * A test that wants its kernel's own time, or threads that wake the loop, fills in no more than
- * {.loop = contract_loop(contract)} and looks at the word itself.
+ * diary->skipping.skipped has taken that long. A diary that is begun instead of opened is on a
+ * kernel as it is.
  */
 #ifndef TL_TESTS_DIARY_H
 #define TL_TESTS_DIARY_H
@@ -28,14 +26,15 @@ struct diary {
     char word[64];
     char report[128];  /* the last report's message */
     int code;          /* and its error's code */
-    tl_future *future; /* the test's own, and so are these: */
-    tl_handle *handle;
-    tl_timer_handle *timer;
-    char log[8192]; /* what the log handler was told, a line after the other */
+    tl_future *future; /* the test's own */
+    char log[8192];    /* what the log handler was told, a line after the other */
     struct skipping skipping;
 };
 
 void diary_open(struct diary *diary, struct contract *contract);
+
+/* The same without letting time pass by itself. */
+void diary_begin(struct diary *diary, struct contract *contract);
 
 /* Frees the loop and expects this word. */
 void diary_close(struct diary *diary, const char *word);
@@ -49,16 +48,16 @@ void diary_note_c(void *diary);
 void diary_note_x(void *diary);
 void diary_note_y(void *diary);
 
-/* Writes '.' and stops the loop. */
+/* One that writes '.' and stops the loop. */
 void diary_note_stop(void *diary);
 
-/* Calls callback(diary) soon. */
+/* Has the loop call back soon, with the diary. */
 void diary_soon(struct diary *diary, tl_callback callback);
 
 /* Writes down in diary->log what the library logs, until the diary is closed. */
 void diary_hear(struct diary *diary);
 
-/* Runs the loop until it is stopped. */
+/* Until the loop is stopped. */
 void diary_run(struct diary *diary);
 
 /* One iteration that does not wait. */
