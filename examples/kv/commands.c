@@ -146,8 +146,9 @@ const struct kv_command *kv_command_find(const struct kv_command *table,
         return NULL;
     /* One table is of one container, whose name all names in it begin with. */
     size_t skip = (size_t)(kv_command_word(table) - table->name);
+    char first = word->len > 0 ? lower(word->data[0]) : '\0';
     for (; table->name != NULL; table++)
-        if (kv_arg_is(word, table->name + skip))
+        if (table->name[skip] == first && kv_arg_is(word, table->name + skip))
             return table;
     return NULL;
 }

@@ -59,18 +59,21 @@ void kv_slow_finish(struct kv_slow *slow)
     kv_buffer_finish(&slow->value);
 }
 
-/* The value as the bulk that it is asked for and answered as: the key, over and over. */
+/* The value as the bulk that it is asked for and answered as: the key, over and over. What is there
+ * is appended to itself, so room for all of it comes first. */
 static void make_value(struct kv_slow *slow, const char *key)
 {
     struct kv_buffer bytes = {0};
-    size_t key_len = strlen(key);
-    for (size_t len = 0; len < KV_SLOW_VALUE; len += key_len)
-        kv_buffer_append(&bytes, key,
-                         KV_SLOW_VALUE - len < key_len ? KV_SLOW_VALUE - len : key_len);
-    if (bytes.failed)
-        slow->value.failed = true;
-    else
+    if (kv_buffer_reserve(&bytes, KV_SLOW_VALUE)) {
+        kv_buffer_append_text(&bytes, key);
+        while (bytes.len < KV_SLOW_VALUE) {
+            size_t rest = KV_SLOW_VALUE - bytes.len;
+            kv_buffer_append(&bytes, bytes.data, rest < bytes.len ? rest : bytes.len);
+        }
         kv_reply_bulk(&slow->value, bytes.data, bytes.len);
+    } else {
+        slow->value.failed = true;
+    }
     kv_buffer_finish(&bytes);
 }
 

@@ -6,6 +6,7 @@
  * What is known of a site without looking at the choice, its hash and whether its every answer is
  * 0, is worked out before anybody asks, since sites are asked for each message.
  */
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -24,16 +25,16 @@ struct kinds {
 
 #define KIND(kind) (1u << (kind))
 
-static struct kinds plain_kinds(const struct tl_choices *choices)
+static struct kinds plain_kinds(enum tl_strategy strategy, bool quiet)
 {
     const unsigned faults = KIND(TL_SITE_FAULT);
     struct kinds kinds = {0};
-    if (choices->quiet)
+    if (quiet)
         kinds.plain = faults | KIND(TL_SITE_SIZE) | KIND(TL_SITE_MAGNITUDE);
     kinds.plain_unlikely = kinds.plain;
-    if (choices->strategy == TL_STRATEGY_SEED)
+    if (strategy == TL_STRATEGY_SEED)
         kinds.plain_unlikely = ~KIND(TL_SITE_USER);
-    if (choices->strategy == TL_STRATEGY_BYTES)
+    if (strategy == TL_STRATEGY_BYTES)
         kinds.plain_unlikely |= faults; /* it takes no byte */
     return kinds;
 }
@@ -46,13 +47,10 @@ static void judge(struct tl_choice_site *site, struct kinds kinds)
     site->plain = (plain & KIND(site->kind)) != 0;
 }
 
-static void judge_all(struct tl_choices *choices)
+/* As things are in a world. */
+static struct kinds present_kinds(const struct tl_choices *choices)
 {
-    struct kinds kinds = plain_kinds(choices);
-    for (size_t i = 0; i < TL_SIM_SITES_COUNT; i++)
-        judge(&choices->sites[i], kinds);
-    for (size_t i = 0; i < choices->more_count; i++)
-        judge(&choices->more_sites[i], kinds);
+    return plain_kinds(choices->strategy, choices->quiet);
 }
 
 /* --- The simulator's and the scenario's ------------------------------------------------------- */
@@ -67,22 +65,27 @@ static void describe(struct tl_choice_site *ret, const tl_site *site)
     };
 }
 
-/* The simulator's sites as every run begins with them. Their hashes are the same in all worlds of
- * the process, and are computed for the first of them. */
-static struct tl_choice_site sim_sites[TL_SIM_SITES_COUNT];
+/* The simulator's sites as runs begin with them, by strategy and whether the world is quiet. They
+ * are the same in all worlds of the process, and are worked out for the first of them. */
+static struct tl_choice_site sim_sites[TL_STRATEGY_BYTES + 1][2][TL_SIM_SITES_COUNT];
 
 static void describe_sim_sites(void)
 {
-    for (size_t i = 0; i < TL_SIM_SITES_COUNT; i++)
-        describe(&sim_sites[i], tl_sim_sites[i]);
+    for (unsigned strategy = 0; strategy <= TL_STRATEGY_BYTES; strategy++)
+        for (unsigned quiet = 0; quiet < 2; quiet++)
+            for (size_t i = 0; i < TL_SIM_SITES_COUNT; i++) {
+                struct tl_choice_site *site = &sim_sites[strategy][quiet][i];
+                describe(site, tl_sim_sites[i]);
+                judge(site, plain_kinds((enum tl_strategy)strategy, quiet));
+            }
 }
 
 void tl_choices_begin_sites(struct tl_choices *choices)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, describe_sim_sites);
-    memcpy(choices->sites, sim_sites, sizeof sim_sites);
-    judge_all(choices);
+    assert(choices->strategy <= TL_STRATEGY_BYTES);
+    memcpy(choices->sites, sim_sites[choices->strategy][choices->quiet], sizeof choices->sites);
 }
 
 struct tl_choice_site *tl_choices_add_site(struct tl_choices *choices, const tl_site *site)
@@ -103,7 +106,7 @@ struct tl_choice_site *tl_choices_add_site(struct tl_choices *choices, const tl_
     struct tl_choice_site *added = &choices->more_sites[choices->more_count++];
     describe(added, site);
     added->name = memcpy(name, site->name, size);
-    judge(added, plain_kinds(choices));
+    judge(added, present_kinds(choices));
     return added;
 }
 
@@ -138,12 +141,17 @@ int tl_world_set_odds(tl_world *world, const char *site_name, uint32_t odds)
     if (site == NULL)
         return -ENOENT;
     site->odds = odds;
-    judge(site, plain_kinds(&world->choices));
+    judge(site, present_kinds(&world->choices));
     return 0;
 }
 
 void tl_world_set_faults(tl_world *world, bool on)
 {
-    world->choices.quiet = !on;
-    judge_all(&world->choices);
+    struct tl_choices *choices = &world->choices;
+    choices->quiet = !on;
+    struct kinds kinds = present_kinds(choices);
+    for (size_t i = 0; i < TL_SIM_SITES_COUNT; i++)
+        judge(&choices->sites[i], kinds);
+    for (size_t i = 0; i < choices->more_count; i++)
+        judge(&choices->more_sites[i], kinds);
 }

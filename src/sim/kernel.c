@@ -30,17 +30,16 @@ static void timeout_fired(struct tl_agenda_event *event)
 int tl_sim_kernel_make(tl_process *process, struct tl_sim_kernel **ret)
 {
     tl_world *world = process->world;
-    struct tl_sim_kernel *kernel = tl_allocator_calloc(&world->allocator, sizeof *kernel);
+    struct tl_sim_kernel *kernel = tl_pool_get(&world->kernels);
     if (kernel == NULL)
         return -ENOMEM;
+    *kernel = (struct tl_sim_kernel){.base.ops = &sim_ops, .process = process};
     int r = tl_agenda_event_init(&world->agenda, &kernel->timeout, timeout_fired);
     if (r < 0) {
-        tl_allocator_free(&world->allocator, kernel);
+        tl_pool_put(&world->kernels, kernel);
         return r;
     }
     uint64_t entity = tl_entity(process->entity, "kernel", process->kernels_count++);
-    kernel->base.ops = &sim_ops;
-    kernel->process = process;
     kernel->entity = entity;
     tl_list_init(&kernel->ready);
     tl_list_init(&kernel->jobs);
@@ -75,7 +74,7 @@ void tl_sim_kernel_unmake(struct tl_sim_kernel *kernel)
     tl_posts_drop(kernel);
     tl_list_remove(&kernel->place);
     tl_agenda_event_finish(&world->agenda, &kernel->timeout);
-    tl_allocator_free(&world->allocator, kernel);
+    tl_pool_put(&world->kernels, kernel);
 }
 
 static void sim_destroy(struct tl_kernel *kernel)

@@ -124,11 +124,10 @@ tl_process *tl_process_current(void)
 static tl_process *process_new(tl_host *host)
 {
     tl_world *world = host->world;
-    tl_process *process = tl_allocator_calloc(&world->allocator, sizeof *process);
+    tl_process *process = tl_pool_get(&world->process_pool);
     if (process == NULL)
         return NULL;
-    process->world = world;
-    process->host = host;
+    *process = (tl_process){.world = world, .host = host};
     tl_list_init(&process->blocks);
     tl_list_init(&process->kernels);
     tl_fds_init(&process->fds, world->fds_max);
@@ -147,8 +146,8 @@ void tl_process_free(tl_process *process)
     tl_fds_finish(&process->fds, allocator);
     tl_allocator_free(allocator, process->argv);
     tl_allocator_free(allocator, process->envp);
-    tl_allocator_free(allocator, process->name);
-    tl_allocator_free(allocator, process);
+    tl_allocator_free(allocator, process->own_name);
+    tl_pool_put(&process->world->process_pool, process);
 }
 
 static char *copy_text(const tl_allocator *allocator, const char *text)
@@ -229,8 +228,8 @@ static int set_up(tl_process *process, const struct tl_process_options *options)
         return r;
     if (name == NULL)
         name = options->argv != NULL && options->argv[0] != NULL ? options->argv[0] : "process";
-    process->name = copy_text(&world->allocator, name);
-    if (process->name == NULL)
+    process->name = process->own_name = copy_text(&world->allocator, name);
+    if (process->own_name == NULL)
         return -ENOMEM;
     r = tl_agenda_event_init(&world->agenda, &process->start, start_fired);
     if (r < 0)
@@ -276,14 +275,8 @@ tl_process *tl_host_spawn(tl_host *host, const struct tl_process_options *option
 tl_process *tl_process_new_guest(tl_host *host)
 {
     tl_process *process = process_new(host);
-    if (process == NULL)
-        return NULL;
-    process->name = copy_text(&host->world->allocator, "main");
-    if (process->name == NULL) {
-        host->processes_count--;
-        tl_process_free(process);
-        return NULL;
-    }
+    if (process != NULL)
+        process->name = "main";
     return process;
 }
 

@@ -34,7 +34,8 @@ struct tl_process {
     tl_host *host;
     struct tl_list place; /* in the world's processes */
     struct tl_list turn;  /* in the world's runnable */
-    char *name;
+    const char *name;
+    char *own_name; /* its memory; NULL: a guest's needs none */
     char **argv;
     char **envp; /* NULL: the world's */
     int argc;

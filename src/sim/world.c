@@ -16,6 +16,7 @@
 #include "sim/datagram.h"
 #include "sim/endpoint.h"
 #include "sim/host.h"
+#include "sim/kernel.h"
 #include "sim/pipe.h"
 #include "sim/process.h"
 #include "sim/unix.h"
@@ -24,6 +25,7 @@ enum {
     FDS_MAX = 1024,
     ENDPOINTS_IN_SLAB = 16,
     PORTS_IN_SLAB = 32,
+    PROCESSES_IN_SLAB = 4,
 };
 
 #define DEADLINE (600 * TL_SECOND)
@@ -77,6 +79,9 @@ tl_world *tl_world_new(const struct tl_world_options *options)
                  ENDPOINTS_IN_SLAB);
     tl_datagram_pools_init(&world->datagram_pools, &world->allocator);
     tl_pool_init(&world->ports, &world->allocator, sizeof(struct tl_port), PORTS_IN_SLAB);
+    tl_pool_init(&world->process_pool, &world->allocator, sizeof(tl_process), PROCESSES_IN_SLAB);
+    tl_pool_init(&world->kernels, &world->allocator, sizeof(struct tl_sim_kernel),
+                 PROCESSES_IN_SLAB);
     world->hosts_end = &world->hosts;
     tl_list_init(&world->processes);
     tl_list_init(&world->runnable);
@@ -122,6 +127,8 @@ void tl_world_free(tl_world *world)
     tl_errands_finish(world);
     free_stacks(world);
     tl_hosts_finish(world);
+    tl_pool_finish(&world->process_pool);
+    tl_pool_finish(&world->kernels);
     tl_pool_finish(&world->endpoints);
     tl_traffics_finish(&world->traffics, &world->allocator);
     tl_pool_finish(&world->ports);

@@ -98,6 +98,8 @@ struct tl_world {
     struct tl_list datagrams; /* every socket for them */
     struct tl_pool datagram_sockets;
     struct tl_datagram_pools datagram_pools;
+    struct tl_pool process_pool;
+    struct tl_pool kernels;
     struct tl_stacks *stacks;
 
     tl_host *hosts; /* in the order in which they were added */
