@@ -18,6 +18,7 @@
 #include <cmocka.h>
 #include "support/seam.h"
 #include "support/seam_datagram.h"
+#include "support/simulated.h"
 
 #define LATENCY (200 * TL_MICROSECOND) /* between hosts, unless a link says otherwise */
 
@@ -324,6 +325,45 @@ static void a_datagram_allocates_nothing(void **state)
     tl_set_allocator(&saved);
 }
 
+/* How many datagrams of len bytes a buffer of room bytes takes. */
+static unsigned count_kept(const char *host, int room, size_t len)
+{
+    struct tl_kernel *kernel = simulated_quiet_kernel();
+    tl_addr there;
+    int reader = seam_bound(kernel, host, &there);
+    int writer = seam_datagrams(kernel, there.family);
+    static char data[65000];
+    unsigned kept = 0;
+    seam_set(kernel, reader, TL_OPTION_RCVBUF, room / 2); /* of which Linux keeps twice as much */
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(seam_send(kernel, writer, data, len, &there), len);
+    seam_await(kernel, reader, TL_READABLE);
+    while (seam_receive(kernel, reader, data, sizeof data, NULL, NULL) >= 0)
+        kept++;
+    kernel->ops->destroy(kernel);
+    return kept;
+}
+
+/* The costs that Linux 6.18 has on a loopback interface. */
+static void what_a_datagram_costs_of_the_receive_buffer(void **state)
+{
+    static const struct {
+        uint32_t len, len_v6, cost;
+    } steps[] = {{197, 184, 832},    {645, 632, 1280},   {1669, 1656, 2304},
+                 {3717, 3704, 4352}, {7813, 7800, 8448}, {16004, 15991, 16640}};
+    (void)state;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        int room = 6 * (int)steps[i].cost;
+        assert_int_equal(count_kept("127.0.0.1", room, steps[i].len), 6);
+        assert_int_equal(count_kept("127.0.0.1", room - 2, steps[i].len), 5);
+        assert_int_equal(count_kept("127.0.0.1", room, steps[i].len + 1) < 6, 1);
+        assert_int_equal(count_kept("::1", room, steps[i].len_v6), 6);
+        assert_int_equal(count_kept("::1", room, steps[i].len_v6 + 1) < 6, 1);
+    }
+    assert_int_equal(count_kept("127.0.0.1", 5 * 40832, 40000), 5);
+    assert_int_equal(count_kept("127.0.0.1", 5 * 40832 - 2, 40000), 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +377,7 @@ int main(void)
         cmocka_unit_test(a_broadcast_reaches_every_host),
         cmocka_unit_test(a_sender_keeps_to_one_of_those_that_share),
         cmocka_unit_test(a_datagram_allocates_nothing),
+        cmocka_unit_test(what_a_datagram_costs_of_the_receive_buffer),
     };
     return cmocka_run_group_tests_name("sim_datagram", tests, NULL, NULL);
 }

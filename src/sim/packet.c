@@ -41,6 +41,7 @@ struct tl_datagram *tl_datagram_new(struct tl_datagram_pools *pools, uint32_t le
         return NULL;
     datagram->next = NULL;
     datagram->target = NULL;
+    datagram->dest = (struct tl_ip){{0}};
     datagram->len = len;
     datagram->pool = pool;
     datagram->refusal = false;
@@ -59,18 +60,22 @@ struct tl_datagram *tl_datagram_copy(struct tl_datagram_pools *pools,
 
 /* --- Queues ----------------------------------------------------------------------------------- */
 
-uint32_t tl_datagram_cost_of(uint32_t len)
+/* As on a loopback interface, for which nothing is cut in pieces: short ones are in one block of
+ * memory with their headers, of which there is a small size and then powers of two; of longer ones
+ * the bytes are in pages, which count by the byte. */
+uint32_t tl_datagram_cost(const struct tl_datagram *datagram)
 {
-    static const struct {
-        uint32_t len;
-        uint32_t cost;
-    } steps[] = {
-        {208, 832}, {656, 1280}, {1680, 2304}, {3728, 4352}, {7824, 8448}, {16016, 16640},
-    };
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-        if (len <= steps[i].len)
-            return steps[i].cost;
-    return len + 1024;
+    enum { HEADERS = 59, HEADERS_V6 = 72, SMALL = 256, BLOCK = 1024, BLOCK_MAX = 16384 };
+    enum { TAIL = 320, COST = 256, SMALL_COST = 832 };
+    uint32_t len = datagram->len + (tl_ip_is_v4(&datagram->dest) ? HEADERS : HEADERS_V6);
+    uint32_t block = BLOCK;
+    if (len <= SMALL)
+        return SMALL_COST;
+    if (len + TAIL >= BLOCK_MAX)
+        return SMALL_COST + datagram->len;
+    while (block < len + TAIL)
+        block *= 2;
+    return block + COST;
 }
 
 void tl_datagram_push(struct tl_datagram_queue *queue, struct tl_datagram *datagram)

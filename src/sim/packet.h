@@ -57,13 +57,8 @@ static inline void tl_datagram_free(struct tl_datagram_pools *pools, struct tl_d
 struct tl_datagram *tl_datagram_copy(struct tl_datagram_pools *pools,
                                      const struct tl_datagram *datagram);
 
-/* What keeping one of so many bytes costs, and this one. */
-uint32_t tl_datagram_cost_of(uint32_t len);
-
-static inline uint32_t tl_datagram_cost(const struct tl_datagram *datagram)
-{
-    return tl_datagram_cost_of(datagram->len);
-}
+/* What keeping one costs of a receive buffer. */
+uint32_t tl_datagram_cost(const struct tl_datagram *datagram);
 
 /* Puts a datagram at the end; where its arrival belongs, behind those of the same instant. */
 void tl_datagram_push(struct tl_datagram_queue *queue, struct tl_datagram *datagram);

@@ -33,10 +33,10 @@ static const char *host_text(const struct run *run, const tl_addr *addr)
         return "loopback";
     if (memcmp(addr->data, first, 16) == 0)
         return "127.0.0.1";
-    if (is_mapped(addr))
-        return memcmp(addr->data + 12, first, 4) == 0                ? "::ffff:127.0.0.1"
-               : memcmp(addr->data + 12, run->loopback.data, 4) == 0 ? "mapped"
-                                                                     : "mapped elsewhere";
+    if (is_mapped(addr) && memcmp(addr->data + 12, first, 4) == 0)
+        return "::ffff:127.0.0.1";
+    if (is_mapped(addr) && memcmp(addr->data + 12, run->loopback.data, 4) == 0)
+        return "mapped";
     return memcmp(addr->data, first6, 16) == 0 ? "::1" : "elsewhere";
 }
 
