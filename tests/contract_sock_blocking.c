@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <twinloop.h>
 #include "support/contract.h"
 
 static void expect_done(tl_future *future, int code)
