@@ -59,9 +59,18 @@ static void put_in_chunk(struct tl_timers *timers, uint32_t index, struct tl_tim
     timers->entries[hole] = (struct tl_timer_entry){key, cell};
 }
 
-/* Puts an entry into the first half of the run, which has room at its start. */
-static inline void put_in_front(struct tl_timer_near *near, struct tl_timer_key key, uint32_t cell)
+/* Moves the run to where it has room at both ends or, if there is none for that, at the one. */
+static void recentre(struct tl_timer_near *near, bool at_front)
 {
+    uint32_t first = (RUN_MAX - near->count + at_front) / 2;
+    memmove(&near->run[first], &near->run[near->first], near->count * sizeof near->run[0]);
+    near->first = first;
+}
+
+static inline void put_at_front(struct tl_timer_near *near, struct tl_timer_key key, uint32_t cell)
+{
+    if (near->first == 0)
+        recentre(near, true);
     struct tl_timer_entry *run = &near->run[--near->first];
     uint32_t last = near->count++;
     uint32_t i = 0;
@@ -70,24 +79,25 @@ static inline void put_in_front(struct tl_timer_near *near, struct tl_timer_key 
     run[i] = (struct tl_timer_entry){key, cell};
 }
 
-/* The run has room. Entries move away to the side where there are fewer, so that among timers of
- * which some are due soon and many later, the latter stay. */
-static inline void put_in_run(struct tl_timer_near *near, struct tl_timer_key key, uint32_t cell)
+static inline void put_at_end(struct tl_timer_near *near, struct tl_timer_key key, uint32_t cell)
 {
+    if (near->first + near->count == RUN_MAX)
+        recentre(near, false);
     struct tl_timer_entry *run = &near->run[near->first];
-    if (near->first > 0 && near->count > 0 && tl_timer_before(key, run[near->count / 2].key)) {
-        put_in_front(near, key, cell);
-        return;
-    }
-    if (near->first + near->count == RUN_MAX) {
-        memmove(near->run, run, near->count * sizeof near->run[0]);
-        near->first = 0;
-        run = near->run;
-    }
     uint32_t i = near->count++;
     for (; i > 0 && tl_timer_before(key, run[i - 1].key); i--)
         run[i] = run[i - 1];
     run[i] = (struct tl_timer_entry){key, cell};
+}
+
+/* The run has room. Entries make way towards the nearer end, so that those of timers that are due
+ * much later stay where they are while others come and go. */
+static inline void put_in_run(struct tl_timer_near *near, struct tl_timer_key key, uint32_t cell)
+{
+    if (near->count > 0 && tl_timer_before(key, near->run[near->first + near->count / 2].key))
+        put_at_front(near, key, cell);
+    else
+        put_at_end(near, key, cell);
 }
 
 /* There is room for one entry more. */
