@@ -14,9 +14,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <twinloop/explore.h>
 #include "common/example.h"
 #include "dns/dns.h"
+#include "dns/zone.h"
 
 #define PORT "5300"
 
@@ -72,9 +74,12 @@ static int spoil(tl_world *world)
     return r;
 }
 
+/* The zone is built in, or the same from a file of the server's host. */
 static int build(tl_world *world)
 {
-    static const char *const argv[] = {"dns", "--host", "0.0.0.0", "--port", PORT, NULL};
+    bool from_file = tl_parameter(world, "file", 0, 1) == 1;
+    const char *const argv[] = {
+        "dns", "--host", "0.0.0.0", "--port", PORT, from_file ? "--zone" : NULL, "zone", NULL};
     const struct tl_process_options server_options = {
         .name = "server",
         .argv = argv,
@@ -84,6 +89,8 @@ static int build(tl_world *world)
     };
     int r = spoil(world);
     tl_host *server = tl_world_add_host(world, "server", NULL);
+    if (r == 0 && server != NULL && from_file)
+        r = tl_host_write_file(server, "zone", dns_zone_text, strlen(dns_zone_text));
     if (r < 0 || server == NULL || tl_host_spawn(server, &server_options) == NULL)
         return r < 0 ? r : -ENOMEM;
     uint32_t clients = tl_parameter(world, "clients", 1, 4);

@@ -80,6 +80,27 @@ for dns in "$build/examples/dns" "$build/production/dns"; do
     expect "the exit code of an address that is none" 2 $?
 done
 
+# A zone of one's own, and what is said of a bad one.
+zone() { printf '%s\n' '$ORIGIN example.org.' '$TTL 60' '@ SOA ns me 1 2 3 4 5' "$@" >"$scratch/zone"; }
+zone 'ns A 192.0.2.53' '   TXT "my own"'
+serve "$build/examples/dns" --zone "$scratch/zone"
+if command -v dig >/dev/null; then
+    expect "a zone of one's own" "192.0.2.53" "$(ask +short ns.example.org)"
+    contains "the zone that is built in" "status: REFUSED" "$(ask twinloop.example)"
+fi
+stop TERM
+expect "its exit code" 0 $status
+zone 'ns A 192.0.2.53' 'www A 192.0.2'
+message=$("$build/examples/dns" --port 0 --zone "$scratch/zone" 2>&1)
+expect "the exit code of a bad zone" 1 $?
+expect "what is said of it" "dns: $scratch/zone: line 5: '192.0.2' is not an address of IPv4" \
+    "$message"
+message=$("$build/examples/dns" --port 0 --zone "$scratch/nowhere" 2>&1)
+expect "the exit code of a zone that is not there" 1 $?
+expect "what is said then" "dns: $scratch/nowhere: No such file or directory" "$message"
+message=$("$build/examples/dns" --port 0 --zone "$scratch" 2>&1)
+expect "the exit code of a folder" 1 $?
+
 # The scenario: hundreds of bad networks in which every answer comes and is right.
 scenario dns 300 40
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A small authoritative DNS server over UDP and TCP, with a built-in zone, and a client that asks
- * it.
+ * A small authoritative DNS server over UDP and TCP, whose zone is built in or comes from a file,
+ * and a client that asks it.
  *
  * What is answered is a pure function of the question (zone.c), so that it can be tested and fuzzed
  * by itself; the rest moves datagrams, and asks again for those that got lost.
@@ -16,7 +16,9 @@
 
 #include "message.h"
 
-/* The zone that is served. */
+struct dns_zone;
+
+/* The zone that is built in. */
 #define DNS_ZONE "twinloop.example"
 
 /* How a query came, and an answer goes: that decides how long it may be. */
@@ -27,19 +29,22 @@ enum dns_way {
 
 /* Writes the answer to a query into answer, which has room for as many bytes. Its length; 0 when
  * nothing is to be answered. */
-size_t dns_answer(uint8_t *answer, enum dns_way way, const uint8_t *query, size_t len);
+size_t dns_answer(const struct dns_zone *zone, uint8_t *answer, enum dns_way way,
+                  const uint8_t *query, size_t len);
 
 /* What the connections of a server share. */
 struct dns_streams {
     tl_loop *loop;
+    const struct dns_zone *zone;
     uint8_t *answer; /* room for one, behind its length */
 };
 
 /* A protocol for one connection; farg is a struct dns_streams. */
 tl_protocol *dns_stream_factory(void *streams);
 
-/* A whole server: serves on a numeric address until SIGTERM or SIGINT. What main should return. */
-int dns_serve(const char *host, uint16_t port);
+/* A whole server: serves a zone from a file, or with NULL the one that is built in, on a numeric
+ * address until SIGTERM or SIGINT. What main should return. */
+int dns_serve(const char *host, uint16_t port, const char *zone_file);
 
 /* What a client does. */
 struct dns_client_options {

@@ -8,6 +8,7 @@
 struct arguments {
     const char *host;
     uint64_t port;
+    const char *zone;
     bool client;
     uint64_t rounds;
     uint64_t tries;
@@ -18,6 +19,8 @@ static const struct example_option options[] = {
      "serve on, or ask, this numeric address (127.0.0.1)"},
     {"port", EXAMPLE_NUMBER, offsetof(struct arguments, port), 0, 65535, "PORT",
      "and this port (5300); 0 serves on a free one"},
+    {"zone", EXAMPLE_TEXT, offsetof(struct arguments, zone), 0, 0, "FILE",
+     "serve the zone in this file instead of the one that is built in"},
     {"client", EXAMPLE_FLAG, offsetof(struct arguments, client), 0, 0, NULL,
      "be the client instead of the server"},
     {"rounds", EXAMPLE_NUMBER, offsetof(struct arguments, rounds), 0, 1000000, "N",
@@ -34,7 +37,7 @@ static int dns_main(int argc, char **argv)
     if (r != 0)
         return r;
     if (!arguments.client)
-        return dns_serve(arguments.host, (uint16_t)arguments.port);
+        return dns_serve(arguments.host, (uint16_t)arguments.port, arguments.zone);
     const struct dns_client_options client = {
         .host = arguments.host,
         .port = (uint16_t)arguments.port,
@@ -49,7 +52,9 @@ static const char *const client_args[] = {"--client", NULL};
 
 const struct example dns_example = {
     .name = "dns",
-    .about = "Answers questions about " DNS_ZONE " over UDP and TCP; with --client, asks them.",
+    .about =
+        "Answers questions about " DNS_ZONE ", or another zone, over UDP and TCP; with --client, "
+        "asks them.",
     .program = dns_main,
     .options = options,
     .server_args = server_args,

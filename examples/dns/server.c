@@ -8,10 +8,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../common/example.h"
 #include "dns.h"
 #include "frame.h"
+#include "zone.h"
 
 /* How often a free port is looked for that is free for both. */
 enum { TRIES_MAX = 16 };
@@ -20,6 +22,7 @@ struct server {
     tl_protocol protocol;
     tl_transport *transport; /* of the datagrams */
     tl_loop *loop;
+    struct dns_zone zone;
     struct dns_streams streams;
 };
 
@@ -40,7 +43,7 @@ static int datagram_received(tl_protocol *protocol, const void *data, size_t len
                              const tl_addr *from)
 {
     uint8_t answer[DNS_EDNS_MAX];
-    size_t answer_len = dns_answer(answer, DNS_OVER_UDP, data, len);
+    size_t answer_len = dns_answer(&server_of(protocol)->zone, answer, DNS_OVER_UDP, data, len);
     if (answer_len == 0 || from == NULL)
         return 0;
     return tl_datagram_transport_sendto(server_of(protocol)->transport, answer, answer_len, from);
@@ -162,7 +165,18 @@ static int serve_on(struct server *server, const char *host, const tl_addr *addr
     return r;
 }
 
-int dns_serve(const char *host, uint16_t port)
+static int read_zone(struct server *server, const char *file)
+{
+    char error[DNS_ERROR_MAX];
+    int r = file != NULL ? dns_zone_load(&server->zone, server->loop, file, error, sizeof error)
+                         : dns_zone_parse(&server->zone, dns_zone_text, strlen(dns_zone_text),
+                                          error, sizeof error);
+    if (r < 0)
+        fprintf(stderr, "dns: %s\n", error);
+    return r;
+}
+
+int dns_serve(const char *host, uint16_t port, const char *zone_file)
 {
     tl_addr addr;
     struct server server = {.loop = NULL}; /* outlives its loop, which holds the protocol */
@@ -178,8 +192,12 @@ int dns_serve(const char *host, uint16_t port)
         return EXAMPLE_FAILED;
     }
     server.streams.loop = server.loop;
-    r = serve_on(&server, host, &addr);
+    server.streams.zone = &server.zone;
+    r = read_zone(&server, zone_file);
+    if (r == 0)
+        r = serve_on(&server, host, &addr);
     tl_loop_free(server.loop);
+    dns_zone_finish(&server.zone);
     free(server.streams.answer);
     return r < 0 ? EXAMPLE_FAILED : EXAMPLE_OK;
 }

@@ -55,8 +55,8 @@ static int get_buffer(tl_protocol *protocol, ssize_t hint, void **ret_buffer, si
 static int answer(struct connection *connection)
 {
     uint8_t *room = connection->streams->answer;
-    size_t len =
-        dns_answer(room + 2, DNS_OVER_TCP, connection->frame.message, connection->frame.len);
+    size_t len = dns_answer(connection->streams->zone, room + 2, DNS_OVER_TCP,
+                            connection->frame.message, connection->frame.len);
     dns_frame_clear(&connection->frame);
     if (len == 0) {
         tl_transport_close(connection->transport);

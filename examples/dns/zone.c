@@ -1,82 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The zone, and what it answers to a question.
+ * What a zone answers to a question.
  */
 #include <string.h>
 
 #include "dns.h"
 #include "frame.h"
+#include "zone.h"
 
-enum { TTL = 300, CHAIN_MAX = 8 };
+enum { CHAIN_MAX = 8 };
 
-struct entry {
-    const char *name;
-    enum dns_type type;
-    const void *data;
-    uint16_t len;
-    const char *target; /* of a CNAME or NS */
-    uint16_t times;     /* so many records whose last byte counts up; 0: one */
-};
-
-#define TEXT(text) text, sizeof(text) - 1
-#define LINE                                                                                       \
-    "\x3f"                                                                                         \
-    "A line of sixty-three characters, which is as many as fit in..."
-#define LINES LINE LINE LINE LINE LINE LINE LINE LINE
-
-/* Names and addresses are those that are set aside for examples (RFC 2606, 5737, 3849). */
-static const struct entry entries[] = {
-    {DNS_ZONE, DNS_NS, TEXT(""), "ns." DNS_ZONE, 0},
-    {DNS_ZONE, DNS_A, TEXT("\xc0\x00\x02\x01"), NULL, 0},
-    {DNS_ZONE, DNS_AAAA, TEXT("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"), NULL, 0},
-    {DNS_ZONE, DNS_TXT,
-     TEXT("\x13"
-          "a loop and its twin"),
-     NULL, 0},
-    {"ns." DNS_ZONE, DNS_A, TEXT("\xc0\x00\x02\x35"), NULL, 0},
-    {"www." DNS_ZONE, DNS_CNAME, TEXT(""), DNS_ZONE, 0},
-    {"alias." DNS_ZONE, DNS_CNAME, TEXT(""), "www." DNS_ZONE, 0},
-    {"outside." DNS_ZONE, DNS_CNAME, TEXT(""), "elsewhere.example", 0},
-    {"circle." DNS_ZONE, DNS_CNAME, TEXT(""), "circle." DNS_ZONE, 0},
-    {"many." DNS_ZONE, DNS_A, TEXT("\xc6\x33\x64\x00"), NULL, 40}, /* more than 512 bytes */
-    {"long." DNS_ZONE, DNS_TXT, TEXT(LINES LINES LINES), NULL, 0}, /* more than a datagram has */
-    {"deep.down." DNS_ZONE, DNS_A, TEXT("\xc0\x00\x02\x0a"), NULL, 0},
-};
-
-enum { ENTRIES = sizeof entries / sizeof *entries };
-
-/* The names in labels, then serial, refresh, retry, expire and minimum. */
-static const char soa[] = "\x02ns\x08twinloop\x07"
-                          "example\0"
-                          "\x0ahostmaster\x08twinloop\x07"
-                          "example\0"
-                          "\x78\xbf\x9a\x41"
-                          "\0\0\x0e\x10"
-                          "\0\0\x03\x84"
-                          "\0\x09\x3a\x80"
-                          "\0\0\x01\x2c";
-
-static void add_entry(struct dns_writer *writer, const char *owner, const struct entry *entry)
+static void add_entry(struct dns_writer *writer, const char *owner, const struct dns_record *record)
 {
-    uint8_t data[4];
-    if (entry->times == 0)
-        dns_writer_record(writer, owner, entry->type, TTL, entry->data, entry->len, entry->target);
-    for (uint16_t i = 0; i < entry->times; i++) {
-        memcpy(data, entry->data, sizeof data);
-        data[3] = (uint8_t)(data[3] + i + 1);
-        dns_writer_record(writer, owner, entry->type, TTL, data, sizeof data, NULL);
-    }
+    dns_writer_record(writer, owner, record->type, record->ttl, record->data, record->len,
+                      record->target[0] != '\0' ? record->target : NULL);
 }
 
-static void add_soa(struct dns_writer *writer, bool as_answer)
+static void add_soa(struct dns_writer *writer, const struct dns_zone *zone, bool as_answer)
 {
+    const struct dns_record *soa = zone->soa;
     if (as_answer)
-        dns_writer_record(writer, DNS_ZONE, DNS_SOA, TTL, soa, sizeof soa - 1, NULL);
+        dns_writer_record(writer, soa->name, DNS_SOA, soa->ttl, soa->data, soa->len, NULL);
     else
-        dns_writer_soa(writer, DNS_ZONE, soa, sizeof soa - 1, TTL);
+        dns_writer_soa(writer, soa->name, soa->data, soa->len, soa->ttl);
 }
 
-/* Whether an entry's name is this one, or below it: then the name is there. */
+/* Whether a record's name is this one, or below it: then the name is there. */
 static bool is_below(const char *text, const uint8_t *name)
 {
     for (;; text++) {
@@ -88,52 +37,54 @@ static bool is_below(const char *text, const uint8_t *name)
     }
 }
 
-static bool is_there(const uint8_t *name)
+static bool is_there(const struct dns_zone *zone, const uint8_t *name)
 {
-    for (unsigned i = 0; i < ENTRIES; i++)
-        if (is_below(entries[i].name, name))
+    for (const struct dns_record *record = zone->records; record != NULL; record = record->next)
+        if (is_below(record->name, name))
             return true;
-    return false;
+    return dns_name_is(name, zone->soa->name);
 }
 
-/* The entry that makes a name an alias, or NULL. */
-static const struct entry *alias_of(const uint8_t *name)
+/* The record that makes a name an alias, or NULL. */
+static const struct dns_record *alias_of(const struct dns_zone *zone, const uint8_t *name)
 {
-    for (unsigned i = 0; i < ENTRIES; i++)
-        if (entries[i].type == DNS_CNAME && dns_name_is(name, entries[i].name))
-            return &entries[i];
+    for (const struct dns_record *record = zone->records; record != NULL; record = record->next)
+        if (record->type == DNS_CNAME && dns_name_is(name, record->name))
+            return record;
     return NULL;
 }
 
-static void add_type(struct dns_writer *writer, const uint8_t *name, const char *owner,
-                     uint16_t type)
+static void add_type(struct dns_writer *writer, const struct dns_zone *zone, const uint8_t *name,
+                     const char *owner, uint16_t type)
 {
-    for (unsigned i = 0; i < ENTRIES; i++)
-        if (dns_name_is(name, entries[i].name) && (entries[i].type == type || type == DNS_ANY))
-            add_entry(writer, owner, &entries[i]);
-    if (dns_name_is(name, DNS_ZONE) && (type == DNS_SOA || type == DNS_ANY))
-        add_soa(writer, true);
+    for (const struct dns_record *record = zone->records; record != NULL; record = record->next)
+        if ((record->type == type || type == DNS_ANY) && dns_name_is(name, record->name))
+            add_entry(writer, owner, record);
+    if (dns_name_is(name, zone->soa->name) && (type == DNS_SOA || type == DNS_ANY))
+        add_soa(writer, zone, true);
 }
 
 /* Adds what there is of a type at the question's name; an alias is followed, within the zone. */
-static void add_answers(struct dns_writer *writer, const struct dns_query *query)
+static void add_answers(struct dns_writer *writer, const struct dns_zone *zone,
+                        const struct dns_query *query)
 {
     uint8_t name[DNS_NAME_MAX];
     const char *owner = NULL; /* the question's name */
-    const struct entry *alias;
+    const struct dns_record *alias;
     memcpy(name, query->name, query->name_len);
     for (unsigned i = 0; i < CHAIN_MAX && query->type != DNS_CNAME && query->type != DNS_ANY; i++) {
-        alias = alias_of(name);
+        alias = alias_of(zone, name);
         if (alias == NULL)
             break;
         add_entry(writer, owner, alias);
         owner = alias->target;
         (void)dns_name_write(name, owner);
     }
-    add_type(writer, name, owner, query->type);
+    add_type(writer, zone, name, owner, query->type);
 }
 
-size_t dns_answer(uint8_t *answer, enum dns_way way, const uint8_t *query, size_t len)
+size_t dns_answer(const struct dns_zone *zone, uint8_t *answer, enum dns_way way,
+                  const uint8_t *query, size_t len)
 {
     struct dns_query asked;
     struct dns_writer writer;
@@ -144,13 +95,13 @@ size_t dns_answer(uint8_t *answer, enum dns_way way, const uint8_t *query, size_
     dns_writer_begin(&writer, answer, most, &asked);
     if (rcode != DNS_NOERROR)
         return dns_writer_end(&writer, &asked, rcode, false);
-    bool ours = dns_name_within(asked.name, DNS_ZONE) &&
+    bool ours = dns_name_within(asked.name, zone->soa->name) &&
                 (asked.class == DNS_IN || asked.class == DNS_CLASS_ANY);
     if (!ours)
         return dns_writer_end(&writer, &asked, DNS_REFUSED, false);
-    add_answers(&writer, &asked);
+    add_answers(&writer, zone, &asked);
     if (writer.answers == 0 && !writer.truncated)
-        add_soa(&writer, false);
-    rcode = is_there(asked.name) ? DNS_NOERROR : DNS_NXDOMAIN;
+        add_soa(&writer, zone, false);
+    rcode = is_there(zone, asked.name) ? DNS_NOERROR : DNS_NXDOMAIN;
     return dns_writer_end(&writer, &asked, rcode, true);
 }
