@@ -2,7 +2,8 @@
 /*
  * The DNS server under clients on hosts of their own, over a network that loses datagrams, brings
  * them twice, and lets them overtake each other: a scenario, and the program to explore it with.
- * What is too long for a datagram is asked for again over TCP.
+ * What is too long for a datagram is asked for again over TCP. Who connects there and asks nothing
+ * is cut off in time.
  *
  * However many get lost, every question is answered in the end, every answer is the right one, and
  * one that comes twice or late is taken for what it is. How bad the network is, is drawn for each
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <twinloop/assert.h>
 #include <twinloop/explore.h>
 #include "common/example.h"
 #include "dns/dns.h"
@@ -53,6 +55,75 @@ static int add_client(tl_world *world, unsigned number, const tl_host *server)
     };
     return host != NULL && tl_host_spawn(host, &options) != NULL ? 0 : -ENOMEM;
 }
+
+/* --- Who connects and asks nothing ------------------------------------------------------------ */
+
+struct idler {
+    tl_protocol protocol;
+    tl_loop *loop;
+    tl_time connected;
+    tl_time lost;
+};
+
+static struct idler *idler_of(tl_protocol *protocol)
+{
+    return tl_container_of(protocol, struct idler, protocol);
+}
+
+/* Half of a length is no question. */
+static int idler_made(tl_protocol *protocol, tl_transport *transport)
+{
+    idler_of(protocol)->connected = tl_loop_time(idler_of(protocol)->loop);
+    return tl_transport_write(transport, "", 1);
+}
+
+static void idler_lost(tl_protocol *protocol, const tl_error *exc)
+{
+    (void)exc;
+    idler_of(protocol)->lost = tl_loop_time(idler_of(protocol)->loop);
+    tl_loop_stop(idler_of(protocol)->loop);
+}
+
+static tl_protocol *idler_factory(void *idler)
+{
+    static const struct tl_protocol_ops ops = {
+        .kind = TL_PROTOCOL_STREAM, .connection_made = idler_made, .connection_lost = idler_lost};
+    ((struct idler *)idler)->protocol = TL_PROTOCOL_INIT(&ops);
+    return &((struct idler *)idler)->protocol;
+}
+
+static int idler_program(int argc, char **argv)
+{
+    struct idler idler = {.connected = 0};
+    if (argc != 2)
+        return EXAMPLE_USAGE;
+    int r = tl_new_event_loop(&idler.loop);
+    if (r < 0)
+        return EXAMPLE_FAILED;
+    tl_future_detach(
+        tl_loop_create_connection(idler.loop, idler_factory, &idler, argv[1], PORT, NULL));
+    r = tl_loop_run_forever(idler.loop);
+    tl_loop_free(idler.loop);
+    tl_time took = idler.lost - idler.connected;
+    TL_ASSERT(r < 0 || (took >= 9 * TL_SECOND && took <= 12 * TL_SECOND),
+              "who asks nothing is cut off after ten seconds");
+    return r < 0 ? EXAMPLE_FAILED : EXAMPLE_OK;
+}
+
+static int add_idler(tl_world *world, const tl_host *server)
+{
+    tl_host *host = tl_world_add_host(world, "idler", NULL);
+    const char *const argv[] = {"idler", tl_host_address(server), NULL};
+    const struct tl_process_options options = {
+        .name = "idler",
+        .argv = argv,
+        .program = idler_program,
+        .start = 50 * TL_MILLISECOND, /* the server is there by then */
+    };
+    return host != NULL && tl_host_spawn(host, &options) != NULL ? 0 : -ENOMEM;
+}
+
+/* --- The world -------------------------------------------------------------------------------- */
 
 /* In 65,536ths: up to a quarter lost, as many twice, half of them late. */
 static int spoil(tl_world *world)
@@ -96,6 +167,8 @@ static int build(tl_world *world)
     uint32_t clients = tl_parameter(world, "clients", 1, 4);
     for (uint32_t i = 0; r == 0 && i < clients; i++)
         r = add_client(world, i, server);
+    if (r == 0 && tl_parameter(world, "idler", 0, 3) == 0)
+        r = add_idler(world, server);
     return r;
 }
 
