@@ -205,12 +205,14 @@ static int read_soa(struct reader *reader)
     for (size_t i = 0; i < 2; i++) {
         char name[DNS_TEXT_MAX];
         uint8_t labels[DNS_NAME_MAX];
-        if (need(reader, names[i]) < 0 || name_of_word(reader, name) < 0 ||
-            add_data(reader, labels, dns_name_write(labels, name)) < 0)
+        if (need(reader, names[i]) < 0 || name_of_word(reader, name) < 0)
+            return -EINVAL;
+        size_t len = dns_name_write(labels, name);
+        if (add_data(reader, labels, len) < 0)
             return -EINVAL;
     }
     for (size_t i = 0; i < 5; i++) {
-        uint32_t number;
+        uint32_t number = 0;
         if (need(reader, numbers[i]) < 0 || number_of_word(reader, numbers[i], &number) < 0)
             return -EINVAL;
         const uint8_t bytes[] = {(uint8_t)(number >> 24), (uint8_t)(number >> 16),
