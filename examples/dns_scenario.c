@@ -2,6 +2,7 @@
 /*
  * The DNS server under clients on hosts of their own, over a network that loses datagrams, brings
  * them twice, and lets them overtake each other: a scenario, and the program to explore it with.
+ * What is too long for a datagram is asked for again over TCP.
  *
  * However many get lost, every question is answered in the end, every answer is the right one, and
  * one that comes twice or late is taken for what it is. How bad the network is, is drawn for each

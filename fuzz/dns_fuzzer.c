@@ -7,6 +7,7 @@
  * An input is a message.
  */
 #include "examples/dns/dns.h"
+#include "examples/dns/frame.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,19 @@ static void check_answer(const uint8_t *answer, size_t len, const struct dns_que
                   memcmp(reply.query.name, query->name, query->name_len) == 0,
               "an answer has the query's name");
     TL_ASSERT(!reply.truncated || reply.answers == 0, "what is cut is cut off");
-    TL_ASSERT(dns_answer(again, answer, len) == 0, "an answer is not answered");
+    TL_ASSERT(dns_answer(again, DNS_OVER_UDP, answer, len) == 0, "an answer is not answered");
+}
+
+/* Over TCP there is room for everything. */
+static void check_whole_answer(const uint8_t *message, size_t size, const struct dns_query *query)
+{
+    struct dns_reply reply;
+    uint8_t *answer = malloc(DNS_STREAM_MAX);
+    TL_ASSERT(answer != NULL, "there is memory");
+    size_t len = dns_answer(answer, DNS_OVER_TCP, message, size);
+    TL_ASSERT(len > 0 && dns_reply_parse(&reply, answer, len) == 0, "a whole answer can be read");
+    TL_ASSERT(reply.query.id == query->id && !reply.truncated, "a whole answer is not cut");
+    free(answer);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -41,10 +54,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(message, data, size);
     (void)dns_reply_parse(&reply, message, size);
     int rcode = dns_query_parse(&query, message, size);
-    size_t len = dns_answer(answer, message, size);
+    size_t len = dns_answer(answer, DNS_OVER_UDP, message, size);
     TL_ASSERT((len > 0) == (rcode >= 0), "a query is answered, and nothing else");
-    if (len > 0)
+    if (len > 0) {
         check_answer(answer, len, &query);
+        check_whole_answer(message, size, &query);
+    }
     free(message);
     return 0;
 }

@@ -82,53 +82,6 @@ static void connect_names_both_sides_until_it_is_undone(struct contract *contrac
     kernel->ops->destroy(kernel);
 }
 
-/* The port goes that the system picked, also when there was no connection; an address that was
- * asked for stays, until a bind fails. */
-static void undoing_takes_back_what_was_picked(struct contract *contract)
-{
-    struct tl_kernel *kernel = contract_kernel(contract);
-    tl_addr where, mine, none = {0}, six = seam_numeric("::1", 0);
-    int fd = seam_bound(kernel, "127.0.0.1", &where);
-
-    assert_int_equal(kernel->ops->connect(kernel, fd, &none), 0);
-    mine = seam_name(kernel, fd);
-    tl_addr expected = seam_numeric("127.0.0.1", 0);
-    assert_true(tl_addr_equal(&mine, &expected));
-    assert_int_equal(kernel->ops->bind(kernel, fd, &where), 0);
-    int other = seam_bound(kernel, "::1", &six);
-    assert_int_equal(kernel->ops->connect(kernel, other, &none), 0);
-    int holder = seam_bound(kernel, "::", &six);
-    assert_int_equal(kernel->ops->bind(kernel, other, &six), -EADDRINUSE);
-    mine = seam_name(kernel, other);
-    expected = seam_numeric("::", 0);
-    assert_true(tl_addr_equal(&mine, &expected));
-    seam_close(kernel, holder);
-    kernel->ops->destroy(kernel);
-}
-
-/* What is shorter than a socket's own addresses is none, and IPv6 sends to no other family. */
-static void addresses_of_another_family(struct contract *contract)
-{
-    struct tl_kernel *kernel = contract_kernel(contract);
-    tl_addr brief = {.family = TL_FAMILY_UNIX, .len = 6};
-    tl_addr longer = {.family = TL_FAMILY_UNIX, .len = 16};
-    tl_addr longest = {.family = TL_FAMILY_UNIX, .len = 32};
-    int four = seam_datagrams(kernel, TL_FAMILY_INET);
-    int six = seam_datagrams(kernel, TL_FAMILY_INET6);
-    int stream = kernel->ops->socket(kernel, TL_FAMILY_INET6, TL_STREAM);
-
-    assert_int_equal(kernel->ops->bind(kernel, four, &brief), -EINVAL);
-    assert_int_equal(kernel->ops->connect(kernel, four, &brief), -EINVAL);
-    assert_int_equal(kernel->ops->bind(kernel, four, &longer), -EAFNOSUPPORT);
-    assert_int_equal(kernel->ops->bind(kernel, six, &longer), -EINVAL);
-    assert_int_equal(kernel->ops->bind(kernel, six, &longest), -EAFNOSUPPORT);
-    assert_int_equal(kernel->ops->bind(kernel, stream, &longer), -EINVAL);
-    assert_int_equal(kernel->ops->connect(kernel, stream, &longest), -EAFNOSUPPORT);
-    assert_int_equal(seam_send(kernel, four, "x", 1, &longest), -EAFNOSUPPORT);
-    assert_int_equal(seam_send(kernel, six, "x", 1, &longest), -EINVAL);
-    kernel->ops->destroy(kernel);
-}
-
 /* --- Moving datagrams --- */
 
 static void datagrams_keep_their_bounds_and_their_source(struct contract *contract)
@@ -570,8 +523,6 @@ static const struct contract_case cases[] = {
     CONTRACT(a_socket_gets_its_name_when_it_needs_one),
     CONTRACT(bind_is_for_once_and_for_addresses_of_this_host),
     CONTRACT(connect_names_both_sides_until_it_is_undone),
-    CONTRACT(undoing_takes_back_what_was_picked),
-    CONTRACT(addresses_of_another_family),
     CONTRACT(datagrams_keep_their_bounds_and_their_source),
     CONTRACT(nowhere_in_particular_means_this_host),
     CONTRACT(one_port_of_two_addresses),

@@ -235,17 +235,6 @@ static void what_is_no_file(struct contract *contract)
 
 /* --- Refusals --------------------------------------------------------------------------------- */
 
-static void expect_failed(tl_future *future, int code, const char *message)
-{
-    assert_true(tl_future_done(future));
-    const tl_error *error = tl_future_exception(future);
-    assert_non_null(error);
-    assert_int_equal(error->code, code);
-    if (message != NULL)
-        assert_string_equal(error->message, message);
-    tl_future_unref(future);
-}
-
 static int ask_wrongly(struct side *side)
 {
     struct show *show = show_of(side);
@@ -254,16 +243,16 @@ static int ask_wrongly(struct side *side)
     int file = show->file;
 #define ASK(t, f, o, c) tl_loop_sendfile(loop, t, f, o, c, true)
     assert_null(tl_loop_sendfile(NULL, transport, file, 0, -1, true));
-    expect_failed(ASK(NULL, file, 0, -1), -EINVAL, NULL);
-    expect_failed(ASK(transport, file, -1, -1), -EINVAL, "offset must not be negative");
-    expect_failed(ASK(transport, file, 0, 0), -EINVAL, "count must be positive");
-    expect_failed(ASK(transport, file, 0, -2), -EINVAL, "count must be positive");
-    expect_failed(ASK(transport, -1, 0, -1), -EBADF, NULL);
-    expect_failed(ASK(transport, 99999, 0, -1), -EBADF, NULL);
+    scene_expect_failed(ASK(NULL, file, 0, -1), -EINVAL, NULL);
+    scene_expect_failed(ASK(transport, file, -1, -1), -EINVAL, "offset must not be negative");
+    scene_expect_failed(ASK(transport, file, 0, 0), -EINVAL, "count must be positive");
+    scene_expect_failed(ASK(transport, file, 0, -2), -EINVAL, "count must be positive");
+    scene_expect_failed(ASK(transport, -1, 0, -1), -EBADF, NULL);
+    scene_expect_failed(ASK(transport, 99999, 0, -1), -EBADF, NULL);
     assert_int_equal(tl_transport_write_eof(transport), 0);
-    expect_failed(ASK(transport, file, 0, -1), TL_ESTATE, NULL);
+    scene_expect_failed(ASK(transport, file, 0, -1), TL_ESTATE, NULL);
     tl_transport_close(transport);
-    expect_failed(ASK(transport, file, 0, -1), TL_ECLOSED, "Transport is closing");
+    scene_expect_failed(ASK(transport, file, 0, -1), TL_ECLOSED, "Transport is closing");
 #undef ASK
     return 0;
 }
@@ -286,8 +275,9 @@ static int write_meanwhile(struct side *side)
     assert_int_equal(tl_transport_writelines(side->transport, bufs, 1), -EBUSY);
     assert_int_equal(tl_loop_close_file(show->scene.loop, show->file), -EBUSY);
     assert_int_equal(tl_transport_get_write_buffer_size(side->transport), 0);
-    expect_failed(tl_loop_sendfile(show->scene.loop, side->transport, show->file, 0, -1, true),
-                  -EBUSY, "sendfile is in progress");
+    scene_expect_failed(
+        tl_loop_sendfile(show->scene.loop, side->transport, show->file, 0, -1, true), -EBUSY,
+        "sendfile is in progress");
     return 0;
 }
 

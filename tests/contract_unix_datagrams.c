@@ -311,6 +311,23 @@ static void what_a_peer_sent_goes_when_it_is_found_gone(struct contract *contrac
     kernel->ops->destroy(kernel);
 }
 
+static void who_parts_from_a_full_queue_waits_no_more(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    tl_addr there, none = {0};
+    int reader = bound(kernel, &there);
+    int writer = connected(kernel, &there);
+
+    while (seam_send(kernel, writer, "x", 1, NULL) == 1)
+        continue;
+    assert_int_equal(kernel->ops->watch(kernel, writer, TL_WRITABLE, &there), 0);
+    seam_expect_nothing(kernel, TL_MILLISECOND);
+    assert_int_equal(kernel->ops->connect(kernel, writer, &none), 0);
+    assert_int_equal(seam_event(kernel).ready, TL_WRITABLE);
+    seam_close(kernel, reader);
+    kernel->ops->destroy(kernel);
+}
+
 /* One for streams and one for datagrams, which know nothing of each other. */
 static void an_abstract_name_is_two(struct contract *contract)
 {
@@ -392,6 +409,7 @@ static const struct contract_case cases[] = {
     CONTRACT(a_sender_may_get_its_name_afterwards),
     CONTRACT(parting_with_something_unread_is_an_error_for_the_peer),
     CONTRACT(what_a_peer_sent_goes_when_it_is_found_gone),
+    CONTRACT(who_parts_from_a_full_queue_waits_no_more),
     CONTRACT(an_abstract_name_is_two),
     CONTRACT(a_path_is_of_one_kind),
     CONTRACT(a_quarter_of_the_send_buffer_is_left_to_write_on),

@@ -264,17 +264,6 @@ static void unlink_path(struct scene *scene, const char *path)
     remove_path(tl_loop_kernel(scene->loop), path);
 }
 
-static void expect_failure(tl_future *future, int code, const char *message)
-{
-    assert_true(tl_future_done(future));
-    const tl_error *error = tl_future_exception(future);
-    assert_non_null(error);
-    assert_int_equal(error->code, code);
-    if (message != NULL)
-        assert_string_equal(error->message, message);
-    tl_future_unref(future);
-}
-
 static void echo(struct scene *scene, const char *path)
 {
     scene->client.hooks.made = hook_write_hello_and_eof;
@@ -298,7 +287,7 @@ static void a_server_at_a_path(struct contract *contract)
     assert_true(tl_addr_equal(&bound, &where));
     echo(&scene, path.text);
     tl_server_close(server);
-    expect_failure(start_connect(&scene, path.text), -ECONNREFUSED, NULL);
+    scene_expect_failed(start_connect(&scene, path.text), -ECONNREFUSED, NULL);
     unlink_path(&scene, path.text);
     end(&scene, server);
 }
@@ -340,7 +329,7 @@ static void other_files_stay(struct contract *contract)
     struct tl_kernel *kernel = tl_loop_kernel(scene.loop);
     make_file(kernel, path.text);
     (void)snprintf(message, sizeof message, "Address '%s' is already in use", path.text);
-    expect_failure(start_server(&scene, path.text), -EADDRINUSE, message);
+    scene_expect_failed(start_server(&scene, path.text), -EADDRINUSE, message);
     assert_int_equal(kernel->ops->stat(kernel, path.text, &status), 0);
     assert_int_equal(status.kind, TL_ADOPTED_FILE);
     unlink_path(&scene, path.text);
@@ -354,8 +343,8 @@ static void there_is_no_such_path(struct contract *contract)
     struct path missing;
     (void)snprintf(missing.text, sizeof missing.text, "/tmp/twinloop-%d-none/x", (int)getpid());
     scene_open(&scene, contract);
-    expect_failure(start_connect(&scene, path.text), -ENOENT, NULL);
-    expect_failure(start_server(&scene, missing.text), -ENOENT, NULL);
+    scene_expect_failed(start_connect(&scene, path.text), -ENOENT, NULL);
+    scene_expect_failed(start_server(&scene, missing.text), -ENOENT, NULL);
     scene_close(&scene);
 }
 

@@ -65,18 +65,6 @@ static void settle(struct scene *scene)
     assert_int_equal(tl_loop_run_until_complete(scene->loop, future, NULL), 0);
 }
 
-/* Takes a future that has failed. */
-static void expect_failure(tl_future *future, int code, const char *message)
-{
-    assert_true(tl_future_done(future));
-    const tl_error *error = tl_future_exception(future);
-    assert_non_null(error);
-    assert_int_equal(error->code, code);
-    if (message != NULL)
-        assert_string_equal(error->message, message);
-    tl_future_unref(future);
-}
-
 /* --- Connections ------------------------------------------------------------------------------ */
 
 static void a_connection_under_a_name(struct contract *contract)
@@ -176,7 +164,7 @@ static void a_server_that_does_not_serve_yet(struct contract *contract)
     struct name name = named("deferred");
     open_scene(&scene, contract, &name, &opts);
     assert_false(tl_server_is_serving(scene.server));
-    expect_failure(start_connect(&scene, &name), -ECONNREFUSED, NULL);
+    scene_expect_failed(start_connect(&scene, &name), -ECONNREFUSED, NULL);
     assert_int_equal(tl_server_start_serving(scene.server), 0);
     scene.client.hooks.made = hook_close;
     play(&scene, &name);
@@ -207,7 +195,7 @@ static void connections_outlive_their_server(struct contract *contract)
     scene.peer.hooks.made = close_server;
     scene.client.hooks.data = close_when_bye;
     play(&scene, &name);
-    expect_failure(start_connect(&scene, &name), -ECONNREFUSED, NULL);
+    scene_expect_failed(start_connect(&scene, &name), -ECONNREFUSED, NULL);
     tl_future *closed = tl_server_wait_closed(scene.server);
     assert_int_equal(tl_loop_run_until_complete(scene.loop, closed, NULL), 0);
     scene_close(&scene);
@@ -231,7 +219,7 @@ static void a_full_queue_is_told_at_once(struct contract *contract)
         r = kernel->ops->connect(kernel, fd, &where);
     }
     assert_int_equal(r, -EAGAIN);
-    expect_failure(start_connect(&scene, &name), -EAGAIN, NULL);
+    scene_expect_failed(start_connect(&scene, &name), -EAGAIN, NULL);
     scene_close(&scene);
 }
 
@@ -242,9 +230,9 @@ static void a_name_that_somebody_has(struct contract *contract)
     char message[128];
     open_scene(&scene, contract, &name, NULL);
     (void)snprintf(message, sizeof message, "Address '@%s' is already in use", name.bytes + 1);
-    expect_failure(tl_loop_create_unix_server(scene.loop, scene_peer_factory, &scene, name.bytes,
-                                              name.len, NULL),
-                   -EADDRINUSE, message);
+    scene_expect_failed(tl_loop_create_unix_server(scene.loop, scene_peer_factory, &scene,
+                                                   name.bytes, name.len, NULL),
+                        -EADDRINUSE, message);
     tl_server_close(scene.server);
     tl_future *future = tl_loop_create_unix_server(scene.loop, scene_peer_factory, &scene,
                                                    name.bytes, name.len, NULL);
@@ -262,7 +250,7 @@ static void nobody_listens(struct contract *contract)
     scene_open(&scene, contract);
     (void)snprintf(message, sizeof message, "Connect call failed unix:@%s: %s", name.bytes + 1,
                    tl_strerror(-ECONNREFUSED));
-    expect_failure(start_connect(&scene, &name), -ECONNREFUSED, message);
+    scene_expect_failed(start_connect(&scene, &name), -ECONNREFUSED, message);
     scene_close(&scene);
     assert_log(&scene.client, "");
 }
@@ -288,12 +276,12 @@ static void what_is_no_name(struct contract *contract)
     static struct scene scene;
     scene_open(&scene, contract);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        expect_failure(tl_loop_create_unix_connection(scene.loop, scene_client_factory, &scene,
-                                                      wrong[i].path, wrong[i].len, NULL),
-                       wrong[i].code, wrong[i].message);
-        expect_failure(tl_loop_create_unix_server(scene.loop, scene_peer_factory, &scene,
-                                                  wrong[i].path, wrong[i].len, NULL),
-                       wrong[i].code, wrong[i].message);
+        scene_expect_failed(tl_loop_create_unix_connection(scene.loop, scene_client_factory, &scene,
+                                                           wrong[i].path, wrong[i].len, NULL),
+                            wrong[i].code, wrong[i].message);
+        scene_expect_failed(tl_loop_create_unix_server(scene.loop, scene_peer_factory, &scene,
+                                                       wrong[i].path, wrong[i].len, NULL),
+                            wrong[i].code, wrong[i].message);
     }
     scene_close(&scene);
 }
@@ -321,18 +309,20 @@ static void other_arguments(struct contract *contract)
     const tl_server_opts *servers[] = {&backlog, &reuse_port, &timeout};
     scene_open(&scene, contract);
     for (size_t i = 0; i < sizeof connections / sizeof *connections; i++)
-        expect_failure(tl_loop_create_unix_connection(scene.loop, scene_client_factory, &scene,
-                                                      name.bytes, name.len, connections[i].opts),
-                       connections[i].code, NULL);
+        scene_expect_failed(tl_loop_create_unix_connection(scene.loop, scene_client_factory, &scene,
+                                                           name.bytes, name.len,
+                                                           connections[i].opts),
+                            connections[i].code, NULL);
     for (size_t i = 0; i < sizeof servers / sizeof *servers; i++)
-        expect_failure(tl_loop_create_unix_server(scene.loop, scene_peer_factory, &scene,
-                                                  name.bytes, name.len, servers[i]),
-                       -EINVAL, NULL);
-    expect_failure(
+        scene_expect_failed(tl_loop_create_unix_server(scene.loop, scene_peer_factory, &scene,
+                                                       name.bytes, name.len, servers[i]),
+                            -EINVAL, NULL);
+    scene_expect_failed(
         tl_loop_create_unix_connection(scene.loop, NULL, NULL, name.bytes, name.len, NULL), -EINVAL,
         NULL);
-    expect_failure(tl_loop_create_unix_server(scene.loop, NULL, NULL, name.bytes, name.len, NULL),
-                   -EINVAL, NULL);
+    scene_expect_failed(
+        tl_loop_create_unix_server(scene.loop, NULL, NULL, name.bytes, name.len, NULL), -EINVAL,
+        NULL);
     assert_null(tl_loop_create_unix_connection(NULL, scene_client_factory, NULL, "x", 1, NULL));
     assert_null(tl_loop_create_unix_server(NULL, scene_client_factory, NULL, "x", 1, NULL));
     scene_close(&scene);

@@ -28,8 +28,13 @@ the_answers() {
     contains "an answer too long for 512 bytes" "flags: qr aa tc rd" \
         "$(ask +noedns many.twinloop.example)"
     expect "one that EDNS makes room for" 40 "$(ask +short many.twinloop.example | wc -l)"
-    contains "an answer too long for anybody" "flags: qr aa tc rd" \
+    contains "an answer too long for a datagram" "flags: qr aa tc rd" \
         "$(ask long.twinloop.example TXT)"
+    expect "the whole of it, over TCP" 24 \
+        "$(ask +noignore +short long.twinloop.example TXT | grep -o 'A line' | wc -l)"
+    expect "one too long for 512 bytes, over TCP" 40 \
+        "$(ask +noignore +noedns +short many.twinloop.example | wc -l)"
+    contains "a question asked over TCP" "status: NXDOMAIN" "$(ask +tcp nothing.twinloop.example)"
     contains "EDNS" "EDNS: version: 0, flags:; udp: 1232" "$(ask twinloop.example)"
     contains "EDNS of a later version" "status: BADVERS" \
         "$(ask +edns=1 +noednsneg twinloop.example)"
@@ -38,12 +43,26 @@ the_answers() {
     contains "a header alone" "status: FORMERR" "$(ask +header-only +noedns twinloop.example)"
 }
 
+# hex REQUEST: the raw answer over TCP, in hexadecimal.
+hex() { talk "$1" | od -An -v -tx1 | tr -d ' \n'; }
+
+# the_streams: what becomes of bytes over TCP that dig would never send.
+the_streams() {
+    local root='\0\x11\x12\x34\x01\0\0\x01\0\0\0\0\0\0\0\0\x02\0\x01'
+    local refused=00111234810500010000000000000000020001
+    expect "two questions at once, and one of no bytes" "$refused$refused" "$(hex "$root$root\0\0")"
+    expect "a message of no bytes" "" "$(hex '\0\0')"
+    expect "a message that is none" "" "$(hex '\0\x05hello')"
+    expect "an answer instead of a question" "" "$(hex '\0\x0c\0\0\x80\0\0\0\0\0\0\0\0\0')"
+}
+
 for dns in "$build/examples/dns" "$build/production/dns"; do
     serve "$dns"
     if command -v dig >/dev/null; then the_answers
     else echo "dns.sh: dig is not installed (scripts/deps test): nothing is asked by it"; fi
 
-    contains "its own client" "100 questions answered, all of them right" \
+    the_streams
+    contains "its own client" "100 questions answered, all of them right, 10 over TCP" \
         "$("$dns" --client --port "$port" --tries 16 2>&1)"
     expect "the client's exit code" 0 $?
     another_there "$dns"

@@ -3,6 +3,7 @@
  * Choices: what an answer depends on and what not, the three strategies, odds, scripts.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 
 #include "core/alloc.h"
 #include "sim/sites.h"
+#include "sim/world.h"
 
 static const tl_site user_site = {
     .name = "test.user", .kind = TL_SITE_USER, .meaning = "any number"};
@@ -247,6 +249,52 @@ static void sites_are_described_and_differ(void **state)
     }
 }
 
+static void *make_a_world(void *arg)
+{
+    uint64_t *hash = arg;
+    const struct tl_world_options options = {.seed = 1};
+    tl_world *world = tl_world_new(&options);
+    for (unsigned i = 0; i < 100; i++)
+        (void)tl_choose(world, &order_site, i, 8);
+    if (tl_world_set_odds(world, "poll.order", 1) == 0)
+        tl_world_hashes(world, hash, &(uint64_t){0});
+    tl_world_free(world);
+    return NULL;
+}
+
+static void worlds_of_several_threads_share_their_sites(void **state)
+{
+    (void)state;
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    uint64_t hashes[THREADS] = {0};
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, make_a_world, &hashes[i]), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_not_equal(hashes[0], 0);
+    for (int i = 1; i < THREADS; i++)
+        assert_int_equal(hashes[i], hashes[0]);
+}
+
+/* Odds that were given in one world are neither the next one's nor those of the next run. */
+static void odds_go_with_their_run(void **state)
+{
+    (void)state;
+    tl_world *world = world_with((struct tl_world_options){.seed = 1});
+    const uint32_t odds = world->choices.sites[TL_AT_STREAM_RESET].odds;
+    assert_int_equal(tl_world_set_odds(world, "stream.reset", 65536), 0);
+    assert_false(world->choices.sites[TL_AT_STREAM_RESET].plain);
+    tl_world *other = world_with((struct tl_world_options){.seed = 1});
+    assert_int_equal(other->choices.sites[TL_AT_STREAM_RESET].odds, odds);
+    assert_true(other->choices.sites[TL_AT_STREAM_RESET].plain);
+    assert_int_equal(tl_world_reset(world, NULL), 0);
+    assert_int_equal(world->choices.sites[TL_AT_STREAM_RESET].odds, odds);
+    assert_true(world->choices.sites[TL_AT_STREAM_RESET].plain);
+    tl_world_free(other);
+    tl_world_free(world);
+}
+
 /* --- Memory is out ---------------------------------------------------------------------------- */
 
 static void *refuse_nth(void *ctx, void *ptr, size_t size)
@@ -296,6 +344,8 @@ int main(void)
         cmocka_unit_test(bytes_come_off_a_tape),
         cmocka_unit_test(magnitudes_grow),
         cmocka_unit_test(sites_are_described_and_differ),
+        cmocka_unit_test(worlds_of_several_threads_share_their_sites),
+        cmocka_unit_test(odds_go_with_their_run),
         cmocka_unit_test(no_memory_is_told),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);

@@ -282,6 +282,54 @@ static void one_goes_one_comes(void **state)
     free(timer);
 }
 
+/* Some are due soon, again and again, while others are far off: new ones go before most. */
+static void soon_or_much_later(void **state)
+{
+    (void)state;
+    enum { TIMERS = 150 };
+    static struct tl_timer timer[TIMERS];
+    struct tl_timers timers = {0};
+    uint64_t random = 1;
+    tl_time last = 0;
+    for (int i = 0; i < TIMERS; i++)
+        assert_int_equal(tl_timers_add(&timers, &timer[i], draw(&random, 1000)), 0);
+    for (int i = 0; i < MANY; i++) {
+        tl_time now = tl_timers_next(&timers);
+        struct tl_timer *one = tl_timers_expire(&timers, now, timers.sequence);
+        assert_non_null(one);
+        assert_true(one->when == now && last <= now);
+        last = now;
+        tl_time delay =
+            draw(&random, 10) != 0 ? draw(&random, 1000) : 1000000 + draw(&random, 1 << 30);
+        assert_int_equal(tl_timers_add(&timers, one, now + 1 + delay), 0);
+    }
+    assert_int_equal(fire(&timers, INT64_MAX - 1), TIMERS);
+    tl_timers_finish(&timers);
+}
+
+/* Deadlines of all magnitudes and signs, many of them the same. */
+static void unevenly_spread(void **state)
+{
+    (void)state;
+    struct tl_timer *timer = many_timers();
+    struct tl_timers timers = {0};
+    uint64_t random = 1;
+    for (int i = 0; i < MANY; i++) {
+        tl_time when = (tl_time)1 << draw(&random, 63);
+        when = draw(&random, 2) != 0 ? when - 1 - draw(&random, 2) : -when - draw(&random, 2);
+        assert_int_equal(tl_timers_add(&timers, &timer[i], when), 0);
+    }
+    assert_int_equal(tl_timers_add(&timers, &timer[0], INT64_MIN), 0);
+    assert_int_equal(tl_timers_add(&timers, &timer[1], INT64_MIN), 0);
+    for (int i = 0; i < MANY; i += 5)
+        tl_timers_cancel(&timers, &timer[i]);
+    uint32_t due = running(timer, 0);
+    assert_int_equal(fire(&timers, 0), due);
+    assert_int_equal(fire(&timers, INT64_MAX - 1), MANY - MANY / 5 - due);
+    tl_timers_finish(&timers);
+    free(timer);
+}
+
 /* What a round of expiries starts for the past waits for the next one, however much it is. */
 static void a_round_ends(void **state)
 {
@@ -435,6 +483,8 @@ int main(void)
         cmocka_unit_test(many_in_order),
         cmocka_unit_test(each_before_all_others),
         cmocka_unit_test(one_goes_one_comes),
+        cmocka_unit_test(soon_or_much_later),
+        cmocka_unit_test(unevenly_spread),
         cmocka_unit_test(a_round_ends),
         cmocka_unit_test(no_memory_changes_nothing),
         cmocka_unit_test(stopping_and_moving_later_ask_for_nothing),

@@ -34,6 +34,8 @@ static void hosts_have_names_and_addresses(void **state)
     assert_string_equal(tl_host_address(b), "10.0.0.2");
     assert_string_equal(tl_host_address(c), "10.0.0.3");
     assert_string_equal(tl_host_address(d), "fd00::5");
+    assert_string_equal(tl_host_address(tl_world_add_host(world, "f", "192.0.2.250")),
+                        "192.0.2.250");
     assert_string_equal(tl_host_name(c), "c");
     assert_ptr_equal(tl_world_find_host(world, "b"), b);
     assert_null(tl_world_find_host(world, "z"));

@@ -189,6 +189,8 @@ static int kill_self(int argc, char **argv)
     TL_ASSERT(kernel->ops->signal(kernel, 0, true) == -EINVAL, "it is none");
     TL_ASSERT(kernel->ops->signal(kernel, SIGINT, true) == 0, "it can be");
     TL_ASSERT(second->ops->signal(second, SIGINT, true) == -EBUSY, "by one kernel");
+    kernel->ops->destroy(kernel);
+    TL_ASSERT(second->ops->signal(second, SIGINT, true) == 0, "it goes with its kernel");
     tl_process_kill(tl_process_current(), SIGKILL);
     notes_leave(program_notes(), "still there");
     return 0;

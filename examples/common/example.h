@@ -78,6 +78,10 @@ struct example_listen {
  * having printed what went wrong. */
 int example_serve(const struct example_listen *listen, tl_protocol_factory factory, void *farg);
 
+/* Closes a server and every connection of it: flushed if its peer takes it within a short grace, else
+ * aborted. Runs the loop until then. */
+int example_close_server(tl_loop *loop, tl_server *server);
+
 /* Runs program with its loop recorded to a file. Returns what the program did, or EXAMPLE_FAILED
  * when the file could not be written. */
 int example_record(const struct example *example, const char *path, int argc, char **argv);

@@ -46,8 +46,7 @@ static int run_until_signal(tl_loop *loop, const struct example_listen *listen,
     return tl_loop_run_forever(loop);
 }
 
-/* Ends every connection: flushed if its peer takes it within the grace, else aborted. */
-static int close_server(tl_loop *loop, tl_server *server)
+int example_close_server(tl_loop *loop, tl_server *server)
 {
     tl_timer_handle *grace;
     tl_server_close(server);
@@ -78,7 +77,7 @@ static int serve_on(tl_loop *loop, const struct example_listen *listen, tl_proto
     tl_future_unref(made);
     tl_server *server = tl_value_server(&value);
     r = run_until_signal(loop, listen, server);
-    int closed = close_server(loop, server);
+    int closed = example_close_server(loop, server);
     tl_value_finish(&value);
     if (r == 0)
         r = closed;

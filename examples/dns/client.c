@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The client: asks everything that the zone answers in its own way, several questions under way at
- * once, and asks again when no answer comes in time.
+ * once, and asks again when no answer comes in time. What was cut it asks once more over TCP.
  *
  * An answer is known by its id and its question. One that comes twice, or late, is one whose
  * question is not open any more, and is ignored; whatever else is wrong with it is a failure.
@@ -13,6 +13,7 @@
 
 #include "../common/example.h"
 #include "dns.h"
+#include "retry.h"
 
 #define PATIENCE (200 * TL_MILLISECOND) /* for the first try, and twice as long for the next */
 
@@ -23,7 +24,7 @@ struct expected {
     uint16_t edns; /* bytes of an answer; 0: without EDNS */
     int rcode;
     uint16_t answers;
-    bool truncated;
+    bool truncated;   /* over UDP; over TCP there are as many answers */
     const char *data; /* of the last answer; NULL: not looked at */
     uint16_t len;
 };
@@ -50,9 +51,9 @@ static const struct expected all[] = {
     {"nothing." DNS_ZONE, DNS_A, 0, DNS_NXDOMAIN, 0, false, NULL, 0},
     {"down." DNS_ZONE, DNS_A, 0, DNS_NOERROR, 0, false, NULL, 0},
     {"ns." DNS_ZONE, DNS_AAAA, 0, DNS_NOERROR, 0, false, NULL, 0},
-    {"many." DNS_ZONE, DNS_A, 0, DNS_NOERROR, 0, true, NULL, 0},
+    {"many." DNS_ZONE, DNS_A, 0, DNS_NOERROR, 40, true, DATA("\xc6\x33\x64\x28")},
     {"many." DNS_ZONE, DNS_A, 4096, DNS_NOERROR, 40, false, DATA("\xc6\x33\x64\x28")},
-    {"long." DNS_ZONE, DNS_TXT, 4096, DNS_NOERROR, 0, true, NULL, 0},
+    {"long." DNS_ZONE, DNS_TXT, 4096, DNS_NOERROR, 1, true, NULL, 0},
     {"www.example", DNS_A, 0, DNS_REFUSED, 0, false, NULL, 0},
     {".", DNS_NS, 0, DNS_REFUSED, 0, false, NULL, 0},
     {NULL, 0, 0, DNS_FORMERR, 0, false, NULL, 0},
@@ -67,6 +68,7 @@ struct question {
     struct client *client;
     const struct expected *expected; /* NULL: none is open here */
     struct tl_timer timer;
+    struct dns_retry retry;
     uint16_t id;
     unsigned tries;
 };
@@ -81,6 +83,7 @@ struct client {
     uint64_t total;
     uint64_t answered;
     uint64_t repeated; /* tries beyond the first */
+    uint64_t streamed; /* answers that came over TCP */
     uint64_t ignored;  /* answers to nothing that is open */
     int error;         /* why it failed */
 };
@@ -111,14 +114,19 @@ static size_t write_nonsense(uint8_t *data, uint16_t id)
     return len - 3;
 }
 
+static size_t write_query(const struct question *question, uint8_t *data)
+{
+    const struct expected *expected = question->expected;
+    return expected->name != NULL
+               ? dns_query_write(data, question->id, expected->name, expected->type, expected->edns)
+               : write_nonsense(data, question->id);
+}
+
 static int ask(struct question *question)
 {
     struct client *client = question->client;
-    const struct expected *expected = question->expected;
     uint8_t data[DNS_PLAIN_MAX];
-    size_t len = expected->name != NULL ? dns_query_write(data, question->id, expected->name,
-                                                          expected->type, expected->edns)
-                                        : write_nonsense(data, question->id);
+    size_t len = write_query(question, data);
     unsigned longer = question->tries < LONGER_MAX ? question->tries : LONGER_MAX;
     int r = tl_timer_start(&question->timer, tl_loop_time(client->loop) + (PATIENCE << longer));
     question->tries++;
@@ -152,17 +160,28 @@ static void no_answer(void *arg)
 
 /* --- Answers ---------------------------------------------------------------------------------- */
 
-/* What is wrong with an answer; NULL: nothing. */
-static const char *check(const struct expected *expected, const struct dns_reply *reply, size_t len)
+/* What is wrong with the way an answer over UDP came; NULL: nothing. */
+static const char *check_length(const struct expected *expected, const struct dns_reply *reply,
+                                size_t len)
 {
     if (len > (expected->edns > DNS_PLAIN_MAX ? DNS_EDNS_MAX : DNS_PLAIN_MAX))
         return "the answer is longer than was asked for";
+    if (reply->truncated != expected->truncated)
+        return "truncated, or not, against expectation";
+    if (reply->truncated && reply->answers > 0)
+        return "cut, and not cut off";
+    return NULL;
+}
+
+/* What is wrong with a whole answer; NULL: nothing. */
+static const char *check(const struct expected *expected, const struct dns_reply *reply)
+{
     if (reply->rcode != expected->rcode)
         return "another rcode than expected";
     if (reply->answers != expected->answers)
         return "another number of answers than expected";
-    if (reply->truncated != expected->truncated)
-        return "truncated, or not, against expectation";
+    if (reply->truncated)
+        return "truncated over TCP";
     if (expected->name != NULL && reply->query.edns != (expected->edns > 0))
         return "EDNS, or not, against expectation";
     if (reply->answers > 0 && !reply->authoritative)
@@ -192,6 +211,47 @@ static struct question *question_of(struct client *client, const struct dns_repl
     return NULL;
 }
 
+/* The answer to an open question, as a whole. */
+static int answered(struct question *question, const struct dns_reply *reply)
+{
+    struct client *client = question->client;
+    const char *wrong = check(question->expected, reply);
+    if (wrong != NULL)
+        return fail(client, question, wrong);
+    tl_timer_stop(&question->timer);
+    question->expected = NULL;
+    client->answered++;
+    if (client->answered == client->total)
+        tl_transport_close(client->transport);
+    return ask_next(client, question);
+}
+
+static void told(struct dns_retry *retry, const uint8_t *answer, size_t len)
+{
+    struct question *question = tl_container_of(retry, struct question, retry);
+    struct client *client = question->client;
+    struct dns_reply reply;
+    if (answer == NULL) {
+        no_answer(question);
+        return;
+    }
+    client->streamed++;
+    if (dns_reply_parse(&reply, answer, len) < 0 || question_of(client, &reply) != question)
+        (void)fail(client, question, "an answer over TCP to something else");
+    else if (answered(question, &reply) < 0)
+        (void)fail(client, question, "the next question cannot be asked");
+}
+
+/* The answer was cut. A second one that says so comes too late. Meanwhile the timer goes on: it is
+ * the patience with TCP, too. */
+static int ask_for_the_whole(struct question *question)
+{
+    uint8_t data[DNS_PLAIN_MAX];
+    if (question->retry.asking)
+        return 0;
+    return dns_retry_start(&question->retry, data, write_query(question, data));
+}
+
 static int datagram_received(tl_protocol *protocol, const void *data, size_t len,
                              const tl_addr *from)
 {
@@ -205,15 +265,10 @@ static int datagram_received(tl_protocol *protocol, const void *data, size_t len
         client->ignored++;
         return 0;
     }
-    const char *wrong = check(question->expected, &reply, len);
+    const char *wrong = check_length(question->expected, &reply, len);
     if (wrong != NULL)
         return fail(client, question, wrong);
-    tl_timer_stop(&question->timer);
-    question->expected = NULL;
-    client->answered++;
-    if (client->answered == client->total)
-        tl_transport_close(client->transport);
-    return ask_next(client, question);
+    return reply.truncated ? ask_for_the_whole(question) : answered(question, &reply);
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
@@ -240,8 +295,10 @@ static void connection_lost(tl_protocol *protocol, const tl_error *exc)
     struct client *client = client_of(protocol);
     if (exc != NULL && client->error == 0)
         client->error = exc->code;
-    for (unsigned i = 0; i < UNDER_WAY; i++)
+    for (unsigned i = 0; i < UNDER_WAY; i++) {
         tl_timer_stop(&client->open[i].timer);
+        dns_retry_stop(&client->open[i].retry);
+    }
     tl_loop_stop(client->loop);
 }
 
@@ -264,6 +321,10 @@ static int ask_on(struct client *client, const tl_addr *server)
 {
     for (unsigned i = 0; i < UNDER_WAY; i++) {
         client->open[i].client = client;
+        client->open[i].retry = (struct dns_retry){.loop = client->loop,
+                                                   .host = client->options.host,
+                                                   .port = client->options.port,
+                                                   .told = told};
         tl_timer_init(&client->open[i].timer, client->loop, no_answer, &client->open[i]);
     }
     client->total = (uint64_t)client->options.rounds * QUESTIONS;
@@ -291,8 +352,9 @@ int dns_ask(const struct dns_client_options *options)
     if (r < 0)
         fprintf(stderr, "dns: %s\n", tl_strerror(r));
     else if (!options->quiet)
-        printf("%llu questions answered, all of them right; %llu asked again, %llu answers late\n",
-               (unsigned long long)client.answered, (unsigned long long)client.repeated,
-               (unsigned long long)client.ignored);
+        printf("%llu questions answered, all of them right, %llu over TCP; %llu asked again, "
+               "%llu answers late\n",
+               (unsigned long long)client.answered, (unsigned long long)client.streamed,
+               (unsigned long long)client.repeated, (unsigned long long)client.ignored);
     return r < 0 ? EXAMPLE_FAILED : EXAMPLE_OK;
 }

@@ -78,8 +78,12 @@ struct dns_writer {
     size_t question_end; /* what is truncated is cut back to */
 };
 
-/* Begins an answer to a query, in data of at least DNS_EDNS_MAX bytes. */
-void dns_writer_begin(struct dns_writer *writer, uint8_t *data, const struct dns_query *query);
+/* How long an answer over UDP may be. */
+size_t dns_query_room(const struct dns_query *query);
+
+/* Begins an answer to a query, in data of so many bytes. */
+void dns_writer_begin(struct dns_writer *writer, uint8_t *data, size_t most,
+                      const struct dns_query *query);
 
 /* Adds a record in front of whose data goes its length; owner NULL: the question's name. name, in
  * text, follows the data if it is not NULL. */

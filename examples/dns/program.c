@@ -49,7 +49,7 @@ static const char *const client_args[] = {"--client", NULL};
 
 const struct example dns_example = {
     .name = "dns",
-    .about = "Answers questions about " DNS_ZONE " over UDP; with --client, asks them.",
+    .about = "Answers questions about " DNS_ZONE " over UDP and TCP; with --client, asks them.",
     .program = dns_main,
     .options = options,
     .server_args = server_args,

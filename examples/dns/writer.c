@@ -38,11 +38,16 @@ static void add(struct dns_writer *writer, const void *data, size_t len)
     writer->len += len;
 }
 
-void dns_writer_begin(struct dns_writer *writer, uint8_t *data, const struct dns_query *query)
+size_t dns_query_room(const struct dns_query *query)
 {
-    size_t most = DNS_PLAIN_MAX;
-    if (query->edns && query->edns_size > most)
-        most = query->edns_size < DNS_EDNS_MAX ? query->edns_size : DNS_EDNS_MAX;
+    if (!query->edns || query->edns_size <= DNS_PLAIN_MAX)
+        return DNS_PLAIN_MAX;
+    return query->edns_size < DNS_EDNS_MAX ? query->edns_size : DNS_EDNS_MAX;
+}
+
+void dns_writer_begin(struct dns_writer *writer, uint8_t *data, size_t most,
+                      const struct dns_query *query)
+{
     *writer = (struct dns_writer){
         .data = data, .len = DNS_HEADER, .most = most - (query->edns ? OPT_LEN : 0)};
     if (query->name_len > 0) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dns.h"
+#include "frame.h"
 
 enum { TTL = 300, CHAIN_MAX = 8 };
 
@@ -20,7 +21,7 @@ struct entry {
 #define TEXT(text) text, sizeof(text) - 1
 #define LINE                                                                                       \
     "\x3f"                                                                                         \
-    "A line of sixty-three characters, which is as many as fit in... "
+    "A line of sixty-three characters, which is as many as fit in..."
 #define LINES LINE LINE LINE LINE LINE LINE LINE LINE
 
 /* Names and addresses are those that are set aside for examples (RFC 2606, 5737, 3849). */
@@ -38,7 +39,7 @@ static const struct entry entries[] = {
     {"outside." DNS_ZONE, DNS_CNAME, TEXT(""), "elsewhere.example", 0},
     {"circle." DNS_ZONE, DNS_CNAME, TEXT(""), "circle." DNS_ZONE, 0},
     {"many." DNS_ZONE, DNS_A, TEXT("\xc6\x33\x64\x00"), NULL, 40}, /* more than 512 bytes */
-    {"long." DNS_ZONE, DNS_TXT, TEXT(LINES LINES LINES), NULL, 0}, /* more than anybody gets */
+    {"long." DNS_ZONE, DNS_TXT, TEXT(LINES LINES LINES), NULL, 0}, /* more than a datagram has */
     {"deep.down." DNS_ZONE, DNS_A, TEXT("\xc0\x00\x02\x0a"), NULL, 0},
 };
 
@@ -132,14 +133,15 @@ static void add_answers(struct dns_writer *writer, const struct dns_query *query
     add_type(writer, name, owner, query->type);
 }
 
-size_t dns_answer(uint8_t *answer, const uint8_t *query, size_t len)
+size_t dns_answer(uint8_t *answer, enum dns_way way, const uint8_t *query, size_t len)
 {
     struct dns_query asked;
     struct dns_writer writer;
     int rcode = dns_query_parse(&asked, query, len);
     if (rcode < 0)
         return 0;
-    dns_writer_begin(&writer, answer, &asked);
+    size_t most = way == DNS_OVER_TCP ? DNS_STREAM_MAX : dns_query_room(&asked);
+    dns_writer_begin(&writer, answer, most, &asked);
     if (rcode != DNS_NOERROR)
         return dns_writer_end(&writer, &asked, rcode, false);
     bool ours = dns_name_within(asked.name, DNS_ZONE) &&

@@ -75,6 +75,14 @@ int tl_loop_new(struct tl_kernel *kernel, tl_loop **ret)
     return 0;
 }
 
+int tl_loop_take(struct tl_kernel *kernel, tl_loop **ret)
+{
+    int r = tl_loop_new(kernel, ret);
+    if (r < 0)
+        kernel->ops->destroy(kernel);
+    return r;
+}
+
 void tl_loop_free(tl_loop *loop)
 {
     if (loop == NULL)

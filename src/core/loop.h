@@ -91,6 +91,9 @@ struct tl_loop {
 void tl_live_add(struct tl_live *live, tl_loop *loop, void (*abandon)(struct tl_live *live));
 void tl_live_remove(struct tl_live *live); /* a no-op when it is in no list */
 
+/* As tl_loop_new, but takes the kernel when it fails too, and destroys it then. */
+int tl_loop_take(struct tl_kernel *kernel, tl_loop **ret);
+
 /* An object of the loop holds it by these. */
 tl_loop *tl_loop_ref(tl_loop *loop);
 void tl_loop_unref(tl_loop *loop);

@@ -79,12 +79,7 @@ int tl_default_new_event_loop(tl_policy *policy, tl_loop **ret)
     struct tl_context *context = tl_thread_self()->context;
     struct tl_kernel *kernel;
     int r = context->ops->new_kernel(context, &kernel);
-    if (r < 0)
-        return r;
-    r = tl_loop_new(kernel, ret);
-    if (r < 0)
-        kernel->ops->destroy(kernel);
-    return r;
+    return r < 0 ? r : tl_loop_take(kernel, ret);
 }
 
 int tl_default_get_child_watcher(tl_policy *policy, tl_child_watcher **ret)

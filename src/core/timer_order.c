@@ -12,26 +12,14 @@
 
 enum {
     RUN_MAX = TL_TIMER_RUN_MAX,
+    RUN_FILL = TL_TIMER_RUN_FILL,
     CHUNKS_MAX = TL_TIMER_CHUNKS_MAX,
-    RUN_FILL = 24, /* a chunk of so many becomes a run */
-    BLOCK = 32,    /* entries that are looked at together */
+    BLOCK = 32, /* entries that are looked at together */
     CAPACITY_MIN = 16,
     AHEAD = 16, /* memory is asked for so many entries before it is needed */
 };
 
 static const struct tl_timer_key LEAST = {INT64_MIN, 0};
-
-/* The key as one number, with the deadline on top. */
-static inline __int128 rank(struct tl_timer_key key)
-{
-    return (__int128)(((unsigned __int128)(uint64_t)key.when << 64) | key.sequence);
-}
-
-/* Without branches: splitting asks this of keys in no order. */
-static inline bool before(struct tl_timer_key a, struct tl_timer_key b)
-{
-    return rank(a) < rank(b);
-}
 
 /* --- Putting entries in ----------------------------------------------------------------------- */
 
@@ -71,16 +59,33 @@ static void put_in_chunk(struct tl_timers *timers, uint32_t index, struct tl_tim
     timers->entries[hole] = (struct tl_timer_entry){key, cell};
 }
 
-/* The run has room. */
+/* Puts an entry into the first half of the run, which has room at its start. */
+static inline void put_in_front(struct tl_timer_near *near, struct tl_timer_key key, uint32_t cell)
+{
+    struct tl_timer_entry *run = &near->run[--near->first];
+    uint32_t last = near->count++;
+    uint32_t i = 0;
+    for (; i < last && tl_timer_before(run[i + 1].key, key); i++)
+        run[i] = run[i + 1];
+    run[i] = (struct tl_timer_entry){key, cell};
+}
+
+/* The run has room. Entries move away to the side where there are fewer, so that among timers of
+ * which some are due soon and many later, the latter stay. */
 static inline void put_in_run(struct tl_timer_near *near, struct tl_timer_key key, uint32_t cell)
 {
-    if (near->first + near->count == RUN_MAX) {
-        memmove(near->run, &near->run[near->first], near->count * sizeof near->run[0]);
-        near->first = 0;
-    }
     struct tl_timer_entry *run = &near->run[near->first];
+    if (near->first > 0 && near->count > 0 && tl_timer_before(key, run[near->count / 2].key)) {
+        put_in_front(near, key, cell);
+        return;
+    }
+    if (near->first + near->count == RUN_MAX) {
+        memmove(near->run, run, near->count * sizeof near->run[0]);
+        near->first = 0;
+        run = near->run;
+    }
     uint32_t i = near->count++;
-    for (; i > 0 && before(key, run[i - 1].key); i--)
+    for (; i > 0 && tl_timer_before(key, run[i - 1].key); i--)
         run[i] = run[i - 1];
     run[i] = (struct tl_timer_entry){key, cell};
 }
@@ -90,7 +95,7 @@ void tl_timer_order_put(struct tl_timers *timers, struct tl_timer_key key, uint3
 {
     struct tl_timer_near *near = timers->near;
     for (uint32_t i = 0; i < near->chunks; i++) /* the farthest first: that is usual */
-        if (!before(key, near->chunk[i].least)) {
+        if (!tl_timer_before(key, near->chunk[i].least)) {
             put_in_chunk(timers, i, key, cell);
             return;
         }
@@ -113,12 +118,12 @@ static uint32_t draw(struct tl_timers *timers, uint32_t bound)
 static struct tl_timer_key middle(struct tl_timer_key a, struct tl_timer_key b,
                                   struct tl_timer_key c)
 {
-    if (before(b, a)) {
+    if (tl_timer_before(b, a)) {
         struct tl_timer_key swap = a;
         a = b;
         b = swap;
     }
-    return before(c, a) ? a : before(c, b) ? c : b;
+    return tl_timer_before(c, a) ? a : tl_timer_before(c, b) ? c : b;
 }
 
 /* The median of one key out of each third, so it is neither the least nor the greatest of all. */
@@ -157,12 +162,12 @@ static uint32_t partition(struct tl_timer_entry *entries, uint32_t count, struct
         if (lows == 0)
             for (uint32_t i = 0; i < BLOCK; i++) {
                 low[lows] = (uint8_t)i;
-                lows += before(entries[start + i].key, key);
+                lows += tl_timer_before(entries[start + i].key, key);
             }
         if (highs == 0)
             for (uint32_t i = 0; i < BLOCK; i++) {
                 high[highs] = (uint8_t)i;
-                highs += !before(entries[end - 1 - i].key, key);
+                highs += !tl_timer_before(entries[end - 1 - i].key, key);
             }
         while (lows > 0 && highs > 0)
             swap(&entries[start + low[--lows]], &entries[end - 1 - high[--highs]]);
@@ -170,7 +175,7 @@ static uint32_t partition(struct tl_timer_entry *entries, uint32_t count, struct
         end -= highs == 0 ? BLOCK : 0;
     }
     for (uint32_t i = start; i < end; i++)
-        if (!before(entries[i].key, key))
+        if (!tl_timer_before(entries[i].key, key))
             swap(&entries[i], &entries[start++]);
     return start;
 }
@@ -189,36 +194,46 @@ static void split(struct tl_timers *timers)
     near->chunks++;
 }
 
-/* Makes the nearest chunk the run, which is empty. */
-static void sort_nearest(struct tl_timers *timers)
-{
-    struct tl_timer_near *near = timers->near;
-    uint32_t start = near->chunk[--near->chunks].start;
-    for (uint32_t i = start; i < timers->far; i++)
-        __builtin_prefetch(&timers->cells[timers->entries[i].cell]);
-    near->first = 0;
-    for (uint32_t i = start; i < timers->far; i++) {
-        const struct tl_timer_entry *entry = &timers->entries[i];
-        if (!tl_timer_cell_live(timers, entry->cell))
-            continue;
-        __builtin_prefetch(timers->cells[entry->cell].timer, 1);
-        put_in_run(near, entry->key, entry->cell);
-    }
-    timers->far = start;
-}
-
-/* Copies the live ones among count entries to where to points; how many they are. */
+/* Copies the live ones among count entries to where to points, which may be where they are; how
+ * many they are. Half of them may be dead, in no order, so no branch depends on it. */
 static uint32_t copy_live(struct tl_timers *timers, struct tl_timer_entry *to,
                           const struct tl_timer_entry *from, uint32_t count)
 {
     uint32_t copied = 0;
+    uintptr_t free = timers->cells_free;
     for (uint32_t i = 0; i < count; i++) {
         if (i + AHEAD < count)
             __builtin_prefetch(&timers->cells[from[i + AHEAD].cell]);
-        if (tl_timer_cell_live(timers, from[i].cell))
-            to[copied++] = from[i];
+        struct tl_timer_entry entry = from[i];
+        union tl_timer_cell *cell = &timers->cells[entry.cell];
+        bool live = cell->timer != NULL;
+        cell->next_free = live ? cell->next_free : free;
+        free = live ? free : entry.cell + 1;
+        to[copied] = entry;
+        copied += live;
     }
+    timers->cells_free = (uint32_t)free;
+    timers->dead -= count - copied;
     return copied;
+}
+
+/* Makes the nearest chunk the run, which is empty. The timers themselves are asked for from memory
+ * by now: both ends, for they may lie in two cache lines. */
+static void sort_nearest(struct tl_timers *timers)
+{
+    struct tl_timer_near *near = timers->near;
+    uint32_t start = near->chunk[--near->chunks].start;
+    struct tl_timer_entry *entries = &timers->entries[start];
+    uint32_t count = copy_live(timers, entries, entries, timers->far - start);
+    tl_timer_sort(near->run, entries, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct tl_timer *timer = timers->cells[near->run[i].cell].timer;
+        __builtin_prefetch(&timer->callback, 1);
+        __builtin_prefetch(&timer->slot, 1);
+    }
+    near->first = 0;
+    near->count = count;
+    timers->far = start;
 }
 
 /* Drops all dead entries. */

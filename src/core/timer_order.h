@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The order that a loop's timers are kept in, for timer.c and timer_order.c alone: an array that is
- * sorted from the front, and only as far as it is needed.
+ * The order that a loop's timers are kept in, for timer.c, timer_order.c and timer_sort.c: an array
+ * that is sorted from the front, and only as far as it is needed.
  *
  * The first few entries are a run in order. All others are in chunks without order inside, every
  * key of a chunk below those of the next farther one. They lie in one array, the farthest first, as
  * a stack: when the run is used up the nearest chunk is split, again and again, until it is small
- * enough to be the next run. So the timers that are due next lie side by side, moving entries is
- * sequential, and a timer that is stopped in time is hardly ever sorted. A new entry that falls
- * into a chunk goes to its end, for which each nearer chunk moves one entry; one that falls into a
- * full run turns this into a chunk. Splitting needs no memory, so nothing but a start can fail.
- * Pivots are random (the median of some), which makes n log n as good as certain.
+ * enough to be sorted in one go (timer_sort.c) and be the next run. So the timers that are due next
+ * lie side by side, moving entries is sequential, and a timer that is stopped in time is hardly
+ * ever sorted. A new entry that falls into a chunk goes to its end, for which each nearer chunk
+ * moves one entry; one that falls into a full run turns this into a chunk. Splitting needs no
+ * memory, so nothing but a start can fail. Pivots are random (the median of some), which makes
+ * n log n as good as certain.
  *
  * An entry has a key {deadline, sequence}, unlike all others, and the number of a cell, which
  * points at the timer. Moving entries touches no timers; stopping a timer clears its cell. The dead
@@ -22,7 +23,8 @@
 #include "core/timer.h"
 
 enum {
-    TL_TIMER_RUN_MAX = 48,         /* entries of the run */
+    TL_TIMER_RUN_MAX = 128,        /* entries of the run */
+    TL_TIMER_RUN_FILL = 96,        /* a chunk of so many becomes a run */
     TL_TIMER_CHUNKS_MAX = 32,      /* beyond that the farthest are one */
     TL_TIMER_CAPACITY_KEPT = 1024, /* memory for so many is not worth giving back */
     TL_TIMER_DEAD_KEPT = 64,       /* nor are so many dead entries worth looking for */
@@ -40,7 +42,7 @@ struct tl_timer_entry {
 
 union tl_timer_cell {
     struct tl_timer *timer; /* NULL: stopped */
-    uint32_t next_free;     /* of an unused cell: 1 + the next one */
+    uintptr_t next_free;    /* of an unused cell: 1 + the next one */
 };
 
 struct tl_timer_chunk {
@@ -55,6 +57,21 @@ struct tl_timer_near {
     struct tl_timer_entry run[TL_TIMER_RUN_MAX];
     struct tl_timer_chunk chunk[TL_TIMER_CHUNKS_MAX];
 };
+
+/* The key as one number, with the deadline on top. */
+static inline __int128 tl_timer_rank(struct tl_timer_key key)
+{
+    return (__int128)(((unsigned __int128)(uint64_t)key.when << 64) | key.sequence);
+}
+
+/* Without branches: splitting asks this of keys in no order. */
+static inline bool tl_timer_before(struct tl_timer_key a, struct tl_timer_key b)
+{
+    return tl_timer_rank(a) < tl_timer_rank(b);
+}
+
+/* Copies count entries, at most TL_TIMER_RUN_FILL, to somewhere else, in order. In timer_sort.c. */
+void tl_timer_sort(struct tl_timer_entry *to, const struct tl_timer_entry *from, uint32_t count);
 
 /* Puts an entry, for which there is room, where it belongs. */
 void tl_timer_order_put(struct tl_timers *timers, struct tl_timer_key key, uint32_t cell);
@@ -79,7 +96,7 @@ static inline uint32_t tl_timer_cell_take(struct tl_timers *timers)
     uint32_t cell = timers->cells_free;
     if (cell == 0)
         return timers->cells_used++;
-    timers->cells_free = timers->cells[cell - 1].next_free;
+    timers->cells_free = (uint32_t)timers->cells[cell - 1].next_free;
     return cell - 1;
 }
 

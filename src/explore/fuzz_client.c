@@ -109,7 +109,7 @@ void tl_fuzz_client_send(tl_fuzzer *fuzzer, struct tl_fuzz_client *client, const
 /* Whether a read would say something. */
 static bool has_news(const struct tl_endpoint *endpoint)
 {
-    return endpoint->unread.bytes > 0 || endpoint->fin_received || endpoint->error != 0 ||
+    return tl_endpoint_unread(endpoint) > 0 || endpoint->fin_received || endpoint->error != 0 ||
            endpoint->state == TL_TCP_CLOSED;
 }
 

@@ -86,7 +86,8 @@ static bool quiet(const tl_fuzzer *fuzzer)
         return false;
     for (struct tl_list *at = world->sockets.next; at != &world->sockets; at = at->next) {
         const struct tl_endpoint *endpoint = tl_listed(at, struct tl_endpoint, place);
-        if (tl_agenda_added(&endpoint->arrival) || endpoint->children > 0)
+        if ((endpoint->traffic != NULL && tl_agenda_added(&endpoint->traffic->arrival)) ||
+            tl_endpoint_children(endpoint) > 0)
             return false;
     }
     return true;

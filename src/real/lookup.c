@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One lookup; see lookup.h.
+ * What the resolver is asked: getaddrinfo or getnameinfo, with our flags and addresses in its
+ * numbers; and what it answers, in ours.
  */
 #include "real/lookup.h"
 
@@ -11,7 +12,7 @@
 #include "real/real.h"
 #include "real/resolve.h"
 
-enum { HOST_MAX = 1025, SERVICE_MAX = 32 };
+enum { HOST_MAX = 1025, SERVICE_MAX = 32 }; /* of the names, with their NULs */
 
 /* --- Asking ----------------------------------------------------------------------------------- */
 
@@ -31,17 +32,16 @@ static size_t size_of(const char *text)
     return text != NULL ? strlen(text) + 1 : 0;
 }
 
-struct tl_lookup *tl_lookup_new(struct tl_real_resolver *resolver, struct tl_query *query)
+struct tl_real_lookup *tl_real_lookup_new(struct tl_query *query)
 {
     bool of_addresses = query->kind == TL_QUERY_ADDRESSES;
     size_t room = of_addresses ? size_of(query->host) + size_of(query->service)
                                : (size_t)HOST_MAX + SERVICE_MAX;
-    struct tl_lookup *lookup = calloc(1, sizeof *lookup + room);
+    struct tl_real_lookup *lookup = calloc(1, sizeof *lookup + room);
     char *at;
 
     if (lookup == NULL)
         return NULL;
-    lookup->resolver = resolver;
     lookup->query = query;
     lookup->of_addresses = of_addresses;
     at = lookup->text;
@@ -62,14 +62,7 @@ struct tl_lookup *tl_lookup_new(struct tl_real_resolver *resolver, struct tl_que
     return lookup;
 }
 
-void tl_lookup_free(struct tl_lookup *lookup)
-{
-    if (lookup->answers != NULL)
-        freeaddrinfo(lookup->answers);
-    free(lookup);
-}
-
-void tl_lookup_ask(struct tl_lookup *lookup)
+void tl_real_lookup_ask(struct tl_real_lookup *lookup)
 {
     errno = 0;
     if (lookup->of_addresses)
@@ -81,6 +74,13 @@ void tl_lookup_ask(struct tl_lookup *lookup)
     lookup->error = errno;
     if (lookup->code != 0)
         lookup->answers = NULL;
+}
+
+void tl_real_lookup_free(struct tl_real_lookup *lookup)
+{
+    if (lookup->answers != NULL)
+        freeaddrinfo(lookup->answers);
+    free(lookup);
 }
 
 /* --- Answers ---------------------------------------------------------------------------------- */
@@ -99,7 +99,7 @@ static void fill(tl_addrinfo *info, const struct addrinfo *answer)
 }
 
 /* The list, and behind it the one name that there may be. */
-static int give_addresses(const struct tl_lookup *lookup, struct tl_query *query)
+static int give_addresses(const struct tl_real_lookup *lookup, struct tl_query *query)
 {
     size_t count = 0;
     const char *name = lookup->answers != NULL ? lookup->answers->ai_canonname : NULL;
@@ -118,7 +118,7 @@ static int give_addresses(const struct tl_lookup *lookup, struct tl_query *query
     return 0;
 }
 
-static int give_names(const struct tl_lookup *lookup, struct tl_query *query)
+static int give_names(const struct tl_real_lookup *lookup, struct tl_query *query)
 {
     size_t host = size_of(lookup->names), service = size_of(lookup->names + HOST_MAX);
     tl_nameinfo *names = tl_alloc(sizeof *names + host + service);
@@ -132,7 +132,7 @@ static int give_names(const struct tl_lookup *lookup, struct tl_query *query)
     return 0;
 }
 
-void tl_lookup_answer(const struct tl_lookup *lookup, struct tl_query *query)
+void tl_real_lookup_answer(const struct tl_real_lookup *lookup, struct tl_query *query)
 {
     query->result = tl_real_resolve_code(lookup->code, lookup->error);
     if (query->result < 0)

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One lookup of names or addresses: what the C library's resolver is asked, and what it answers.
+ * One question for the C library's resolver, which blocks, and what it says: asked on a thread,
+ * with a query's words in a copy, and answered into the query on the loop's thread.
  *
- * It owns a copy of what it was asked, since whoever asked may give it up while a thread is inside
- * the resolver. That copy is memory of the C library, as its answers are: the program's allocator
- * need not outlive the kernel, and such a lookup may.
+ * A lookup may outlive its query and its kernel, so it is memory of the C library, as what the
+ * resolver answers is: the program's allocator need not be there any more.
  */
 #ifndef TL_REAL_LOOKUP_H
 #define TL_REAL_LOOKUP_H
 
 #include <netdb.h>
-#include <stdbool.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <twinloop/kernel.h>
 
-TAILQ_HEAD(tl_lookup_list, tl_lookup);
+TAILQ_HEAD(tl_real_lookups, tl_real_lookup);
 
-struct tl_lookup {
-    TAILQ_ENTRY(tl_lookup) place;
-    struct tl_lookup_list *list; /* the one that it is in; NULL: none */
+struct tl_real_lookup {
+    /* The resolver's (resolve.c). */
+    TAILQ_ENTRY(tl_real_lookup) place;
+    struct tl_real_lookups *list; /* the one that it is in */
     struct tl_real_resolver *resolver;
     struct tl_query *query; /* NULL: given up */
 
@@ -34,21 +34,21 @@ struct tl_lookup {
     int code;  /* EAI_* */
     int error; /* EAI_SYSTEM's errno */
     struct addrinfo *answers;
-    char *names; /* host and service, each with room for the longest; in text */
+    char *names; /* the host and the service that were found; in text */
 
     char text[];
 };
 
-/* In no list yet; NULL when memory is out. */
-struct tl_lookup *tl_lookup_new(struct tl_real_resolver *resolver, struct tl_query *query);
+/* A lookup of what a query asks, in no list; NULL when memory is out. */
+struct tl_real_lookup *tl_real_lookup_new(struct tl_query *query);
 
-/* It must be in no list. */
-void tl_lookup_free(struct tl_lookup *lookup);
+/* Frees one that is in no list. */
+void tl_real_lookup_free(struct tl_real_lookup *lookup);
 
-/* Asks the resolver, which takes as long as it takes. */
-void tl_lookup_ask(struct tl_lookup *lookup);
+/* Blocks until the resolver has answered. On any thread. */
+void tl_real_lookup_ask(struct tl_real_lookup *lookup);
 
-/* Fills in what the query is to be told, from memory of the library's allocator. */
-void tl_lookup_answer(const struct tl_lookup *lookup, struct tl_query *query);
+/* Fills in the query with what the resolver has answered. */
+void tl_real_lookup_answer(const struct tl_real_lookup *lookup, struct tl_query *query);
 
 #endif

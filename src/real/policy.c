@@ -3,6 +3,7 @@
  * A policy whose loops run on Linux, whatever the process's context would give. It has no state.
  */
 #include <twinloop/real.h>
+#include "core/loop.h"
 
 static int new_event_loop(tl_policy *policy, tl_loop **ret)
 {
@@ -10,12 +11,7 @@ static int new_event_loop(tl_policy *policy, tl_loop **ret)
 
     (void)policy;
     int r = tl_real_kernel_new(&kernel);
-    if (r < 0)
-        return r;
-    r = tl_loop_new(kernel, ret);
-    if (r < 0)
-        kernel->ops->destroy(kernel);
-    return r;
+    return r < 0 ? r : tl_loop_take(kernel, ret);
 }
 
 static const struct tl_policy_ops real_policy_ops = {

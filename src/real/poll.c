@@ -62,21 +62,22 @@ static inline int result(int n)
     return n < 0 ? -errno : n;
 }
 
-/* A look without waiting. With some mitigations on, a processor has forgotten after a system call
- * where the calls in progress return to. Each return is then worth a tenth of the look, so this one
- * is spared where it can be: a loop that is busy looks once for every batch of callbacks. */
-static inline int look(struct tl_real *real, int room)
+/* epoll_wait for no time (0) or for ever (-1): how many events epoll has put into the batch, or a
+ * negative errno. With some mitigations on, a processor has forgotten after a system call where the
+ * calls in progress return to; each return then costs a tenth of a look at epoll. So there is none
+ * here that can be spared: a loop that is busy looks once for every batch of callbacks. */
+static inline int wait_plain(struct tl_real *real, int room, int timeout)
 {
 #if defined(__x86_64__) && defined(__LP64__) && !defined(__SANITIZE_THREAD__)
     long n = SYS_epoll_wait;
-    register long timeout __asm__("r10") = 0;
+    register long ms __asm__("r10") = timeout;
     __asm__ volatile("syscall"
                      : "+a"(n)
-                     : "D"((long)real->epoll), "S"(real->batch), "d"((long)room), "r"(timeout)
+                     : "D"((long)real->epoll), "S"(real->batch), "d"((long)room), "r"(ms)
                      : "rcx", "r11", "memory");
     return (int)n;
 #else
-    return result(epoll_wait(real->epoll, real->batch, room, 0));
+    return result(epoll_wait(real->epoll, real->batch, room, timeout));
 #endif
 }
 
@@ -88,8 +89,8 @@ static int wait_coarse(struct tl_real *real, tl_time timeout, int room)
     return result(epoll_wait(real->epoll, real->batch, room, ms < INT_MAX ? (int)ms : INT_MAX));
 }
 
-/* Waits for some time. */
-static __attribute__((noinline)) int wait_until(struct tl_real *real, tl_time timeout, int room)
+/* Waits for some time, likewise. */
+static int wait_until(struct tl_real *real, tl_time timeout, int room)
 {
     if (!real->coarse) {
         struct timespec t = {.tv_sec = timeout / TL_SECOND, .tv_nsec = timeout % TL_SECOND};
@@ -101,16 +102,9 @@ static __attribute__((noinline)) int wait_until(struct tl_real *real, tl_time ti
     return wait_coarse(real, timeout, room);
 }
 
-/* How many events epoll has put into the batch, or a negative errno. */
-static inline int wait_for(struct tl_real *real, tl_time timeout, int room)
+static inline int batch_room(int count)
 {
-    if (room > TL_REAL_BATCH_MAX)
-        room = TL_REAL_BATCH_MAX;
-    if (timeout == 0)
-        return look(real, room);
-    if (timeout > 0)
-        return wait_until(real, timeout, room);
-    return result(epoll_wait(real->epoll, real->batch, room, -1));
+    return count < TL_REAL_BATCH_MAX ? count : TL_REAL_BATCH_MAX;
 }
 
 static int take_pending(struct tl_real *real, struct tl_event *events, int room)
@@ -179,10 +173,12 @@ static __attribute__((noinline)) int deliver_mixed(struct tl_real *real, int rea
     return made;
 }
 
-/* Makes events of what epoll has put into the batch. Nearly always all are of the program's
- * descriptors, and that is done without a call. */
+/* Makes events of what epoll has put into the batch; ready may be an error. Nearly always all are
+ * of the program's descriptors, and that is done without a call. */
 static inline int deliver(struct tl_real *real, int ready, struct tl_event *events, int count)
 {
+    if (ready < 0)
+        return ready == -EINTR ? 0 : ready;
     for (int i = 0; i < ready; i++) {
         const struct tl_real_fd *entry = entry_of(real, i);
 
@@ -193,24 +189,20 @@ static inline int deliver(struct tl_real *real, int ready, struct tl_event *even
     return ready;
 }
 
-/* Waits, and hands out what there is room for. */
-static inline int poll_once(struct tl_real *real, tl_time timeout, struct tl_event *events,
-                            int count)
+/* Without waiting, for there is something to take: new posts, or what has been left over, which
+ * goes first. */
+static __attribute__((noinline)) int poll_taking(struct tl_real *real, struct tl_event *events,
+                                                 int count)
 {
-    int ready = wait_for(real, timeout, count);
-    if (ready < 0)
-        return ready == -EINTR ? 0 : ready;
-    return deliver(real, ready, events, count);
-}
-
-/* Something has been left over: it goes first, and then there is no waiting. */
-static __attribute__((noinline)) int poll_pending(struct tl_real *real, struct tl_event *events,
-                                                  int count)
-{
+    if (tl_real_posts_new(real)) {
+        tl_real_posts_collect(real);
+        real->pending = true;
+    }
     int made = take_pending(real, events, (count + 1) / 2);
     if (made == count)
         return made;
-    int more = poll_once(real, 0, events + made, count - made);
+    int ready = wait_plain(real, batch_room(count - made), 0);
+    int more = deliver(real, ready, events + made, count - made);
     if (more < 0)
         return made > 0 ? made : more;
     made += more;
@@ -219,41 +211,63 @@ static __attribute__((noinline)) int poll_pending(struct tl_real *real, struct t
     return made;
 }
 
+static inline void set_awake(struct tl_real *real)
+{
+    atomic_store_explicit(&real->asleep, false, memory_order_relaxed);
+}
+
 /* Says that there will be a wait, unless there is a reason against it. */
 static inline bool fall_asleep(struct tl_real *real)
 {
+    if (real->pending)
+        return false;
     atomic_store(&real->asleep, true);
-    return !tl_real_posts_new(real);
+    if (!tl_real_posts_new(real))
+        return true;
+    set_awake(real);
+    return false;
 }
 
-/* For the first wait: how long it may be. When there can be no eventfd, for lack of descriptors, it
- * is short, because other threads cannot end it. */
-static __attribute__((noinline)) tl_time first_timeout(struct tl_real *real, tl_time timeout)
+static __attribute__((noinline)) int poll_until(struct tl_real *real, tl_time timeout,
+                                                struct tl_event *events, int count)
+{
+    if (!fall_asleep(real))
+        return poll_taking(real, events, count);
+    int ready = wait_until(real, timeout, batch_room(count));
+    set_awake(real);
+    return deliver(real, ready, events, count);
+}
+
+/* The first time that there may be a wait. When there can be no eventfd, for lack of descriptors,
+ * the wait is short, because other threads cannot end it. */
+static __attribute__((noinline)) int poll_first(struct tl_real *real, tl_time timeout,
+                                                struct tl_event *events, int count)
 {
     if (tl_real_wake_open(real) == 0)
-        return timeout;
-    return timeout < 0 || timeout > DEAF_MAX ? DEAF_MAX : timeout;
+        return tl_real_poll(&real->kernel, timeout, events, count);
+    return poll_until(real, timeout < 0 || timeout > DEAF_MAX ? DEAF_MAX : timeout, events, count);
 }
 
 int tl_real_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count)
 {
     struct tl_real *real = tl_real_of(kernel);
+    int ready;
 
     if (count <= 0)
         return -EINVAL;
-    if (__builtin_expect(real->wake < 0, false) && timeout != 0)
-        timeout = first_timeout(real, timeout);
-    if (timeout != 0 && !real->pending && fall_asleep(real)) {
-        int made = poll_once(real, timeout, events, count);
-        atomic_store_explicit(&real->asleep, false, memory_order_relaxed);
-        return made;
+    if (timeout == 0) {
+        if (real->pending || tl_real_posts_new(real))
+            return poll_taking(real, events, count);
+        ready = wait_plain(real, batch_room(count), 0);
+    } else {
+        if (real->wake < 0)
+            return poll_first(real, timeout, events, count);
+        if (timeout > 0)
+            return poll_until(real, timeout, events, count);
+        if (!fall_asleep(real))
+            return poll_taking(real, events, count);
+        ready = wait_plain(real, batch_room(count), -1);
+        set_awake(real);
     }
-    atomic_store_explicit(&real->asleep, false, memory_order_relaxed);
-    if (tl_real_posts_new(real)) {
-        tl_real_posts_collect(real);
-        real->pending = true;
-    }
-    if (real->pending)
-        return poll_pending(real, events, count);
-    return poll_once(real, 0, events, count);
+    return deliver(real, ready, events, count);
 }

@@ -8,9 +8,9 @@
  *        `----------- given up -------+------------'
  *
  * They are no jobs, because a lookup must never be waited for: one that nobody wants any more is
- * left to its thread, which throws the answer away. So the threads share a struct that outlives the
- * kernel until the last of them has returned, and is memory of the C library as lookups are
- * (lookup.h).
+ * left to its thread, which throws the answer away. So a lookup (lookup.c) owns a copy of what it
+ * was asked, and the threads share a struct that outlives the kernel until the last of them has
+ * returned. Both are memory of the C library: the program's allocator need not outlive the kernel.
  *
  * The loop's thread alone starts threads and fills in queries. Everything else in the shared struct
  * is guarded by its mutex; what a running lookup is asked and answers is its thread's.
@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 #include "real/lookup.h"
 #include "real/real.h"
 
@@ -27,18 +28,18 @@ struct tl_real_resolver {
     int wake; /* the kernel's eventfd */
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* the queue, stopping, or how many threads are left */
-    struct tl_lookup_list queue;
-    struct tl_lookup_list running;
-    struct tl_lookup_list finished;
+    struct tl_real_lookups queue;
+    struct tl_real_lookups running;
+    struct tl_real_lookups finished;
     unsigned queued;
     unsigned waiting; /* threads that sleep until there is a lookup */
     unsigned threads;
     bool stopping; /* the kernel is gone; the last thread frees the struct */
 };
 
-/* --- Lookups in their lists ------------------------------------------------------------------- */
+/* --- Lists ------------------------------------------------------------------------------------ */
 
-static void move(struct tl_lookup *lookup, struct tl_lookup_list *list)
+static void move(struct tl_real_lookup *lookup, struct tl_real_lookups *list)
 {
     if (lookup->list != NULL)
         TAILQ_REMOVE(lookup->list, lookup, place);
@@ -47,10 +48,10 @@ static void move(struct tl_lookup *lookup, struct tl_lookup_list *list)
         TAILQ_INSERT_TAIL(list, lookup, place);
 }
 
-static void drop_lookup(struct tl_lookup *lookup)
+static void discard(struct tl_real_lookup *lookup)
 {
     move(lookup, NULL);
-    tl_lookup_free(lookup);
+    tl_real_lookup_free(lookup);
 }
 
 /* --- Threads ---------------------------------------------------------------------------------- */
@@ -63,7 +64,7 @@ static void resolver_free(struct tl_real_resolver *resolver)
 }
 
 /* The next lookup, with the mutex held; NULL when the kernel is gone. */
-static struct tl_lookup *next_lookup(struct tl_real_resolver *resolver)
+static struct tl_real_lookup *next_lookup(struct tl_real_resolver *resolver)
 {
     while (TAILQ_EMPTY(&resolver->queue) && !resolver->stopping) {
         resolver->waiting++;
@@ -72,20 +73,20 @@ static struct tl_lookup *next_lookup(struct tl_real_resolver *resolver)
     }
     if (resolver->stopping)
         return NULL;
-    struct tl_lookup *lookup = TAILQ_FIRST(&resolver->queue);
+    struct tl_real_lookup *lookup = TAILQ_FIRST(&resolver->queue);
     resolver->queued--;
     move(lookup, &resolver->running);
     return lookup;
 }
 
 /* With the mutex held, so that the kernel cannot go meanwhile. */
-static void finish(struct tl_lookup *lookup)
+static void finish(struct tl_real_lookup *lookup)
 {
     struct tl_real_resolver *resolver = lookup->resolver;
     bool first = TAILQ_EMPTY(&resolver->finished);
 
     if (lookup->query == NULL) {
-        drop_lookup(lookup);
+        discard(lookup);
         return;
     }
     move(lookup, &resolver->finished);
@@ -96,13 +97,13 @@ static void finish(struct tl_lookup *lookup)
 static void *thread_main(void *arg)
 {
     struct tl_real_resolver *resolver = arg;
-    struct tl_lookup *lookup;
+    struct tl_real_lookup *lookup;
 
     (void)pthread_setname_np(pthread_self(), "tl-resolver");
     pthread_mutex_lock(&resolver->mutex);
     while ((lookup = next_lookup(resolver)) != NULL) {
         pthread_mutex_unlock(&resolver->mutex);
-        tl_lookup_ask(lookup);
+        tl_real_lookup_ask(lookup);
         pthread_mutex_lock(&resolver->mutex);
         finish(lookup);
     }
@@ -146,7 +147,7 @@ static struct tl_real_resolver *resolver_of(struct tl_real *real)
 }
 
 /* Puts a lookup into the queue, with a thread more if there is none for it. */
-static int enqueue(struct tl_real_resolver *resolver, struct tl_lookup *lookup)
+static int enqueue(struct tl_real_resolver *resolver, struct tl_real_lookup *lookup)
 {
     int r = 0;
 
@@ -170,13 +171,14 @@ static int enqueue(struct tl_real_resolver *resolver, struct tl_lookup *lookup)
 int tl_real_resolve(struct tl_kernel *kernel, struct tl_query *query)
 {
     struct tl_real_resolver *resolver = resolver_of(tl_real_of(kernel));
-    struct tl_lookup *lookup = resolver != NULL ? tl_lookup_new(resolver, query) : NULL;
+    struct tl_real_lookup *lookup = resolver != NULL ? tl_real_lookup_new(query) : NULL;
 
     if (lookup == NULL)
         return -ENOMEM;
+    lookup->resolver = resolver;
     int r = enqueue(resolver, lookup);
     if (r < 0) {
-        drop_lookup(lookup);
+        discard(lookup);
         return r;
     }
     query->request.owner = lookup;
@@ -185,10 +187,11 @@ int tl_real_resolve(struct tl_kernel *kernel, struct tl_query *query)
 }
 
 /* Which lookup this is the request of, in one of the lists; or NULL. */
-static struct tl_lookup *find(struct tl_real_resolver *resolver, const struct tl_request *request)
+static struct tl_real_lookup *find(struct tl_real_resolver *resolver,
+                                   const struct tl_request *request)
 {
-    struct tl_lookup_list *lists[] = {&resolver->queue, &resolver->running, &resolver->finished};
-    struct tl_lookup *lookup;
+    struct tl_real_lookups *lists[] = {&resolver->queue, &resolver->running, &resolver->finished};
+    struct tl_real_lookup *lookup;
 
     for (unsigned i = 0; i < 3; i++)
         TAILQ_FOREACH(lookup, lists[i], place)
@@ -204,14 +207,14 @@ int tl_real_resolve_cancel(struct tl_real *real, struct tl_request *request)
     if (resolver == NULL)
         return -ENOENT;
     pthread_mutex_lock(&resolver->mutex);
-    struct tl_lookup *lookup = find(resolver, request);
+    struct tl_real_lookup *lookup = find(resolver, request);
     if (lookup != NULL) {
         request->owner = NULL;
         lookup->query = NULL;
         if (lookup->list == &resolver->queue)
             resolver->queued--;
         if (lookup->list != &resolver->running)
-            drop_lookup(lookup);
+            discard(lookup);
     }
     pthread_mutex_unlock(&resolver->mutex);
     return lookup != NULL ? 0 : -ENOENT;
@@ -220,7 +223,7 @@ int tl_real_resolve_cancel(struct tl_real *real, struct tl_request *request)
 int tl_real_resolved_take(struct tl_real *real, struct tl_event *events, int room)
 {
     struct tl_real_resolver *resolver = real->resolver;
-    struct tl_lookup *lookup;
+    struct tl_real_lookup *lookup;
     int made = 0;
 
     if (resolver == NULL)
@@ -229,9 +232,9 @@ int tl_real_resolved_take(struct tl_real *real, struct tl_event *events, int roo
     while (made < room && (lookup = TAILQ_FIRST(&resolver->finished)) != NULL) {
         /* The analyzer does not see that a lookup leaves its list. NOLINTNEXTLINE */
         struct tl_query *query = lookup->query;
-        tl_lookup_answer(lookup, query);
+        tl_real_lookup_answer(lookup, query);
         query->request.owner = NULL;
-        drop_lookup(lookup);
+        discard(lookup);
         events[made++] = (struct tl_event){.token = query, .kind = TL_EVENT_RESOLVED};
     }
     pthread_mutex_unlock(&resolver->mutex);
@@ -250,13 +253,13 @@ bool tl_real_resolved_waiting(const struct tl_real *real)
     return waiting;
 }
 
-static void drop(struct tl_lookup_list *list)
+static void drop(struct tl_real_lookups *list)
 {
-    struct tl_lookup *next;
+    struct tl_real_lookup *next;
 
-    for (struct tl_lookup *lookup = TAILQ_FIRST(list); lookup != NULL; lookup = next) {
+    for (struct tl_real_lookup *lookup = TAILQ_FIRST(list); lookup != NULL; lookup = next) {
         next = TAILQ_NEXT(lookup, place);
-        drop_lookup(lookup);
+        discard(lookup);
     }
 }
 
@@ -265,7 +268,7 @@ static void drop(struct tl_lookup_list *list)
 void tl_real_resolver_finish(struct tl_real *real, bool forked)
 {
     struct tl_real_resolver *resolver = real->resolver;
-    struct tl_lookup *lookup;
+    struct tl_real_lookup *lookup;
     unsigned busy = 0;
 
     if (resolver == NULL)

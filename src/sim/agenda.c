@@ -77,12 +77,8 @@ static int make_wheel(struct tl_agenda *agenda)
     return 0;
 }
 
-static int reserve(struct tl_agenda *agenda)
+static int grow(struct tl_agenda *agenda)
 {
-    if (agenda->reserved == NEAR_MAX && agenda->wheel == NULL && make_wheel(agenda) < 0)
-        return -ENOMEM;
-    if (agenda->reserved < agenda->capacity)
-        return 0;
     size_t capacity = agenda->capacity > 0 ? 2 * agenda->capacity : CAPACITY_MIN;
     struct tl_agenda_entry *entries =
         tl_allocator_realloc(agenda->allocator, agenda->entries, capacity * sizeof *entries);
@@ -93,16 +89,34 @@ static int reserve(struct tl_agenda *agenda)
     return 0;
 }
 
+int tl_agenda_reserve(struct tl_agenda *agenda)
+{
+    if (agenda->reserved == NEAR_MAX && agenda->wheel == NULL && make_wheel(agenda) < 0)
+        return -ENOMEM;
+    if (agenda->reserved == agenda->capacity && grow(agenda) < 0)
+        return -ENOMEM;
+    agenda->reserved++;
+    return 0;
+}
+
+void tl_agenda_unreserve(struct tl_agenda *agenda)
+{
+    assert(agenda->reserved > 0);
+    agenda->reserved--;
+}
+
+void tl_agenda_event_prepare(struct tl_agenda_event *event,
+                             void (*fire)(struct tl_agenda_event *event))
+{
+    *event = (struct tl_agenda_event){.fire = fire};
+}
+
 int tl_agenda_event_init(struct tl_agenda *agenda, struct tl_agenda_event *event,
                          void (*fire)(struct tl_agenda_event *event))
 {
-    *event = (struct tl_agenda_event){0};
-    int r = reserve(agenda);
-    if (r < 0)
-        return r;
-    agenda->reserved++;
-    event->fire = fire;
-    return 0;
+    int r = tl_agenda_reserve(agenda);
+    tl_agenda_event_prepare(event, r == 0 ? fire : NULL);
+    return r;
 }
 
 void tl_agenda_event_finish(struct tl_agenda *agenda, struct tl_agenda_event *event)
@@ -111,7 +125,7 @@ void tl_agenda_event_finish(struct tl_agenda *agenda, struct tl_agenda_event *ev
         return;
     tl_agenda_cancel(agenda, event);
     event->fire = NULL;
-    agenda->reserved--;
+    tl_agenda_unreserve(agenda);
 }
 
 /* --- Near: the heap --------------------------------------------------------------------------- */

@@ -52,7 +52,15 @@ struct tl_agenda {
 void tl_agenda_init(struct tl_agenda *agenda, const tl_allocator *allocator);
 void tl_agenda_finish(struct tl_agenda *agenda);
 
-/* Takes a place for an event. 0 or -ENOMEM, and then the event is as if zeroed. */
+/* Takes a place for one event more, whichever that will be, and gives one back. 0 or -ENOMEM. */
+int tl_agenda_reserve(struct tl_agenda *agenda);
+void tl_agenda_unreserve(struct tl_agenda *agenda);
+
+/* Makes an event that may be added as long as there is a reserved place for it. */
+void tl_agenda_event_prepare(struct tl_agenda_event *event,
+                             void (*fire)(struct tl_agenda_event *event));
+
+/* Takes a place for an event and prepares it. 0 or -ENOMEM, and then the event is as if zeroed. */
 int tl_agenda_event_init(struct tl_agenda *agenda, struct tl_agenda_event *event,
                          void (*fire)(struct tl_agenda_event *event));
 
@@ -75,6 +83,12 @@ static inline bool tl_agenda_added(const struct tl_agenda_event *event)
 static inline tl_time tl_agenda_next(const struct tl_agenda *agenda)
 {
     return agenda->count > 0 ? agenda->entries[0].time : TL_TIME_NEVER;
+}
+
+/* The first event; NULL when there is none. */
+static inline const struct tl_agenda_event *tl_agenda_first(const struct tl_agenda *agenda)
+{
+    return agenda->count > 0 ? agenda->entries[0].event : NULL;
 }
 
 /* Takes out the first event, of which there must be one. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Choices: sites, counts and the three strategies.
+ * Choices: counts and the three strategies.
  *
  * The seed strategy stores nothing: an answer is a mix of the seed with the choice's identity, so
  * one choice more or less in a run leaves all others as they were.
@@ -8,7 +8,6 @@
 #include "sim/choice.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -19,114 +18,6 @@
 uint64_t tl_entity(uint64_t parent, const char *name, uint64_t ordinal)
 {
     return tl_mix(tl_mix(parent, tl_mix_bytes(name, strlen(name))), ordinal);
-}
-
-/* --- Sites ------------------------------------------------------------------------------------ */
-
-/* Whether a site's every answer is known, which is so for most that are asked for each message.
- * Called whenever one of its reasons changes. */
-static void judge(const struct tl_choices *choices, struct tl_choice_site *site)
-{
-    enum tl_site_kind kind = site->kind;
-    bool never = false;
-    if (choices->quiet)
-        never = kind == TL_SITE_FAULT || kind == TL_SITE_SIZE || kind == TL_SITE_MAGNITUDE;
-    if (site->odds == 0 && choices->strategy == TL_STRATEGY_SEED)
-        never = never || kind != TL_SITE_USER;
-    if (site->odds == 0 && choices->strategy == TL_STRATEGY_BYTES)
-        never = never || kind == TL_SITE_FAULT; /* it takes no byte */
-    site->plain = never;
-}
-
-static void judge_all(struct tl_choices *choices)
-{
-    for (size_t i = 0; i < choices->sites_count; i++)
-        judge(choices, &choices->sites[i]);
-}
-
-static struct tl_choice_site describe(const tl_site *site)
-{
-    return (struct tl_choice_site){.hash = tl_entity(0, site->name, 0),
-                                   .name = (char *)site->name,
-                                   .kind = site->kind,
-                                   .odds = site->odds};
-}
-
-/* The simulator's sites, as every world begins with them. They are constants that the compiler
- * cannot work out, so the first world of the operating-system process does. */
-static struct tl_choice_site own_sites[TL_SIM_SITES_COUNT];
-
-static void describe_own_sites(void)
-{
-    for (size_t i = 0; i < TL_SIM_SITES_COUNT; i++)
-        own_sites[i] = describe(tl_sim_sites[i]);
-}
-
-static int grow_sites(struct tl_choices *choices)
-{
-    size_t capacity = choices->sites_capacity + TL_SIM_SITES_COUNT + 10;
-    struct tl_choice_site *sites =
-        tl_allocator_realloc(choices->allocator, choices->sites, capacity * sizeof *sites);
-    if (sites == NULL)
-        return -ENOMEM;
-    choices->sites = sites;
-    choices->sites_capacity = capacity;
-    return 0;
-}
-
-static int add_own_sites(struct tl_choices *choices)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, describe_own_sites);
-    int r = grow_sites(choices);
-    if (r < 0)
-        return r;
-    memcpy(choices->sites, own_sites, sizeof own_sites);
-    choices->sites_count = TL_SIM_SITES_COUNT;
-    return 0;
-}
-
-/* Who adds one judges it. */
-static int add_site(struct tl_choices *choices, const tl_site *site)
-{
-    if (choices->sites_count == choices->sites_capacity && grow_sites(choices) < 0)
-        return -ENOMEM;
-    size_t size = strlen(site->name) + 1;
-    char *name = tl_allocator_alloc(choices->allocator, size);
-    if (name == NULL)
-        return -ENOMEM;
-    memcpy(name, site->name, size);
-    struct tl_choice_site *added = &choices->sites[choices->sites_count++];
-    *added = describe(site);
-    added->name = name;
-    return 0;
-}
-
-static struct tl_choice_site *find_site(struct tl_choices *choices, const char *name)
-{
-    uint64_t hash = tl_entity(0, name, 0);
-    for (size_t i = 0; i < choices->sites_count; i++)
-        if (choices->sites[i].hash == hash)
-            return &choices->sites[i];
-    return NULL;
-}
-
-int tl_world_set_odds(tl_world *world, const char *site_name, uint32_t odds)
-{
-    if (world == NULL || site_name == NULL)
-        return -EINVAL;
-    struct tl_choice_site *site = find_site(&world->choices, site_name);
-    if (site == NULL)
-        return -ENOENT;
-    site->odds = odds;
-    judge(&world->choices, site);
-    return 0;
-}
-
-void tl_world_set_faults(tl_world *world, bool on)
-{
-    world->choices.quiet = !on;
-    judge_all(&world->choices);
 }
 
 /* --- Scripts ---------------------------------------------------------------------------------- */
@@ -251,20 +142,27 @@ static int keep_answer(struct tl_choices *choices, const struct tl_script_entry 
     return 0;
 }
 
-/* What becomes of an answer other than 0. */
-static void note_answer(tl_world *world, const struct tl_choice_site *site,
-                        const struct tl_script_entry *entry)
+/* What becomes of an answer other than 0, which it returns. */
+static __attribute__((noinline)) uint32_t note_answer(tl_world *world,
+                                                      const struct tl_choice_site *site,
+                                                      uint64_t entity, uint32_t draw,
+                                                      uint32_t answer)
 {
-    struct tl_event_words words = {
+    const struct tl_event_words words = {
         .kind = TL_KIND_CHOICE,
         .name = site->name,
-        .actor = entry->entity,
-        .result = entry->answer,
-        .aux = entry->site ^ entry->draw,
+        .actor = entity,
+        .result = answer,
+        .aux = site->hash ^ draw,
     };
     tl_event_hash_add(world, &words);
-    if (world->choices.keep && keep_answer(&world->choices, entry) < 0)
-        tl_world_fail(world, "no memory to remember the choices");
+    if (world->choices.keep) {
+        const struct tl_script_entry entry = {
+            .site = site->hash, .entity = entity, .draw = draw, .answer = answer};
+        if (keep_answer(&world->choices, &entry) < 0)
+            tl_world_fail(world, "no memory to remember the choices");
+    }
+    return answer;
 }
 
 /* known is what the asker calls the site; its odds may have been replaced in this world. */
@@ -272,17 +170,13 @@ static uint32_t ask(tl_world *world, const struct tl_choice_site *site, const tl
                     uint64_t entity, uint32_t draw, uint32_t bound)
 {
     struct tl_choices *choices = &world->choices;
-    choices->decisions++;
     uint32_t answer = find_answer(choices, site, entity, draw, bound);
-    if (answer != 0 || choices->on_choice != NULL) {
-        struct tl_script_entry entry = {
+    if (choices->on_choice != NULL) {
+        const struct tl_script_entry entry = {
             .site = site->hash, .entity = entity, .draw = draw, .answer = answer};
-        if (choices->on_choice != NULL)
-            choices->on_choice(choices->on_choice_arg, known, &entry);
-        if (answer != 0)
-            note_answer(world, site, &entry);
+        choices->on_choice(choices->on_choice_arg, known, &entry);
     }
-    return answer;
+    return answer != 0 ? note_answer(world, site, entity, draw, answer) : 0;
 }
 
 uint32_t tl_choices_ask(tl_world *world, enum tl_sim_site at, uint64_t entity, uint32_t *draws,
@@ -293,13 +187,12 @@ uint32_t tl_choices_ask(tl_world *world, enum tl_sim_site at, uint64_t entity, u
     struct tl_choices *choices = &world->choices;
     const struct tl_choice_site *site = &choices->sites[at];
     uint32_t draw = (*draws)++;
+    choices->decisions++;
+    if (choices->strategy != TL_STRATEGY_SEED || choices->on_choice != NULL)
+        return ask(world, site, tl_sim_sites[at], entity, draw, bound);
     /* A 0 of a seed, which nobody is told of, is what nearly all of them are. */
-    if (choices->strategy == TL_STRATEGY_SEED && choices->on_choice == NULL &&
-        (site->plain || from_seed(choices, site, entity, draw, bound) == 0)) {
-        choices->decisions++;
-        return 0;
-    }
-    return ask(world, site, tl_sim_sites[at], entity, draw, bound);
+    uint32_t answer = site->plain ? 0 : from_seed(choices, site, entity, draw, bound);
+    return answer != 0 ? note_answer(world, site, entity, draw, answer) : 0;
 }
 
 /* --- Counts of the scenario's own choices ----------------------------------------------------- */
@@ -354,16 +247,15 @@ uint32_t tl_choose(tl_world *world, const tl_site *site, uint64_t entity, uint32
     if (bound < 2)
         return 0;
     struct tl_choices *choices = &world->choices;
-    struct tl_choice_site *own = find_site(choices, site->name);
-    if (own == NULL && add_site(choices, site) == 0) {
-        own = &choices->sites[choices->sites_count - 1];
-        judge(choices, own);
-    }
+    struct tl_choice_site *own = tl_choices_find_site(choices, site->name);
+    if (own == NULL)
+        own = tl_choices_add_site(choices, site);
     int64_t draw = own != NULL ? count_draw(choices, own->hash, entity) : -ENOMEM;
     if (draw < 0) {
         tl_world_fail(world, "no memory for the choice %s", site->name);
         return 0;
     }
+    choices->decisions++;
     return ask(world, own, site, entity, (uint32_t)draw, bound);
 }
 
@@ -386,7 +278,7 @@ static int set_up(struct tl_choices *choices, const struct tl_world_options *opt
     choices->on_choice_arg = options->on_choice_arg;
     choices->bytes = options->bytes;
     choices->bytes_left = options->bytes_count;
-    judge_all(choices);
+    tl_choices_begin_sites(choices);
     if (options->strategy != TL_STRATEGY_SCRIPT)
         return 0;
     choices->script = options->script;
@@ -398,15 +290,13 @@ int tl_choices_init(struct tl_choices *choices, const struct tl_world_options *o
                     const tl_allocator *allocator)
 {
     *choices = (struct tl_choices){.allocator = allocator};
-    int r = add_own_sites(choices);
-    return r < 0 ? r : set_up(choices, options);
+    return set_up(choices, options);
 }
 
 /* What one run leaves: sites of its own, the index of its script. */
 static void drop_run(struct tl_choices *choices)
 {
-    while (choices->sites_count > TL_SIM_SITES_COUNT)
-        tl_allocator_free(choices->allocator, choices->sites[--choices->sites_count].name);
+    tl_choices_drop_sites(choices);
     tl_allocator_free(choices->allocator, choices->script_index);
     tl_allocator_free(choices->allocator, choices->script_asked);
     choices->script_index = NULL;
@@ -416,8 +306,6 @@ static void drop_run(struct tl_choices *choices)
 int tl_choices_reset(struct tl_choices *choices, const struct tl_world_options *options)
 {
     drop_run(choices);
-    for (size_t i = 0; i < TL_SIM_SITES_COUNT; i++)
-        choices->sites[i].odds = tl_sim_sites[i]->odds;
     if (choices->draws_count > 0)
         memset(choices->draws, 0, choices->draws_capacity * sizeof *choices->draws);
     choices->draws_count = 0;
@@ -431,7 +319,7 @@ int tl_choices_reset(struct tl_choices *choices, const struct tl_world_options *
 void tl_choices_finish(struct tl_choices *choices)
 {
     drop_run(choices);
-    tl_allocator_free(choices->allocator, choices->sites);
+    tl_allocator_free(choices->allocator, choices->more_sites);
     tl_allocator_free(choices->allocator, choices->draws);
     tl_allocator_free(choices->allocator, choices->kept);
 }

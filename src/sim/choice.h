@@ -23,7 +23,7 @@ struct tl_choice_site {
     char *name;    /* a copy, for sites of a scenario */
     enum tl_site_kind kind;
     uint32_t odds;
-    bool plain; /* every answer is 0, as things are: see judge() */
+    bool plain; /* every answer is 0, as things are: see judge() in choice_sites.c */
 };
 
 /* How often a pair of site and entity has asked. */
@@ -42,9 +42,10 @@ struct tl_choices {
     void (*on_choice)(void *arg, const tl_site *site, const struct tl_script_entry *choice);
     void *on_choice_arg;
 
-    struct tl_choice_site *sites; /* the simulator's first, in the order of their numbers */
-    size_t sites_count;
-    size_t sites_capacity;
+    struct tl_choice_site sites[TL_SIM_SITES_COUNT]; /* the simulator's, by their numbers */
+    struct tl_choice_site *more_sites;               /* the scenario's */
+    size_t more_count;
+    size_t more_capacity;
 
     struct tl_choice_draws *draws; /* a hash table with open addressing */
     size_t draws_count;
@@ -75,5 +76,19 @@ void tl_choices_finish(struct tl_choices *choices);
 /* tl_choose for the simulator's own sites; *draws is the pair's count, kept by the caller. */
 uint32_t tl_choices_ask(tl_world *world, enum tl_sim_site at, uint64_t entity, uint32_t *draws,
                         uint32_t bound);
+
+/* --- Sites (choice_sites.c) --- */
+
+/* The simulator's sites as every run begins with them; what is asked of options comes first. */
+void tl_choices_begin_sites(struct tl_choices *choices);
+
+/* The site of this name; NULL: there is none. */
+struct tl_choice_site *tl_choices_find_site(struct tl_choices *choices, const char *name);
+
+/* Adds a site of the scenario; NULL when memory is out. */
+struct tl_choice_site *tl_choices_add_site(struct tl_choices *choices, const tl_site *site);
+
+/* Forgets the scenario's. */
+void tl_choices_drop_sites(struct tl_choices *choices);
 
 #endif

@@ -19,8 +19,9 @@ enum { SYN_TRIES_MAX = 7 };
 
 static void handshake_add(struct tl_endpoint *endpoint, enum tl_handshake handshake, tl_time time)
 {
-    endpoint->handshake = (uint8_t)handshake;
-    tl_agenda_add(&tl_endpoint_world(endpoint)->agenda, &endpoint->arrival, time);
+    struct tl_traffic *traffic = tl_endpoint_traffic(endpoint);
+    traffic->handshake = (uint8_t)handshake;
+    tl_agenda_add(&tl_endpoint_world(endpoint)->agenda, &traffic->arrival, time);
 }
 
 /* When something that is sent at an instant is there: the latency, or more. */
@@ -52,7 +53,7 @@ static int start(struct tl_endpoint *endpoint, const tl_addr *addr)
     int r = check_address(endpoint, addr);
     if (r < 0)
         return r;
-    struct tl_ip ip = tl_host_destination(addr);
+    struct tl_ip ip = tl_host_destination(&endpoint->local_ip, addr);
     if (tl_ip_is_v4(&ip) && endpoint->family == TL_FAMILY_INET6 && endpoint->v6only)
         return -ENETUNREACH;
     if (tl_ip_is_many(&ip))
@@ -76,8 +77,9 @@ static int start(struct tl_endpoint *endpoint, const tl_addr *addr)
     endpoint->state = TL_TCP_SYN_SENT;
     endpoint->error = 0;
     endpoint->fin_received = false;
-    endpoint->syn_at = world->now;
-    endpoint->syn_tries = 0;
+    struct tl_traffic *traffic = tl_endpoint_traffic(endpoint);
+    traffic->syn_at = world->now;
+    traffic->syn_tries = 0;
     bool lost = tl_endpoint_ask(endpoint, TL_AT_CONNECT_TIMEOUT, TL_DRAW_CONNECT, 2) != 0;
     if (target == NULL || lost)
         handshake_add(endpoint, TL_SYN_TIMED_OUT,
@@ -144,9 +146,10 @@ static struct tl_endpoint *make_child(struct tl_endpoint *client, struct tl_endp
     child->keepalive = listener->keepalive;
     child->broadcast = listener->broadcast;
     child->shut = listener->shut;
-    child->listener = listener;
-    tl_list_push(&listener->half_open, &child->child);
-    listener->children++;
+    struct tl_traffic *traffic = tl_endpoint_traffic(child);
+    traffic->listener = listener;
+    tl_list_push(&listener->listening->half_open, &traffic->place);
+    listener->listening->children++;
     child->peer = client;
     client->peer = child;
     return child;
@@ -155,8 +158,9 @@ static struct tl_endpoint *make_child(struct tl_endpoint *client, struct tl_endp
 /* Nobody has answered: once more, unless that was the last. */
 static void syn_lost(struct tl_endpoint *client)
 {
-    unsigned tries = ++client->syn_tries;
-    tl_time again = client->syn_at + ((1 << tries) - 1) * TL_SECOND;
+    struct tl_traffic *traffic = client->traffic;
+    unsigned tries = ++traffic->syn_tries;
+    tl_time again = traffic->syn_at + ((1 << tries) - 1) * TL_SECOND;
     if (tries < SYN_TRIES_MAX)
         handshake_add(client, TL_SYN_ARRIVES, one_way(client, again));
     else
@@ -216,8 +220,9 @@ static void syn_arrives(struct tl_endpoint *client)
         meet(client, other);
     if (other == NULL && listener == NULL)
         handshake_add(client, TL_SYN_REFUSED, now + client->latency);
-    else if (other == NULL && (listener->children > (unsigned)listener->backlog ||
-                               make_child(client, listener) == NULL))
+    else if (other == NULL &&
+             (listener->listening->children > (unsigned)listener->listening->backlog ||
+              make_child(client, listener) == NULL))
         syn_lost(client);
     else
         handshake_add(client, TL_SYN_ANSWERED, one_way(client, now));
@@ -225,15 +230,15 @@ static void syn_arrives(struct tl_endpoint *client)
 
 void tl_handshake_acknowledged(struct tl_endpoint *child)
 {
-    struct tl_endpoint *listener = child->listener;
+    struct tl_endpoint *listener = tl_endpoint_listener(child);
     child->state = TL_TCP_ESTABLISHED;
     if (listener == NULL) {
         tl_endpoint_set_closed(child); /* it has gone meanwhile */
         tl_travel_reset(child);
         return;
     }
-    tl_list_remove(&child->child);
-    tl_list_push(&listener->queue, &child->child);
+    tl_list_remove(&child->traffic->place);
+    tl_list_push(&listener->listening->queue, &child->traffic->place);
     tl_endpoint_touch(listener);
     /* A listener that was shut down before it listened has children that are. */
     if (child->shut & TL_SHUT_WRITE)
@@ -260,7 +265,7 @@ static void answered(struct tl_endpoint *client)
     }
     client->state = TL_TCP_ESTABLISHED;
     if (peer->state == TL_TCP_SYN_RECEIVED) {
-        peer->ack_at = tl_travel_arrival(client);
+        tl_travel_flag(client, TL_FLAG_ACK);
         tl_travel_schedule(peer);
     } else if (client->shut & TL_SHUT_WRITE) {
         tl_endpoint_finish_sending(client); /* as a child's listener may have shut down before */
@@ -270,7 +275,7 @@ static void answered(struct tl_endpoint *client)
 
 void tl_handshake_fired(struct tl_endpoint *endpoint)
 {
-    switch ((enum tl_handshake)endpoint->handshake) {
+    switch ((enum tl_handshake)endpoint->traffic->handshake) {
     case TL_SYN_ARRIVES:
         syn_arrives(endpoint);
         return;

@@ -88,9 +88,10 @@ static int datagram_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
         socket->local_ip = tl_ip_any(socket->family); /* whatever address it kept from before */
         return r;
     }
-    socket->port_locked = addr->port != 0;
-    socket->address_locked = !tl_ip_is_any(&ip);
-    if (socket->address_locked && !tl_ip_is_v4(&ip))
+    /* What was chosen once is, for Linux, for as long as the socket lives. */
+    socket->port_locked = socket->port_locked || addr->port != 0;
+    socket->address_locked = socket->address_locked || !tl_ip_is_any(&ip);
+    if (!tl_ip_is_any(&ip) && !tl_ip_is_v4(&ip))
         socket->v6only = true; /* as Linux has it, for good */
     return 0;
 }
@@ -124,7 +125,7 @@ static int datagram_connect(struct tl_descriptor *descriptor, const tl_addr *add
         r = tl_datagram_find_route(socket, addr, &dest, &source);
     if (r < 0)
         return r;
-    if (!socket->address_locked && tl_ip_is_any(&socket->local_ip))
+    if (tl_ip_is_any(&socket->local_ip))
         socket->local_ip = source;
     socket->connected = true;
     tl_datagram_changed(socket);
@@ -227,7 +228,8 @@ static uint32_t readiness(const struct tl_descriptor *descriptor)
         ready |= TL_READABLE;
     if (socket->shut == TL_SHUT_BOTH)
         ready |= TL_HANGUP;
-    if (descriptor->wanted & TL_WRITABLE && socket->busy_until <= tl_datagram_world(socket)->now)
+    if (descriptor->item.wanted & TL_WRITABLE &&
+        socket->busy_until <= tl_datagram_world(socket)->now)
         ready |= TL_WRITABLE;
     if (socket->error != 0)
         ready |= TL_FAULT;

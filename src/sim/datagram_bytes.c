@@ -68,7 +68,10 @@ static int find_route(const struct tl_datagram_socket *socket, const tl_addr *ad
         if (!socket->connected)
             return -EDESTADDRREQ;
         *ret = (struct route){socket->peer_ip, socket->local_ip, socket->peer_port};
-        return 0;
+        if (tl_ip_is_v4(&ret->dest) == tl_ip_is_v4(&ret->source))
+            return 0;
+        tl_addr peer = tl_ip_to(&socket->peer_ip, socket->peer_port, socket->family);
+        return tl_datagram_find_route(socket, &peer, &ret->dest, &ret->source);
     }
     bool v6 = socket->family == TL_FAMILY_INET6;
     if (addr->family != socket->family && !(v6 && addr->family == TL_FAMILY_INET))

@@ -71,12 +71,14 @@ int tl_datagram_find_route(const struct tl_datagram_socket *socket, const tl_add
     bool v6 = socket->family == TL_FAMILY_INET6;
     if (addr->family != socket->family && !(v6 && addr->family == TL_FAMILY_INET))
         return tl_ip_wrong_family(socket->family, addr);
-    struct tl_ip dest = tl_host_destination(addr);
+    struct tl_ip dest = tl_host_destination(&socket->local_ip, addr);
     if (tl_ip_is_v4(&dest) && v6 && socket->v6only)
         return -ENETUNREACH;
-    /* Who is bound to everybody's address sends from its host's. */
-    struct tl_ip local =
-        tl_ip_is_broadcast(&socket->local_ip) ? tl_ip_v4(0, 0, 0, 0) : socket->local_ip;
+    /* Who is bound to everybody's address sends from its host's, and so does to IPv4 who has an
+     * address of IPv6 from an earlier connect. */
+    struct tl_ip local = socket->local_ip;
+    if (tl_ip_is_broadcast(&local) || (tl_ip_is_v4(&dest) && !tl_ip_is_v4(&local)))
+        local = tl_ip_v4(0, 0, 0, 0);
     int r = tl_host_source(socket->host, &local, &dest, ret_source);
     if (r < 0)
         return r;

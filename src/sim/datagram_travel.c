@@ -190,7 +190,7 @@ void tl_datagram_fired(struct tl_agenda_event *event)
     while (sender->flight.head != NULL && sender->flight.head->arrival <= now)
         arrive(sender, tl_datagram_pop(&sender->flight));
     schedule(sender);
-    if (sender->descriptor.wanted & TL_WRITABLE)
+    if (sender->descriptor.item.wanted & TL_WRITABLE)
         tl_descriptor_touch(&sender->descriptor);
     tl_datagram_socket_release(sender);
 }

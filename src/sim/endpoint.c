@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/alloc.h"
 #include "sim/world.h"
 
 struct tl_endpoint *tl_endpoint_new(tl_host *host, uint8_t family, uint64_t entity)
@@ -17,7 +18,7 @@ struct tl_endpoint *tl_endpoint_new(tl_host *host, uint8_t family, uint64_t enti
     if (endpoint == NULL)
         return NULL;
     memset(endpoint, 0, sizeof *endpoint);
-    if (tl_agenda_event_init(&world->agenda, &endpoint->arrival, tl_travel_fired) < 0) {
+    if (tl_traffic_reserve(world) < 0) {
         tl_pool_put(&world->endpoints, endpoint);
         return NULL;
     }
@@ -27,11 +28,6 @@ struct tl_endpoint *tl_endpoint_new(tl_host *host, uint8_t family, uint64_t enti
     endpoint->host = host;
     endpoint->family = family;
     endpoint->local_ip = family == TL_FAMILY_INET ? tl_ip_v4(0, 0, 0, 0) : (struct tl_ip){{0}};
-    endpoint->ack_at = TL_TIME_NEVER;
-    endpoint->fin_at = TL_TIME_NEVER;
-    endpoint->reset_at = TL_TIME_NEVER;
-    tl_list_init(&endpoint->half_open);
-    tl_list_init(&endpoint->queue);
     tl_list_push(&world->sockets, &endpoint->place);
     return endpoint;
 }
@@ -39,13 +35,12 @@ struct tl_endpoint *tl_endpoint_new(tl_host *host, uint8_t family, uint64_t enti
 static void endpoint_free(struct tl_endpoint *endpoint)
 {
     tl_world *world = tl_endpoint_world(endpoint);
-    assert(endpoint->children == 0);
+    assert(tl_endpoint_children(endpoint) == 0);
     tl_list_remove(&endpoint->place);
-    tl_agenda_event_finish(&world->agenda, &endpoint->arrival);
+    tl_traffic_drop(endpoint);
+    tl_traffic_unreserve(world);
     tl_port_release(endpoint);
-    tl_segments_drop(&world->segments, &endpoint->flight);
-    tl_segments_drop(&world->segments, &endpoint->unread);
-    tl_segments_drop(&world->segments, &endpoint->unsent);
+    tl_allocator_free(&world->allocator, endpoint->listening);
     tl_pool_put(&world->endpoints, endpoint);
 }
 
@@ -87,15 +82,17 @@ static uint32_t readiness(const struct tl_descriptor *descriptor)
     const struct tl_endpoint *endpoint = tl_listed(descriptor, struct tl_endpoint, descriptor);
     uint32_t ready = 0;
     if (endpoint->state == TL_TCP_LISTENING)
-        return tl_list_empty(&endpoint->queue) ? 0 : TL_READABLE;
+        return tl_list_empty(&endpoint->listening->queue) ? 0 : TL_READABLE;
     if (endpoint->shut == TL_SHUT_BOTH || endpoint->state == TL_TCP_CLOSED)
         ready |= TL_HANGUP;
     if (endpoint->shut & TL_SHUT_READ)
         ready |= TL_READABLE;
     if (endpoint->state != TL_TCP_SYN_SENT && endpoint->state != TL_TCP_SYN_RECEIVED) {
-        if (endpoint->unread.bytes > 0)
+        if (tl_endpoint_unread(endpoint) > 0) {
+            __builtin_prefetch(endpoint->traffic->unread.head);
             ready |= TL_READABLE;
-        if (descriptor->wanted & TL_WRITABLE &&
+        }
+        if (descriptor->item.wanted & TL_WRITABLE &&
             (endpoint->shut & TL_SHUT_WRITE || tl_endpoint_writable(endpoint)))
             ready |= TL_WRITABLE;
     }
@@ -115,10 +112,16 @@ static const char *const state_names[] = {
     [TL_TCP_CLOSING] = "shut down by both",
 };
 
+/* Bytes that an end has written and its peer has not received. */
+static uint32_t not_arrived(const struct tl_endpoint *endpoint)
+{
+    const struct tl_traffic *traffic = endpoint->peer != NULL ? endpoint->peer->traffic : NULL;
+    return traffic != NULL ? traffic->unsent.bytes + traffic->flight.bytes : 0;
+}
+
 static void describe(const struct tl_descriptor *descriptor, char *text, size_t size)
 {
     const struct tl_endpoint *endpoint = tl_listed(descriptor, struct tl_endpoint, descriptor);
-    const struct tl_endpoint *peer = endpoint->peer;
     char local_text[TL_ADDR_TEXT_MAX];
     char peer_text[TL_ADDR_TEXT_MAX];
     tl_addr local = tl_ip_to(&endpoint->local_ip, endpoint->local_port, endpoint->family);
@@ -127,12 +130,11 @@ static void describe(const struct tl_descriptor *descriptor, char *text, size_t 
     tl_addr_format(&remote, peer_text, sizeof peer_text);
     if (endpoint->state == TL_TCP_LISTENING)
         snprintf(text, size, "listener on %s, %u connections waiting", local_text,
-                 endpoint->children);
+                 tl_endpoint_children(endpoint));
     else
         snprintf(text, size, "stream %s - %s, %s, %u bytes unread, %u not arrived", local_text,
                  endpoint->peer_port != 0 ? peer_text : "nobody", state_names[endpoint->state],
-                 endpoint->unread.bytes,
-                 endpoint->unsent.bytes + (peer != NULL ? peer->flight.bytes : 0));
+                 tl_endpoint_unread(endpoint), not_arrived(endpoint));
 }
 
 static void close_descriptor(struct tl_descriptor *descriptor)

@@ -2,11 +2,11 @@
 /*
  * A TCP socket: unconnected, listening, or one end of a connection.
  *
- * The two ends of a connection know each other, and each keeps what is on its way to it. Closing
- * the descriptor leaves the end to the world, as an operating system's kernel finishes a connection
- * for a program that has gone: what was written is still delivered, what arrives is answered by a
- * reset. Both ends are freed together, once nobody has a descriptor for either. A socket that is
- * connected to itself is both.
+ * The two ends of a connection know each other. What is written to one is kept with it until it is
+ * read, in a part that an idle end does without: its traffic. Closing the descriptor leaves the end
+ * to the world, as an operating system's kernel finishes a connection for a program that has gone:
+ * what was written is still delivered, what arrives is answered by a reset. Both ends are freed
+ * together, once nobody has a descriptor for either. A socket that is connected to itself is both.
  *
  * The visible behaviour follows Linux step by step; names of states are TCP's, with those that a
  * program cannot tell apart made one. Acknowledgements take no time: bytes leave the send buffer as
@@ -23,6 +23,8 @@
 #include "sim/host.h"
 #include "sim/kernel.h"
 #include "sim/segment.h"
+#include "sim/traffic.h"
+#include "sim/world.h"
 
 enum tl_tcp_state {
     TL_TCP_CLOSED,
@@ -59,21 +61,27 @@ enum tl_endpoint_draw {
     TL_DRAW_DELAY,
     TL_DRAW_RESET,
     TL_DRAW_CONNECT,
-    TL_DRAW_ACCEPT,
-    TL_DRAW_LISTEN,
     TL_DRAWS,
+};
+
+/* What a socket has from the first listen on. */
+struct tl_listening {
+    int backlog;
+    unsigned children;    /* half open ones and queued ones */
+    struct tl_list place; /* in the port's listeners */
+    struct tl_list half_open;
+    struct tl_list queue;  /* to be accepted */
+    uint32_t accept_draws; /* counts of choices, as draws below */
+    uint32_t order_draws;
+    struct tl_endpoint *endpoint; /* whose it is */
 };
 
 struct tl_endpoint {
     struct tl_descriptor descriptor; /* its item's id is the entity of all its choices */
-    struct tl_list place;            /* in the world's sockets */
-    tl_host *host;
-    uint32_t draws[TL_DRAWS];
 
     uint8_t family;        /* enum tl_family */
     uint8_t state;         /* enum tl_tcp_state */
     uint8_t connect_state; /* enum tl_connect_state */
-    uint8_t handshake;     /* enum tl_handshake */
     uint8_t shut;          /* TL_SHUT_*: which halves are over */
     bool fin_received;
     bool fin_wanted;     /* to be sent after what is unsent */
@@ -85,46 +93,31 @@ struct tl_endpoint {
     bool nodelay;
     bool keepalive;
     bool broadcast;
-    int error;             /* pending, negative; 0: none */
-    uint32_t send_room;    /* bytes that the peer has no room for; 0: its link's number */
-    uint32_t receive_room; /* bytes on their way to here or unread; 0: its link's number */
-
-    struct tl_endpoint *peer;
-    tl_time latency; /* of the link, from connect on */
-    uint32_t link_room;
-
-    /* Coming here: first the acknowledgement of the handshake, then segments, FIN, RST. */
-    struct tl_agenda_event arrival; /* of the next; in SYN_SENT, the next of the handshake */
-    tl_time last_arrival;           /* nothing sent later arrives earlier */
-    tl_time ack_at;                 /* TL_TIME_NEVER: none is on its way */
-    tl_time fin_at;
-    tl_time reset_at;
-    struct tl_segment_queue flight;
-    struct tl_segment_queue unread;
-
-    /* Going from here, held back until the peer has room. */
-    struct tl_segment_queue unsent;
-
-    /* From here on, nothing that a message needs. */
-    struct tl_ip local_ip;
-    struct tl_ip peer_ip;
     uint16_t local_port; /* 0: not bound */
     uint16_t peer_port;  /* 0: not connected */
+    int error;           /* pending, negative; 0: none */
+
+    struct tl_traffic *traffic; /* NULL: nothing is on its way here, nor waits */
+    struct tl_endpoint *peer;
+    tl_host *host;
+    uint32_t send_room;    /* bytes that the peer has no room for; 0: its link's number */
+    uint32_t receive_room; /* bytes on their way to here or unread; 0: its link's number */
+    uint32_t link_room;
+    uint32_t draws[TL_DRAWS];
+    tl_time latency; /* of the link, from connect on */
+
+    /* From here on, nothing that a message needs. */
+    struct tl_list place; /* in the world's sockets */
+    struct tl_ip local_ip;
+    struct tl_ip peer_ip;
     struct tl_port *port;
-    struct tl_list holder;    /* in the port's holders */
-    struct tl_list listening; /* in the port's listeners */
-
-    tl_time syn_at;     /* when connect was called */
-    unsigned syn_tries; /* SYNs that got lost */
-
-    /* Listening. */
-    int backlog;
-    unsigned children; /* half open ones and queued ones */
-    struct tl_list half_open;
-    struct tl_list queue;         /* to be accepted */
-    struct tl_endpoint *listener; /* whose child it is, until it is accepted */
-    struct tl_list child;         /* in the listener's half_open or queue */
+    struct tl_list holder;          /* in the port's holders */
+    struct tl_listening *listening; /* NULL: it never did */
 };
+
+/* The figure to watch: what an idle connection costs, twice. */
+_Static_assert(sizeof(void *) != 8 || sizeof(struct tl_endpoint) <= 240,
+               "what an idle end does not need is in its traffic");
 
 extern const struct tl_descriptor_ops tl_endpoint_ops;
 
@@ -143,10 +136,63 @@ static inline void tl_endpoint_touch(struct tl_endpoint *endpoint)
     tl_descriptor_touch(&endpoint->descriptor);
 }
 
+/* Whose child it is, until it is accepted; NULL: nobody's. */
+static inline struct tl_endpoint *tl_endpoint_listener(const struct tl_endpoint *endpoint)
+{
+    return endpoint->traffic != NULL ? endpoint->traffic->listener : NULL;
+}
+
+/* How many connections wait for it to accept them, half open ones too. */
+static inline unsigned tl_endpoint_children(const struct tl_endpoint *endpoint)
+{
+    return endpoint->listening != NULL ? endpoint->listening->children : 0;
+}
+
 /* Whether nobody has or can get a descriptor for it. */
 static inline bool tl_endpoint_orphaned(const struct tl_endpoint *endpoint)
 {
-    return endpoint->descriptor.fd < 0 && endpoint->listener == NULL;
+    return endpoint->descriptor.fd < 0 && tl_endpoint_listener(endpoint) == NULL;
+}
+
+static inline uint32_t tl_endpoint_unread(const struct tl_endpoint *endpoint)
+{
+    return endpoint->traffic != NULL ? endpoint->traffic->unread.bytes : 0;
+}
+
+/* With whom the bytes that it could not send wait: with its peer, or here if that has parted. */
+static inline struct tl_endpoint *tl_endpoint_receiver(const struct tl_endpoint *endpoint)
+{
+    return endpoint->peer != NULL ? endpoint->peer : (struct tl_endpoint *)endpoint;
+}
+
+static inline uint32_t tl_endpoint_unsent(const struct tl_endpoint *endpoint)
+{
+    const struct tl_traffic *traffic = tl_endpoint_receiver(endpoint)->traffic;
+    return traffic != NULL ? traffic->unsent.bytes : 0;
+}
+
+/* The end's traffic, which it has from now on. */
+static inline struct tl_traffic *tl_endpoint_traffic(struct tl_endpoint *endpoint)
+{
+    if (endpoint->traffic == NULL) {
+        endpoint->traffic = tl_traffic_lend(&tl_endpoint_world(endpoint)->traffics);
+        endpoint->traffic->endpoint = endpoint;
+        endpoint->traffic->last_arrival = 0;
+    }
+    return endpoint->traffic;
+}
+
+/* Takes the traffic back if there is nothing in it, which nobody may still be looking at. */
+static inline void tl_traffic_settle(struct tl_endpoint *endpoint)
+{
+    const struct tl_traffic *traffic = endpoint->traffic;
+    if (traffic == NULL || traffic->unread.head != NULL || traffic->flight.head != NULL ||
+        traffic->unsent.head != NULL || traffic->flags != 0 || traffic->listener != NULL ||
+        tl_agenda_added(&traffic->arrival) ||
+        traffic->last_arrival > tl_endpoint_world(endpoint)->now)
+        return;
+    tl_traffic_take_back(&tl_endpoint_world(endpoint)->traffics, endpoint->traffic);
+    endpoint->traffic = NULL;
 }
 
 static inline uint32_t tl_endpoint_ask(struct tl_endpoint *endpoint, enum tl_sim_site at,
@@ -188,8 +234,8 @@ bool tl_endpoint_writable(const struct tl_endpoint *endpoint);
 
 /* --- What travels (segment arrival, FIN, RST: travel.c) --- */
 
-/* When something that this end sends now will be at its peer. */
-tl_time tl_travel_arrival(struct tl_endpoint *sender);
+/* Sends an ACK, FIN or RST, which is not on its way yet. */
+void tl_travel_flag(struct tl_endpoint *sender, enum tl_flag flag);
 
 /* Has the peer's next arrival fire in time. */
 void tl_travel_schedule(struct tl_endpoint *receiver);
@@ -219,7 +265,7 @@ void tl_endpoint_close(struct tl_endpoint *endpoint);
 /* Sends the FIN, if this end has not yet, after what is unsent. */
 void tl_endpoint_finish_sending(struct tl_endpoint *endpoint);
 
-/* Forgets a child: it is not the listener's any more. */
+/* A child is not the listener's any more; a no-op for what is nobody's child. */
 void tl_endpoint_leave_listener(struct tl_endpoint *child);
 
 #endif

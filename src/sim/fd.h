@@ -34,6 +34,7 @@ struct tl_ready_item {
     uint32_t draws;       /* how often it was first in line for one */
     uint8_t kind;         /* enum tl_ready_kind */
     bool queued;          /* in the ready list, or in the hands of a poll */
+    uint8_t wanted;       /* of a descriptor, TL_READABLE | TL_WRITABLE; 0: not watched */
 };
 
 /* Halves of a socket that are over. */
@@ -79,7 +80,6 @@ struct tl_descriptor {
     void *token;                  /* watch's */
     int fd;                       /* -1: nobody has a descriptor for it */
     uint32_t ordinal;             /* among the objects of its process, from 1 */
-    uint32_t wanted;              /* TL_READABLE | TL_WRITABLE; 0: not watched */
 };
 
 struct tl_fds {

@@ -23,7 +23,7 @@ static void take_away(tl_process *process, struct tl_descriptor *descriptor)
     tl_ready_drop(&descriptor->item);
     tl_fds_give_back(&process->fds, descriptor->fd);
     descriptor->kernel = NULL;
-    descriptor->wanted = 0;
+    descriptor->item.wanted = 0;
     descriptor->fd = -1;
     descriptor->ops->close(descriptor);
 }
@@ -184,7 +184,7 @@ int tl_sim_release(struct tl_kernel *kernel, int fd)
     int r = descriptor != NULL ? 0 : -EBADF;
     if (descriptor != NULL) {
         tl_ready_drop(&descriptor->item);
-        descriptor->wanted = 0;
+        descriptor->item.wanted = 0;
         descriptor->kernel = NULL;
     }
     tl_sim_note(tl_sim(kernel), TL_KIND_RELEASE, ordinal, r, 0, 0);

@@ -65,16 +65,41 @@ static int free_address(const tl_world *world, const char *address, struct tl_ip
     return 0;
 }
 
-/* "10.0.0.1" or "fd00::1": the address without the port that tl_addr_format adds. */
-static void format_address(tl_host *host)
+static char *put_byte(char *at, uint8_t byte)
+{
+    if (byte >= 100)
+        *at++ = (char)('0' + byte / 100);
+    if (byte >= 10)
+        *at++ = (char)('0' + byte / 10 % 10);
+    *at++ = (char)('0' + byte % 10);
+    return at;
+}
+
+/* "10.0.0.1", without printf, which would take as long as all else that a host needs. */
+static void format_v4(const uint8_t bytes[4], char *text)
+{
+    for (int i = 0; i < 4; i++) {
+        text = put_byte(text, bytes[i]);
+        *text++ = i < 3 ? '.' : '\0';
+    }
+}
+
+/* "fd00::1": the address without the brackets and the port that tl_addr_format adds. */
+static void format_v6(const tl_addr *addr, char *ret, size_t size)
 {
     char text[TL_ADDR_TEXT_MAX];
+    tl_addr_format(addr, text, sizeof text);
+    snprintf(ret, size, "%.*s", (int)strcspn(text + 1, "]"), text + 1);
+}
+
+static void format_address(tl_host *host)
+{
     bool v4 = tl_ip_is_v4(&host->ip);
     tl_addr addr = tl_ip_to(&host->ip, 0, v4 ? TL_FAMILY_INET : TL_FAMILY_INET6);
-    tl_addr_format(&addr, text, sizeof text);
-    const char *start = v4 ? text : text + 1;
-    size_t len = strcspn(start, v4 ? ":" : "]");
-    snprintf(host->text, sizeof host->text, "%.*s", (int)len, start);
+    if (v4)
+        format_v4(addr.data, host->text);
+    else
+        format_v6(&addr, host->text, sizeof host->text);
 }
 
 tl_host *tl_world_add_host(tl_world *world, const char *name, const char *address)
@@ -188,17 +213,19 @@ bool tl_host_has(const tl_host *host, const struct tl_ip *ip)
 
 static const struct tl_ip loopback6 = {{[15] = 1}};
 
-struct tl_ip tl_host_destination(const tl_addr *addr)
+struct tl_ip tl_host_destination(const struct tl_ip *local, const tl_addr *addr)
 {
     struct tl_ip ip = tl_ip_from(addr);
     if (!tl_ip_is_any(&ip))
         return ip;
-    return tl_ip_is_v4(&ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
+    return tl_ip_is_v4(&ip) || tl_ip_is_v4(local) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
 }
 
 int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct tl_ip *ip,
                    struct tl_ip *ret)
 {
+    if (tl_ip_is_v4(local) && !tl_ip_is_v4(ip))
+        return -EAFNOSUPPORT;
     if (!tl_ip_is_any(local))
         *ret = *local;
     else if (tl_ip_is_loopback(ip))

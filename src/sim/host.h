@@ -75,10 +75,12 @@ bool tl_host_owns(const tl_host *host, const struct tl_ip *ip);
 /* Whether a socket of this host may be bound to ip. */
 bool tl_host_has(const tl_host *host, const struct tl_ip *ip);
 
-/* Where what is sent to an address goes: nowhere in particular means here. */
-struct tl_ip tl_host_destination(const tl_addr *addr);
+/* Where what is sent to an address goes by a socket that is bound to local: nowhere in particular
+ * means here, in IPv4 also for who is bound to an address of IPv4 in IPv6's clothes. */
+struct tl_ip tl_host_destination(const struct tl_ip *local, const tl_addr *addr);
 
-/* The address from which a socket of this host that is bound to local sends to ip. -ENETUNREACH. */
+/* The address from which a socket of this host that is bound to local sends to ip. -ENETUNREACH;
+ * -EAFNOSUPPORT to IPv6 from IPv4 in its clothes. */
 int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct tl_ip *ip,
                    struct tl_ip *ret);
 

@@ -69,11 +69,7 @@ void tl_sim_kernel_unmake(struct tl_sim_kernel *kernel)
     for (int fd = tl_fds_first(&process->fds, 0); fd >= 0; fd = tl_fds_first(&process->fds, fd + 1))
         if (tl_sim_descriptor(kernel, fd) != NULL)
             tl_sim_take_away(kernel, process->fds.slots[fd]);
-    for (unsigned signum = 0; signum < TL_SIGNALS; signum++)
-        if (process->signals[signum] == kernel) {
-            process->signals[signum] = NULL;
-            process->signals_more[signum] = 0;
-        }
+    tl_signals_drop(kernel);
     tl_work_drop(kernel);
     tl_resolve_drop(kernel);
     tl_posts_drop(kernel);

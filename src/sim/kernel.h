@@ -31,7 +31,8 @@ struct tl_sim_kernel {
     struct tl_post *posts_head; /* first come first served */
     struct tl_post *posts_tail;
     struct tl_ready_item signals;
-    uint64_t signals_pending; /* a bit for each number, from bit 0 for 1 */
+    uint64_t signals_enabled; /* a bit for each number, from bit 0 for 1 */
+    uint64_t signals_pending; /* so too */
     struct tl_ready_item work;
     struct tl_ready_item names;
     struct tl_list lookups;       /* under way */

@@ -10,6 +10,7 @@
 #include <twinloop/sim.h>
 
 #include "core/alloc.h"
+#include "core/loop.h"
 #include "sim/world.h"
 
 struct sim_policy {
@@ -25,12 +26,7 @@ static int new_event_loop(tl_policy *base, tl_loop **ret)
     if (!pthread_equal(pthread_self(), policy->world->thread))
         return TL_ETHREAD;
     int r = tl_sim_kernel_join(policy->host, &kernel);
-    if (r < 0)
-        return r;
-    r = tl_loop_new(kernel, ret);
-    if (r < 0)
-        kernel->ops->destroy(kernel);
-    return r;
+    return r < 0 ? r : tl_loop_take(kernel, ret);
 }
 
 static const struct tl_policy_ops sim_policy_ops = {

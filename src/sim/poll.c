@@ -53,13 +53,13 @@ void tl_ready_drop(struct tl_ready_item *item)
 /* What a poll would report of it now. */
 static uint32_t readiness(const struct tl_descriptor *descriptor)
 {
-    uint32_t told = descriptor->wanted | TL_HANGUP | TL_FAULT;
+    uint32_t told = descriptor->item.wanted | TL_HANGUP | TL_FAULT;
     return descriptor->ops->readiness(descriptor) & told;
 }
 
 void tl_descriptor_touch(struct tl_descriptor *descriptor)
 {
-    if (descriptor->wanted == 0 || descriptor->item.queued)
+    if (descriptor->item.wanted == 0 || descriptor->item.queued)
         return;
     if (readiness(descriptor) != 0)
         tl_ready_touch(descriptor->kernel, &descriptor->item);
@@ -73,9 +73,9 @@ int tl_sim_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token)
     if (descriptor != NULL && descriptor->kernel == self && descriptor->ops->always_ready)
         r = events == 0 ? 0 : -EPERM;
     else if (descriptor != NULL && descriptor->kernel == self) {
-        descriptor->wanted = events & (TL_READABLE | TL_WRITABLE);
+        descriptor->item.wanted = events & (TL_READABLE | TL_WRITABLE);
         descriptor->token = token;
-        if (descriptor->wanted == 0)
+        if (descriptor->item.wanted == 0)
             tl_ready_drop(&descriptor->item);
         else
             tl_descriptor_touch(descriptor);
@@ -176,9 +176,9 @@ static unsigned fill_window(const struct tl_sim_kernel *kernel, struct tl_list *
         struct tl_ready_item *item = tl_listed(at, struct tl_ready_item, place);
         at = at->next;
         /* With many connections the next is in no cache: fetch it, and the part of a stream that
-         * says what is unread, while this one is looked at. */
+         * says what state it is in, while this one is looked at. */
         __builtin_prefetch(at);
-        __builtin_prefetch((const char *)at + offsetof(struct tl_endpoint, unread));
+        __builtin_prefetch((const char *)at + offsetof(struct tl_endpoint, traffic));
         uint32_t ready = ready_for(kernel, item);
         if (ready != 0)
             window[held++] = (struct candidate){item, ready};

@@ -119,7 +119,8 @@ void tl_port_release(struct tl_endpoint *endpoint)
     struct tl_port *port = endpoint->port;
     if (port == NULL)
         return;
-    tl_list_remove(&endpoint->listening);
+    if (endpoint->listening != NULL)
+        tl_list_remove(&endpoint->listening->place);
     tl_list_remove(&endpoint->holder);
     endpoint->port = NULL;
     tl_port_put(endpoint->host, &endpoint->host->ports, port);
@@ -181,7 +182,7 @@ struct tl_endpoint *tl_port_listener(tl_host *host, const struct tl_ip *ip, uint
     if (port == NULL)
         return NULL;
     for (struct tl_list *at = port->listeners.next; at != &port->listeners; at = at->next) {
-        struct tl_endpoint *listener = tl_listed(at, struct tl_endpoint, listening);
+        struct tl_endpoint *listener = tl_listed(at, struct tl_listening, place)->endpoint;
         unsigned fits = fit(listener, ip);
         if (fits < best)
             continue;
@@ -193,5 +194,6 @@ struct tl_endpoint *tl_port_listener(tl_host *host, const struct tl_ip *ip, uint
     }
     if (held == 0)
         return NULL;
-    return window[tl_endpoint_ask(window[0], TL_AT_LISTEN_ORDER, TL_DRAW_LISTEN, held)];
+    return window[tl_choices_ask(host->world, TL_AT_LISTEN_ORDER, window[0]->descriptor.item.id,
+                                 &window[0]->listening->order_draws, held)];
 }

@@ -97,6 +97,9 @@ tl_process *tl_context_process(const struct tl_context *context);
 /* A signal's way into a kernel that asked for it (signal.c). */
 int tl_signal_enable(struct tl_sim_kernel *kernel, int signum, bool enable);
 
+/* Disables all that the kernel has enabled. */
+void tl_signals_drop(struct tl_sim_kernel *kernel);
+
 /* The number of the next signal that is pending, which there is; it is pending no more. */
 int tl_signal_take(struct tl_sim_kernel *kernel);
 

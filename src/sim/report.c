@@ -91,9 +91,9 @@ static void add_descriptor(tl_world *world, const struct tl_descriptor *descript
     char text[200];
     descriptor->ops->describe(descriptor, text, sizeof text);
     add(world, "    fd %d, waits to %s%s%s: %s\n", descriptor->fd,
-        descriptor->wanted & TL_READABLE ? "read" : "",
-        descriptor->wanted == (TL_READABLE | TL_WRITABLE) ? " or " : "",
-        descriptor->wanted & TL_WRITABLE ? "write" : "", text);
+        descriptor->item.wanted & TL_READABLE ? "read" : "",
+        descriptor->item.wanted == (TL_READABLE | TL_WRITABLE) ? " or " : "",
+        descriptor->item.wanted & TL_WRITABLE ? "write" : "", text);
 }
 
 static void add_watched(tl_world *world, const tl_process *process)
@@ -104,7 +104,7 @@ static void add_watched(tl_world *world, const tl_process *process)
         const struct tl_descriptor *descriptor = process->fds.slots[fd];
         if (descriptor == NULL)
             continue;
-        if (descriptor->wanted == 0)
+        if (descriptor->item.wanted == 0)
             idle++;
         else if (watched++ < DESCRIPTORS_MAX)
             add_descriptor(world, descriptor);

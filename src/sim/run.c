@@ -3,9 +3,10 @@
  * How a world moves, and how a run ends.
  *
  * A step does the first of these that it can: fire what is due at this instant; let one process go
- * on, which of them being a choice; jump to the next instant. When the last foreground process has
- * ended, the daemons get SIGTERM and a grace time. Whatever is decided before that (a failed
- * assertion, nothing left to happen, the deadline) ends the run where it stands.
+ * on, which of them being a choice; jump to the next instant and fire what is due then. When the
+ * last foreground process has ended, the daemons get SIGTERM and a grace time. Whatever is decided
+ * before that (a failed assertion, nothing left to happen, the deadline) ends the run where it
+ * stands.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -94,20 +95,19 @@ enum step {
 static enum step step(tl_world *world, const tl_process *guest)
 {
     tl_time next = tl_agenda_next(&world->agenda);
-    if (next <= world->now) {
-        fire_next(world);
-        return STEP_DONE;
+    if (next > world->now) {
+        if (!tl_list_empty(&world->runnable)) {
+            tl_process *process = next_process(world);
+            if (process == guest)
+                return STEP_GUEST;
+            tl_process_resume(process);
+            return STEP_DONE;
+        }
+        if (next == TL_TIME_NEVER || !may_jump(world, next))
+            return STEP_NOTHING;
+        jump(world, next);
     }
-    if (!tl_list_empty(&world->runnable)) {
-        tl_process *process = next_process(world);
-        if (process == guest)
-            return STEP_GUEST;
-        tl_process_resume(process);
-        return STEP_DONE;
-    }
-    if (next == TL_TIME_NEVER || !may_jump(world, next))
-        return STEP_NOTHING;
-    jump(world, next);
+    fire_next(world);
     return STEP_DONE;
 }
 

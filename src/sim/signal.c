@@ -35,6 +35,19 @@ static bool cannot_be_handled(int signum)
            (signum >= REALTIME_FIRST && signum < REALTIME_OF_PROGRAMS);
 }
 
+static uint64_t bit_of(int signum)
+{
+    return UINT64_C(1) << (signum - 1);
+}
+
+static void disable(struct tl_sim_kernel *kernel, int signum)
+{
+    kernel->signals_enabled &= ~bit_of(signum);
+    kernel->signals_pending &= ~bit_of(signum);
+    kernel->process->signals[signum] = NULL;
+    kernel->process->signals_more[signum] = 0;
+}
+
 int tl_signal_enable(struct tl_sim_kernel *kernel, int signum, bool enable)
 {
     if (signum <= 0 || signum >= TL_SIGNALS || cannot_be_handled(signum))
@@ -46,12 +59,19 @@ int tl_signal_enable(struct tl_sim_kernel *kernel, int signum, bool enable)
     struct tl_sim_kernel **owner = &kernel->process->signals[signum];
     if (*owner != NULL && *owner != kernel)
         return enable ? -EBUSY : 0;
-    if (!enable) {
-        kernel->signals_pending &= ~(UINT64_C(1) << (signum - 1));
-        kernel->process->signals_more[signum] = 0;
+    if (enable) {
+        kernel->signals_enabled |= bit_of(signum);
+        *owner = kernel;
+    } else {
+        disable(kernel, signum);
     }
-    *owner = enable ? kernel : NULL;
     return 0;
+}
+
+void tl_signals_drop(struct tl_sim_kernel *kernel)
+{
+    while (kernel->signals_enabled != 0)
+        disable(kernel, __builtin_ctzll(kernel->signals_enabled) + 1);
 }
 
 /* Whether a signal that is pending is delivered once more. */
@@ -67,7 +87,7 @@ static bool is_separate(tl_process *process, int signum)
 
 static void deliver(struct tl_sim_kernel *kernel, int signum)
 {
-    uint64_t bit = UINT64_C(1) << (signum - 1);
+    uint64_t bit = bit_of(signum);
     if ((kernel->signals_pending & bit) != 0 && is_separate(kernel->process, signum))
         kernel->process->signals_more[signum]++;
     kernel->signals_pending |= bit;

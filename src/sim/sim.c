@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "core/loop.h"
 #include "core/self.h"
 #include "sim/host.h"
 #include "sim/kernel.h"
@@ -59,12 +60,7 @@ int tl_sim_loop_new(const struct tl_world_options *options, tl_loop **ret)
     if (ret == NULL)
         return -EINVAL;
     int r = tl_sim_kernel_new(options, &kernel);
-    if (r < 0)
-        return r;
-    r = tl_loop_new(kernel, ret);
-    if (r < 0)
-        kernel->ops->destroy(kernel);
-    return r;
+    return r < 0 ? r : tl_loop_take(kernel, ret);
 }
 
 tl_world *tl_sim_kernel_world(struct tl_kernel *kernel)

@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 
+#include "core/alloc.h"
+#include "sim/buffer.h"
 #include "sim/endpoint.h"
 #include "sim/option.h"
 #include "sim/world.h"
@@ -51,9 +53,23 @@ static int endpoint_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
         return r;
     }
     endpoint->port_locked = addr->port != 0;
-    endpoint->address_locked = !tl_ip_is_any(&ip);
-    if (endpoint->address_locked && !tl_ip_is_v4(&ip))
+    /* An address that was chosen once is, for Linux, for as long as the socket lives. */
+    endpoint->address_locked = endpoint->address_locked || !tl_ip_is_any(&ip);
+    if (!tl_ip_is_any(&ip) && !tl_ip_is_v4(&ip))
         endpoint->v6only = true; /* as Linux has it, for good */
+    return 0;
+}
+
+static int make_listening(struct tl_endpoint *endpoint)
+{
+    struct tl_listening *listening =
+        tl_allocator_calloc(&tl_endpoint_world(endpoint)->allocator, sizeof *listening);
+    if (listening == NULL)
+        return -ENOMEM;
+    listening->endpoint = endpoint;
+    tl_list_init(&listening->half_open);
+    tl_list_init(&listening->queue);
+    endpoint->listening = listening;
     return 0;
 }
 
@@ -63,7 +79,9 @@ static int endpoint_listen(struct tl_descriptor *descriptor, int backlog)
     bool possible = endpoint->state == TL_TCP_CLOSED || endpoint->state == TL_TCP_LISTENING;
     if (endpoint->connect_state != TL_UNCONNECTED || !possible)
         return -EINVAL;
-    endpoint->backlog = backlog >= 0 && backlog < BACKLOG_MAX ? backlog : BACKLOG_MAX;
+    if (endpoint->listening == NULL && make_listening(endpoint) < 0)
+        return -ENOMEM;
+    endpoint->listening->backlog = backlog >= 0 && backlog < BACKLOG_MAX ? backlog : BACKLOG_MAX;
     if (endpoint->state == TL_TCP_LISTENING)
         return 0;
     if (endpoint->port == NULL) {
@@ -74,26 +92,29 @@ static int endpoint_listen(struct tl_descriptor *descriptor, int backlog)
         return -EADDRINUSE;
     }
     endpoint->state = TL_TCP_LISTENING;
-    tl_list_push(&endpoint->port->listeners, &endpoint->listening);
+    tl_list_push(&endpoint->port->listeners, &endpoint->listening->place);
     return 0;
 }
 
 void tl_endpoint_leave_listener(struct tl_endpoint *child)
 {
-    if (child->listener == NULL)
+    struct tl_endpoint *listener = tl_endpoint_listener(child);
+    if (listener == NULL)
         return;
-    tl_list_remove(&child->child);
-    child->listener->children--;
-    child->listener = NULL;
+    tl_list_remove(&child->traffic->place);
+    listener->listening->children--;
+    child->traffic->listener = NULL;
 }
 
 /* Takes the first connection out of the queue, if there is one. */
 static struct tl_endpoint *next_child(struct tl_endpoint *listener)
 {
-    if (tl_list_empty(&listener->queue))
+    struct tl_list *queue = &listener->listening->queue;
+    if (tl_list_empty(queue))
         return NULL;
-    struct tl_endpoint *child = tl_listed(listener->queue.next, struct tl_endpoint, child);
+    struct tl_endpoint *child = tl_listed(queue->next, struct tl_traffic, place)->endpoint;
     tl_endpoint_leave_listener(child);
+    tl_traffic_settle(child);
     return child;
 }
 
@@ -109,13 +130,14 @@ static void drop_child(struct tl_endpoint *child)
 
 static void stop_listening(struct tl_endpoint *listener)
 {
+    struct tl_list *half_open = &listener->listening->half_open;
     struct tl_endpoint *child;
-    tl_list_remove(&listener->listening);
+    tl_list_remove(&listener->listening->place);
     while ((child = next_child(listener)) != NULL)
         drop_child(child);
     /* Half open ones are refused when the handshake's last step arrives. */
-    while (!tl_list_empty(&listener->half_open)) {
-        child = tl_listed(listener->half_open.next, struct tl_endpoint, child);
+    while (!tl_list_empty(half_open)) {
+        child = tl_listed(half_open->next, struct tl_traffic, place)->endpoint;
         tl_endpoint_leave_listener(child);
         tl_endpoint_release(child);
     }
@@ -127,9 +149,10 @@ static int endpoint_accept(struct tl_descriptor *descriptor, struct tl_descripto
     struct tl_endpoint *listener = tl_endpoint_of(descriptor);
     if (listener->state != TL_TCP_LISTENING)
         return -EINVAL;
-    if (tl_list_empty(&listener->queue))
+    if (tl_list_empty(&listener->listening->queue))
         return -EAGAIN;
-    bool aborted = tl_endpoint_ask(listener, TL_AT_ACCEPT_ABORTED, TL_DRAW_ACCEPT, 2) != 0;
+    bool aborted = tl_choices_ask(tl_endpoint_world(listener), TL_AT_ACCEPT_ABORTED,
+                                  descriptor->item.id, &listener->listening->accept_draws, 2) != 0;
     struct tl_endpoint *child = next_child(listener);
     if (aborted) {
         drop_child(child);
@@ -142,19 +165,25 @@ static int endpoint_accept(struct tl_descriptor *descriptor, struct tl_descripto
 
 /* --- Ending ----------------------------------------------------------------------------------- */
 
+/* An end that parts drops what it could not send; what its peer could not send stays the peer's. */
+static void divide_unsent(struct tl_endpoint *endpoint, struct tl_endpoint *peer)
+{
+    struct tl_segment_queue *unsent = &tl_endpoint_traffic(peer)->unsent;
+    tl_segments_drop(&tl_endpoint_world(peer)->segments, unsent);
+    if (endpoint->traffic != NULL) {
+        *unsent = endpoint->traffic->unsent;
+        endpoint->traffic->unsent = (struct tl_segment_queue){0};
+    }
+    tl_traffic_settle(peer);
+}
+
 /* Parts an end from its peer: whatever was on its way here is lost. A half open peer is gone. */
 static void part(struct tl_endpoint *endpoint)
 {
     struct tl_endpoint *peer = endpoint->peer;
-    tl_world *world = tl_endpoint_world(endpoint);
-    tl_agenda_cancel(&world->agenda, &endpoint->arrival);
-    tl_segments_drop(&world->segments, &endpoint->flight);
-    tl_segments_drop(&world->segments, &endpoint->unread);
-    tl_segments_drop(&world->segments, &endpoint->unsent);
-    endpoint->ack_at = TL_TIME_NEVER;
-    endpoint->fin_at = TL_TIME_NEVER;
-    endpoint->reset_at = TL_TIME_NEVER;
-    endpoint->last_arrival = 0;
+    if (peer != NULL)
+        divide_unsent(endpoint, peer);
+    tl_traffic_drop(endpoint);
     endpoint->fin_wanted = false;
     if (peer == NULL)
         return;
@@ -230,8 +259,9 @@ static int endpoint_shutdown(struct tl_descriptor *descriptor, enum tl_shutdown 
 /* Closes one end of a connection. What it has not read is lost, and the peer is told so. */
 static void close_connection(struct tl_endpoint *endpoint)
 {
-    bool unread = endpoint->unread.bytes > 0;
-    tl_segments_drop(&tl_endpoint_world(endpoint)->segments, &endpoint->unread);
+    bool unread = tl_endpoint_unread(endpoint) > 0;
+    if (unread)
+        tl_segments_drop(&tl_endpoint_world(endpoint)->segments, &endpoint->traffic->unread);
     endpoint->shut = TL_SHUT_BOTH;
     if (endpoint->state == TL_TCP_CLOSED)
         return;

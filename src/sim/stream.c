@@ -31,7 +31,7 @@ static ssize_t read_nothing(struct tl_endpoint *endpoint)
 static void take_bytes(struct tl_endpoint *endpoint, const struct iovec *iov, size_t len)
 {
     struct tl_segments *segments = &tl_endpoint_world(endpoint)->segments;
-    struct tl_segment_queue *unread = &endpoint->unread;
+    struct tl_segment_queue *unread = &endpoint->traffic->unread;
     struct tl_iov_cursor cursor = {.iov = iov};
     while (len > 0) {
         struct tl_segment *segment = unread->head;
@@ -56,15 +56,17 @@ ssize_t tl_endpoint_read(struct tl_descriptor *descriptor, struct tl_message *me
         return -EINVAL;
     if (endpoint->state == TL_TCP_LISTENING)
         return -ENOTCONN;
-    if (endpoint->unread.bytes == 0)
+    uint32_t unread = tl_endpoint_unread(endpoint);
+    if (unread == 0)
         return read_nothing(endpoint);
     size_t len = tl_iov_total(&messages[0]);
-    if (len > endpoint->unread.bytes)
-        len = endpoint->unread.bytes;
+    if (len > unread)
+        len = unread;
     len -= tl_endpoint_ask(endpoint, TL_AT_STREAM_READ, TL_DRAW_READ, (uint32_t)len);
     take_bytes(endpoint, messages[0].iov, len);
-    if (endpoint->peer != NULL && endpoint->peer->unsent.head != NULL)
+    if (endpoint->traffic->unsent.head != NULL && endpoint->peer != NULL)
         tl_travel_send(endpoint->peer);
+    tl_traffic_settle(endpoint);
     messages[0].len = len;
     return (ssize_t)len;
 }
@@ -79,7 +81,7 @@ static uint32_t send_room(const struct tl_endpoint *endpoint)
 bool tl_endpoint_writable(const struct tl_endpoint *endpoint)
 {
     uint32_t room = send_room(endpoint);
-    uint32_t used = endpoint->unsent.bytes;
+    uint32_t used = tl_endpoint_unsent(endpoint);
     return used <= room && room - used >= used / 2;
 }
 
@@ -95,13 +97,13 @@ static int may_write(struct tl_endpoint *endpoint)
 }
 
 /* The segment that the next bytes go to: the last unsent one, if it has room, or a new one. */
-static struct tl_segment *segment_for(struct tl_endpoint *endpoint, size_t len)
+static struct tl_segment *segment_for(struct tl_segments *segments, struct tl_segment_queue *unsent,
+                                      size_t len)
 {
-    struct tl_segment_queue *unsent = &endpoint->unsent;
     struct tl_segment *segment = unsent->tail;
     if (segment != NULL && segment->start + segment->len < segment->room)
         return segment;
-    segment = tl_segment_new(&tl_endpoint_world(endpoint)->segments, len);
+    segment = tl_segment_new(segments, len);
     if (segment != NULL)
         tl_segment_push(unsent, segment);
     return segment;
@@ -118,19 +120,19 @@ static size_t fill(struct tl_segment *segment, struct tl_iov_cursor *cursor, siz
 }
 
 /* Copies up to len bytes behind the unsent ones; how many, and a hash of them. */
-static size_t put_bytes(struct tl_endpoint *endpoint, const struct iovec *iov, size_t len,
-                        uint64_t *ret_content)
+static size_t put_bytes(struct tl_segments *segments, struct tl_segment_queue *unsent,
+                        const struct iovec *iov, size_t len, uint64_t *ret_content)
 {
     struct tl_iov_cursor cursor = {.iov = iov};
     size_t put = 0;
     uint64_t content = 0;
     while (put < len) {
-        struct tl_segment *segment = segment_for(endpoint, len - put);
+        struct tl_segment *segment = segment_for(segments, unsent, len - put);
         if (segment == NULL)
             break;
         const unsigned char *start = segment->data + segment->start + segment->len;
         size_t filled = fill(segment, &cursor, len - put);
-        endpoint->unsent.bytes += (uint32_t)filled;
+        unsent->bytes += (uint32_t)filled;
         content = tl_mix(content, tl_mix_bytes(start, filled));
         put += filled;
     }
@@ -149,16 +151,22 @@ ssize_t tl_endpoint_write(struct tl_descriptor *descriptor, struct tl_message *m
         return r;
     size_t len = tl_iov_total(&messages[0]);
     uint32_t room = send_room(endpoint);
-    uint32_t used = endpoint->unsent.bytes;
+    struct tl_endpoint *receiver = tl_endpoint_receiver(endpoint);
+    struct tl_segment_queue *unsent = &tl_endpoint_traffic(receiver)->unsent;
+    uint32_t used = unsent->bytes;
     if (len > 0 && used >= room)
         return -EAGAIN;
     if (used < room && len > room - used)
         len = room - used;
     len -= tl_endpoint_ask(endpoint, TL_AT_STREAM_WRITE, TL_DRAW_WRITE, (uint32_t)len);
-    size_t put = put_bytes(endpoint, messages[0].iov, len, ret_content);
+    size_t put = put_bytes(&tl_endpoint_world(endpoint)->segments, unsent, messages[0].iov, len,
+                           ret_content);
+    if (put > 0)
+        tl_travel_send(endpoint);
+    else
+        tl_traffic_settle(receiver);
     if (put == 0 && len > 0)
         return -ENOBUFS;
-    tl_travel_send(endpoint);
     messages[0].len = put;
     return (ssize_t)put;
 }

@@ -157,12 +157,12 @@ static int datagram_connect(struct tl_descriptor *descriptor, const tl_addr *add
     if (socket->state == TL_UNIX_CONNECTED && (target == NULL || socket->peer != target))
         part(socket);
     forget_peer(socket);
+    tl_descriptor_touch(descriptor);
     if (target == NULL)
         return 0;
     socket->state = TL_UNIX_CONNECTED;
     socket->peer = target;
     tl_list_push(&target->senders, &socket->sends);
-    tl_descriptor_touch(descriptor);
     return 0;
 }
 

@@ -118,10 +118,12 @@ void tl_world_free(tl_world *world)
     assert(world->current == NULL && "a world is not freed from within");
     world->phase = TL_WORLD_OVER;
     free_processes(world);
+    tl_endpoints_drop(world);
     tl_errands_finish(world);
     free_stacks(world);
     tl_hosts_finish(world);
     tl_pool_finish(&world->endpoints);
+    tl_traffics_finish(&world->traffics, &world->allocator);
     tl_pool_finish(&world->ports);
     tl_pool_finish(&world->unixes);
     tl_pipe_pools_finish(&world->pipes);

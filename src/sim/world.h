@@ -3,9 +3,9 @@
  * The inside of a world, for the simulator's files: what it holds, and how it moves.
  *
  * A world moves in steps. One step fires what is due now, or lets one process that can go on run
- * until it waits again, or jumps to the next instant. Processes wait in one place (tl_world_wait),
- * from which steps are made on whose behalf: a process on a stack of its own goes back to
- * tl_world_run, a guest, which has only its caller's stack, makes steps itself.
+ * until it waits again, or jumps to the next instant and fires what is due then. Processes wait in
+ * one place (tl_world_wait), from which steps are made on whose behalf: a process on a stack of its
+ * own goes back to tl_world_run, a guest, which has only its caller's stack, makes steps itself.
  */
 #ifndef TL_SIM_WORLD_H
 #define TL_SIM_WORLD_H
@@ -25,6 +25,7 @@
 #include "sim/pool.h"
 #include "sim/process.h"
 #include "sim/segment.h"
+#include "sim/traffic.h"
 
 struct tl_sim_kernel;
 
@@ -90,6 +91,7 @@ struct tl_world {
     struct tl_segments segments;
     struct tl_list sockets; /* every endpoint */
     struct tl_pool endpoints;
+    struct tl_traffics traffics;
     struct tl_pool ports;
     struct tl_pool unixes;
     struct tl_pipe_pools pipes;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <twinloop/trace.h>
 #include "core/alloc.h"
+#include "core/loop.h"
 #include "core/self.h"
 
 struct record_policy {
@@ -30,10 +31,7 @@ static int record_new_event_loop(tl_policy *policy, tl_loop **ret)
         inner->ops->destroy(inner);
         return r;
     }
-    r = tl_loop_new(recorder, ret);
-    if (r < 0)
-        recorder->ops->destroy(recorder);
-    return r;
+    return tl_loop_take(recorder, ret);
 }
 
 static const struct tl_policy_ops record_policy_ops = {

@@ -17,6 +17,7 @@
 #include <twinloop/trace.h>
 #include "core/alloc.h"
 #include "core/log.h"
+#include "core/loop.h"
 #include "trace/environment.h"
 #include "trace/file.h"
 #include "trace/reader.h"
@@ -56,12 +57,7 @@ static int replay_new_event_loop(tl_policy *policy, tl_loop **ret)
     struct tl_kernel *kernel;
 
     int r = next_kernel(ours->make, ours->reader, atomic_fetch_add(&ours->loops, 1), &kernel);
-    if (r < 0)
-        return r;
-    r = tl_loop_new(kernel, ret);
-    if (r < 0)
-        kernel->ops->destroy(kernel);
-    return r;
+    return r < 0 ? r : tl_loop_take(kernel, ret);
 }
 
 static const struct tl_policy_ops replay_policy_ops = {

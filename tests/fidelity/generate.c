@@ -196,7 +196,7 @@ static void fill_in(struct generator *generator, struct op *op)
     else if (op->kind == OP_PREAD || op->kind == OP_PWRITE)
         op->offset = draw_offset(generator);
     else if (op->kind == OP_BIND)
-        op->what = guess_draw(generator, 5) == 0 ? BIND_ANY : BIND_LOOPBACK;
+        op->what = guess_draw(generator, 3) > 0 ? BIND_LOOPBACK : (uint8_t)guess_draw(generator, 3);
     else if (op->kind == OP_LISTEN)
         op->value = (int32_t)guess_draw(generator, 4);
     else if (op->kind == OP_SHUTDOWN)
@@ -224,6 +224,13 @@ static struct op draw_op(struct generator *generator, bool wild)
     return op;
 }
 
+/* As who binds to an address that was somebody else's does. */
+static void add_reuse(struct generator *generator, uint8_t place)
+{
+    add(generator,
+        &(struct op){.kind = OP_SET, .place = place, .what = TL_OPTION_REUSEADDR, .value = 1});
+}
+
 /* Now and then a queue is filled. */
 static void repeat(struct generator *generator, const struct op *op)
 {
@@ -248,6 +255,8 @@ static void add_random(struct generator *generator)
     if ((op.kind == OP_PIPE || op.kind == OP_PAIR) && op.other == op.place)
         op.other = (uint8_t)((op.place + 1) % PLACES);
     fill_in(generator, &op);
+    if (op.kind == OP_BIND && op.other != op.place && guess_draw(generator, 2) == 0)
+        add_reuse(generator, op.place);
     add(generator, &op);
     repeat(generator, &op);
     if (op.kind != OP_SOCKET || guess_draw(generator, 4) == 0)
@@ -264,6 +273,8 @@ static void add_start(struct generator *generator)
 {
     uint8_t sort = generator->family;
     add(generator, &(struct op){.kind = OP_SOCKET, .what = sort});
+    if (guess_draw(generator, 4) == 0)
+        add_reuse(generator, 0);
     if (guess_draw(generator, 6) == 0) {
         struct op set = {.kind = OP_SET};
         set_option(generator, &set);

@@ -11,6 +11,15 @@
 
 /* --- In words --------------------------------------------------------------------------------- */
 
+static const unsigned char mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+/* Whether it is an address of IPv4 in IPv6's clothes. */
+static bool is_mapped(const tl_addr *addr)
+{
+    return addr->family == TL_FAMILY_INET6 &&
+           memcmp(addr->data, mapped_prefix, sizeof mapped_prefix) == 0;
+}
+
 static const char *host_text(const struct run *run, const tl_addr *addr)
 {
     static const unsigned char none[16];
@@ -24,6 +33,10 @@ static const char *host_text(const struct run *run, const tl_addr *addr)
         return "loopback";
     if (memcmp(addr->data, first, 16) == 0)
         return "127.0.0.1";
+    if (is_mapped(addr))
+        return memcmp(addr->data + 12, first, 4) == 0                ? "::ffff:127.0.0.1"
+               : memcmp(addr->data + 12, run->loopback.data, 4) == 0 ? "mapped"
+                                                                     : "mapped elsewhere";
     return memcmp(addr->data, first6, 16) == 0 ? "::1" : "elsewhere";
 }
 
@@ -83,7 +96,7 @@ void name_learn(struct run *run, int index)
 
 /* --- To bind and connect to ------------------------------------------------------------------- */
 
-/* Who is everywhere is on this run's loopback, also for sockets of IPv4 when it is of IPv6. */
+/* Who is everywhere is on this run's loopback for sockets of IPv4, also when it is of IPv6. */
 bool name_of(const struct run *run, const struct op *op, tl_addr *ret)
 {
     static const unsigned char none[16];
@@ -95,7 +108,7 @@ bool name_of(const struct run *run, const struct op *op, tl_addr *ret)
     *ret = run->places[op->other].local;
     bool any = (ret->family == TL_FAMILY_INET || ret->family == TL_FAMILY_INET6) &&
                memcmp(ret->data, none, 16) == 0;
-    if (any && (sort == SORT_TCP || sort == SORT_UDP)) {
+    if ((any || is_mapped(ret)) && (sort == SORT_TCP || sort == SORT_UDP)) {
         uint16_t port = ret->port;
         *ret = run->loopback;
         ret->port = port;
@@ -106,10 +119,16 @@ bool name_of(const struct run *run, const struct op *op, tl_addr *ret)
 tl_addr name_fresh(const struct run *run, const struct op *op, uint8_t sort)
 {
     tl_addr addr = run->loopback;
-    if (sort == SORT_TCP6 || sort == SORT_UDP6) {
+    if ((sort == SORT_TCP6 || sort == SORT_UDP6) && op->what == BIND_MAPPED) {
+        addr.family = TL_FAMILY_INET6;
+        memmove(addr.data + sizeof mapped_prefix, addr.data, 4);
+        memcpy(addr.data, mapped_prefix, sizeof mapped_prefix);
+    } else if (sort == SORT_TCP6 || sort == SORT_UDP6) {
         int r = tl_addr_parse(op->what == BIND_ANY ? "::" : "::1", 0, &addr);
         assert(r == 0);
         (void)r;
+    } else if (sort_is_unix(sort) && op->what == BIND_ANY) {
+        addr = (tl_addr){.family = TL_FAMILY_UNIX}; /* the system picks one */
     } else if (sort_is_unix(sort)) {
         addr = (tl_addr){.family = TL_FAMILY_UNIX, .len = 32};
         snprintf((char *)addr.data + 1, sizeof addr.data - 1, "fidelity-%08x-%02u", run->unique,

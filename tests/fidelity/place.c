@@ -62,8 +62,26 @@ static void do_socket(struct run *run, const struct op *op, struct answer *answe
         place_fill(run, op->place, fd, op->what);
 }
 
+/* There has been a connection to or from where a place is bound, which will linger in TIME_WAIT.
+ * Who does not reuse addresses keeps the port from everybody then. */
+static void use_port(struct run *run, struct place *place)
+{
+    uint16_t port = place->local.port;
+    if (place->sort != SORT_TCP && place->sort != SORT_TCP6)
+        return;
+    place->port_used = true;
+    if (!place->reuses)
+        run->taken[port / 8] |= (uint8_t)(1u << port % 8);
+}
+
+static bool is_taken(const struct run *run, uint16_t port)
+{
+    return (run->taken[port / 8] & 1u << port % 8) != 0;
+}
+
 /* A port that has had connections is left alone: some may linger there, which a simulated port
- * never knows. So is one that its listener shares, and another protocol's, which says nothing. */
+ * never knows. Unless everybody reuses its address, for then it makes no difference. So is one that
+ * its listener shares, and another protocol's, which says nothing. */
 static bool may_bind_there(const struct run *run, const struct op *op)
 {
     const struct place *place = &run->places[op->place];
@@ -74,7 +92,9 @@ static bool may_bind_there(const struct run *run, const struct op *op)
         return false;
     if (other->sort != SORT_TCP && other->sort != SORT_TCP6)
         return true;
-    return !other->port_used || (other->listening && !(other->shares && place->shares));
+    if (other->listening)
+        return !other->port_used || !(other->shares && place->shares);
+    return !other->port_used || (place->reuses && !is_taken(run, other->local.port));
 }
 
 static void do_bind(struct run *run, const struct op *op, struct answer *answer)
@@ -89,6 +109,7 @@ static void do_bind(struct run *run, const struct op *op, struct answer *answer)
     }
     answer->result = run->kernel->ops->bind(run->kernel, place->fd, &addr);
     name_learn(run, op->place);
+    place->rebound = op->other < PATH && op->other != op->place;
 }
 
 /* Where delays are at work nobody may find a queue full: it would try again after a second, which
@@ -111,7 +132,8 @@ static void begin_connection(struct run *run, struct place *place, int target,
         answer->broken = "nobody listens there";
         return;
     }
-    place->port_used = other->port_used = true;
+    use_port(run, place);
+    use_port(run, other);
     place->out = new_flow(run, place);
     place->in = other == place ? place->out : new_flow(run, other);
     if (other == place)
@@ -125,6 +147,9 @@ static bool may_connect(const struct run *run, const struct op *op)
 {
     if (op->other >= PATH)
         return true;
+    /* The same two ports may have been connected before, and one of them lingers. */
+    if (run->places[op->place].rebound && !sort_is_datagram(run->places[op->place].sort))
+        return false;
     uint8_t one = run->places[op->place].sort;
     uint8_t two = run->places[op->other].sort;
     return sort_is_datagram(one) == sort_is_datagram(two) ||
@@ -137,7 +162,13 @@ static int target_of(struct run *run, const struct op *op, const tl_addr *addr)
     const struct place *place = &run->places[op->place];
     if (place->sort == SORT_UNIX)
         return name_listener(run, addr);
-    return name_same(addr, &place->local) ? op->place : op->other;
+    if (name_same(addr, &place->local))
+        return op->place;
+    for (int i = 0; i < PLACES; i++) /* the address may be somebody else's by now */
+        if (run->places[i].fd >= 0 && run->places[i].listening &&
+            name_same(addr, &run->places[i].local))
+            return i;
+    return op->other;
 }
 
 static void do_connect(struct run *run, const struct op *op, struct answer *answer)
@@ -193,7 +224,8 @@ static void do_accept(struct run *run, const struct op *op, struct answer *answe
         return;
     struct waiting *waiting = find_waiting(run, listener, &peer);
     place_fill(run, op->place, fd, listener->sort);
-    run->places[op->place].port_used = true;
+    run->places[op->place].reuses = listener->reuses;
+    use_port(run, &run->places[op->place]);
     name_learn(run, op->place);
     name_note(run, listener->sort, &peer, answer->note, sizeof answer->note);
     if (waiting == NULL) {
@@ -252,6 +284,10 @@ static void do_option(struct run *run, const struct op *op, struct answer *answe
         return;
     if (op->what == TL_OPTION_REUSEPORT)
         place->shares = op->value != 0;
+    if (op->what == TL_OPTION_REUSEADDR)
+        place->reuses = op->value != 0;
+    if (place->port_used)
+        use_port(run, place);
     if (op->what == TL_OPTION_SNDBUF && (size_t)op->value < place->send_room)
         place->send_room = (size_t)op->value;
     if (place->out != NULL && place->out->room > place->send_room)

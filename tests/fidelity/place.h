@@ -19,6 +19,8 @@ struct place {
     uint8_t watched;  /* TL_READABLE | TL_WRITABLE */
     bool listening;   /* as far as its calls tell */
     bool shares;      /* SO_REUSEPORT */
+    bool reuses;      /* SO_REUSEADDR */
+    bool rebound;     /* some connection may linger where it is bound */
     bool port_used;   /* there has been a connection to or from where it is bound */
     tl_addr local;    /* where it is or was bound; family TL_FAMILY_NONE: nowhere yet */
     size_t send_room; /* what surely fits: the least that was ever set */
@@ -47,8 +49,10 @@ struct run {
     uint32_t unique;
     uint32_t numbers;   /* of the places that were filled */
     char directory[32]; /* for paths */
-    bool reading_out;   /* the program is over */
-    uint32_t op;        /* the index of the operation under way */
+    uint8_t
+        taken[65536 / 8]; /* by port: there was a connection of somebody who does not reuse it */
+    bool reading_out;     /* the program is over */
+    uint32_t op;          /* the index of the operation under way */
     struct place places[PLACES];
     struct flow flows[FLOWS_MAX];
     unsigned flows_count;

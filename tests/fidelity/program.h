@@ -70,6 +70,7 @@ enum sort {
 enum bind_to {
     BIND_LOOPBACK,
     BIND_ANY,
+    BIND_MAPPED, /* a socket of IPv6: to a loopback address of IPv4 */
 };
 
 /* A path as what an operation is with is PATH + its number. */

@@ -338,6 +338,17 @@ void scene_close(struct scene *scene)
     scene->loop = NULL;
 }
 
+void scene_expect_failed(tl_future *future, int code, const char *message)
+{
+    assert_true(tl_future_done(future));
+    const tl_error *error = tl_future_exception(future);
+    assert_non_null(error);
+    assert_int_equal(error->code, code);
+    if (message != NULL)
+        assert_string_equal(error->message, message);
+    tl_future_unref(future);
+}
+
 /* --- Hooks --- */
 
 int hook_write_hello(struct side *side)

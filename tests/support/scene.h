@@ -108,6 +108,9 @@ void scene_play(struct scene *scene);
 /* Closes the server and the loop. The logs stay. */
 void scene_close(struct scene *scene);
 
+/* Takes a future that has failed, with this error; message may be NULL. */
+void scene_expect_failed(tl_future *future, int code, const char *message);
+
 /* Factories for the sides of a scene, which is their farg. */
 tl_protocol *scene_client_factory(void *scene);
 tl_protocol *scene_peer_factory(void *scene);
