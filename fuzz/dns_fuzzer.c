@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzz target: the parsers of DNS messages and zones, and what is answered. Whatever a query is, its
- * answer can be read, repeats the question, and is no longer than the asker takes; an answer is
+ * Fuzz target: the parsers of DNS messages and zones, and what is answered. Whatever a query is,
+ * its answer can be read, repeats the question, and is no longer than the asker takes; an answer is
  * never answered.
  *
  * An input is a message, and a zone's text.

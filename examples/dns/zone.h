@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Zones: the records of a domain and of what is below it, as they are read from a text
- * (zone_read.c) and looked through for each question (zone.c). Meant for hundreds of records, not for millions.
+ * (zone_read.c) and looked through for each question (zone.c). Meant for hundreds of records, not
+ * for millions.
  */
 #ifndef EXAMPLES_DNS_ZONE_H
 #define EXAMPLES_DNS_ZONE_H
