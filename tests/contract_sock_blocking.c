@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <twinloop.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include <twinloop.h>
 #include "support/contract.h"
 
 static void expect_done(tl_future *future, int code)
