@@ -376,6 +376,26 @@ static void who_fails_is_followed_at_once(struct contract *contract)
     close_names(&names);
 }
 
+/* An address that refuses, of this name: of IPv4 those below x, which differ by address, of IPv6 x
+ * and y, which differ by port. The loopback of IPv6 has no listener at the ports of IPv4's either,
+ * and says so, or that there is no IPv6. */
+static tl_addr called(const struct names *names, char name)
+{
+    tl_addr addr = names->refused[name == 'y'];
+    if (name < 'x')
+        addr.data[2] = (uint8_t)(name - 'a');
+    else
+        addr = (tl_addr){.family = TL_FAMILY_INET6, .port = addr.port, .data = {[15] = 1}};
+    return addr;
+}
+
+static char name_of(const struct names *names, const tl_addr *addr)
+{
+    if (addr->family == TL_FAMILY_INET)
+        return (char)('a' + addr->data[2]);
+    return addr->port == names->refused[0].port ? 'x' : 'y';
+}
+
 static void families_take_turns(struct contract *contract)
 {
     static const struct {
@@ -397,23 +417,14 @@ static void families_take_turns(struct contract *contract)
         memset(names.answers.answers, 0, sizeof names.answers.answers);
         names.answers.connects_count = 0;
         names.answers.lookups = 0;
-        /* All refuse; told apart by their port and family. The loopback of IPv6 has no listener at
-         * the ports of IPv4's either, and says so, or that there is no IPv6. */
-        for (const char *p = "abcxyd"; *p != '\0'; p++) {
-            tl_addr addr = names.refused[0];
-            if (*p == 'x' || *p == 'y')
-                addr = (tl_addr){.family = TL_FAMILY_INET6, .port = addr.port, .data = {[15] = 1}};
-            addr.data[addr.family == TL_FAMILY_INET ? 2 : 14] = (uint8_t)(*p - 'a');
-            answers_add(&names.answers, 0, addr);
-        }
+        for (const char *p = "abcxyd"; *p != '\0'; p++)
+            answers_add(&names.answers, 0, called(&names, *p));
         tl_future *future = connect_to(&names, &opts);
         (void)tl_loop_run_until_complete(names.scene.loop, tl_future_ref(future), NULL);
         assert_non_null(tl_future_exception(future));
         tl_future_unref(future);
-        for (size_t at = 0; at < names.answers.connects_count; at++) {
-            const tl_addr *addr = &names.answers.connects[at];
-            order[at] = (char)('a' + addr->data[addr->family == TL_FAMILY_INET ? 2 : 14]);
-        }
+        for (size_t at = 0; at < names.answers.connects_count; at++)
+            order[at] = name_of(&names, &names.answers.connects[at]);
         assert_int_equal(names.answers.sockets_count, 0);
         assert_string_equal(order, orders[i].order);
     }
