@@ -55,7 +55,7 @@ int tl_play_pipe(struct tl_kernel *kernel, enum tl_pipe_kind kind, int ret_fds[2
     const struct tl_play_told *told = NULL;
 
     int r = replay->fate != 0 ? replay->fate : next(replay, TL_TRACE_PIPE, kind, &told);
-    if (r < 0)
+    if (r < 0 || told == NULL)
         return r;
     struct tl_play_peer *peers[2] = {told->peer, told->other};
     struct tl_play_handle *first = make_end(replay, peers[0]);
@@ -84,7 +84,7 @@ int tl_play_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret)
     if (tl_play_any_handle_of(replay, fd) != NULL)
         return -EEXIST;
     int r = next(replay, TL_TRACE_ADOPT, 0, &told);
-    if (r < 0)
+    if (r < 0 || told == NULL)
         return r;
     if (fd < 0) /* only the trace knows whether this was asked then */
         return -EBADF;

@@ -77,10 +77,10 @@ static int reserve(struct tl_stream_replay *replay, struct tl_play_handle ***arr
         return 0;
     larger = needed < larger ? larger : needed + 1;
     struct tl_play_handle **handles =
-        tl_allocator_realloc(&replay->allocator, *array, larger * sizeof **array);
+        tl_allocator_realloc(&replay->allocator, *array, larger * sizeof(struct tl_play_handle *));
     if (handles == NULL)
         return -ENOMEM;
-    memset(handles + *count, 0, (larger - *count) * sizeof *handles);
+    memset(handles + *count, 0, (larger - *count) * sizeof(struct tl_play_handle *));
     *array = handles;
     *count = larger;
     return 0;
