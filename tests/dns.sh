@@ -62,9 +62,9 @@ for dns in "$build/examples/dns" "$build/production/dns"; do
     else echo "dns.sh: dig is not installed (scripts/deps test): nothing is asked by it"; fi
 
     the_streams
-    contains "its own client" "100 questions answered, all of them right, 10 over TCP" \
-        "$("$dns" --client --port "$port" --tries 16 2>&1)"
+    said=$("$dns" --client --port "$port" --tries 16 2>&1)
     expect "the client's exit code" 0 $?
+    contains "its own client" "100 questions answered, all of them right, 10 over TCP" "$said"
     another_there "$dns"
     stop TERM
     expect "the exit code after SIGTERM" 0 $status

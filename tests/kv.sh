@@ -17,9 +17,9 @@ for kv in "$build/examples/kv" "$build/production/kv"; do
     expect "a protocol error, then the end" $'+PONG\r\n-ERR Protocol error: invalid bulk length\r' \
         "$(talk 'PING\r\n*1\r\n$x\r\nPING\r\n')"
 
-    expect "its own client" "404 answers on 4 connections, all of them right" \
-        "$("$kv" --client --port "$port" --commands 100 2>&1)"
+    said=$("$kv" --client --port "$port" --commands 100 2>&1)
     expect "the client's exit code" 0 $?
+    expect "its own client" "404 answers on 4 connections, all of them right" "$said"
     expect "its client that is slow, and takes its time" \
         "202 answers on 2 connections, all of them right" \
         "$("$kv" --client --port "$port" --connections 2 --commands 100 --think 20 --slow 300 2>&1)"
