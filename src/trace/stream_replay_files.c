@@ -156,6 +156,26 @@ int tl_play_fsync(struct tl_kernel *kernel, int fd)
     return question != NULL ? (int)tl_play_take_told(question)->result : 0;
 }
 
+/* The file that a pread or pwrite of so many bytes there is about, opened for that. NULL, and the
+ * error, when there is none. */
+static struct tl_play_peer *get_file(const struct tl_stream_replay *replay, int fd, unsigned access,
+                                     int64_t offset, size_t len, int *ret_error)
+{
+    struct tl_play_peer *peer = tl_play_file_of(replay, fd);
+    int64_t end;
+
+    *ret_error = 0;
+    if (replay->fate != 0)
+        *ret_error = replay->fate;
+    else if (offset < 0 || __builtin_add_overflow(offset, len, &end))
+        *ret_error = -EINVAL;
+    else if (peer == NULL)
+        *ret_error = no_file(replay, fd, -ESPIPE);
+    else if ((peer->file->flags & access) == 0)
+        *ret_error = -EBADF;
+    return *ret_error == 0 ? peer : NULL;
+}
+
 /* --- Reading --- */
 
 /* Whether all that is in the file is in data. */
@@ -234,17 +254,11 @@ static ssize_t read_known(const struct tl_play_peer *peer, uint8_t *buf, size_t 
 ssize_t tl_play_pread(struct tl_kernel *kernel, int fd, void *buf, size_t len, int64_t offset)
 {
     struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-    struct tl_play_peer *peer = tl_play_file_of(replay, fd);
-    int64_t end;
+    int r;
 
-    if (replay->fate != 0)
-        return replay->fate;
-    if (offset < 0 || __builtin_add_overflow(offset, len, &end))
-        return -EINVAL;
+    struct tl_play_peer *peer = get_file(replay, fd, TL_OPEN_READ, offset, len, &r);
     if (peer == NULL)
-        return no_file(replay, fd, -ESPIPE);
-    if ((peer->file->flags & TL_OPEN_READ) == 0)
-        return -EBADF;
+        return r;
     const struct tl_play_part *part = find_part(peer, len, offset);
     if (part != NULL) {
         if (part->result > 0)
@@ -297,21 +311,16 @@ ssize_t tl_play_pwrite(struct tl_kernel *kernel, int fd, const void *buf, size_t
                        int64_t offset)
 {
     struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-    struct tl_play_peer *peer = tl_play_file_of(replay, fd);
-    int64_t end;
+    int r;
 
-    if (replay->fate != 0)
-        return replay->fate;
-    if (offset < 0 || __builtin_add_overflow(offset, len, &end))
-        return -EINVAL;
+    struct tl_play_peer *peer = get_file(replay, fd, TL_OPEN_WRITE, offset, len, &r);
     if (peer == NULL)
-        return no_file(replay, fd, -ESPIPE);
-    if ((peer->file->flags & TL_OPEN_WRITE) == 0)
-        return -EBADF;
+        return r;
     if (len == 0)
         return 0;
     struct tl_play_file *file = peer->file;
-    int r = reserve(replay, file, end);
+    int64_t end = offset + (int64_t)len;
+    r = reserve(replay, file, end);
     if (r == 0)
         r = tl_play_compare_written(replay, peer, buf, len, offset);
     if (r < 0)
