@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include "support/answers.h"
 #include "support/ladder.h"
+#include "support/party.h"
 #include "support/scene.h"
 
 struct climb {
@@ -135,11 +136,47 @@ static void servers(struct contract *contract)
         assert_true(r == -ENOMEM || r == TL_EAI_MEMORY);
 }
 
+static void datagrams(struct contract *contract)
+{
+    static const tl_datagram_opts opts = {.local_host = "localhost", .remote_host = "localhost"};
+    static struct answers answers;
+    static struct party party;
+    struct tl_kernel *kernel = contract_kernel(contract);
+    tl_loop *loop;
+    size_t sockets = 0;
+    int r = -ENOMEM;
+
+    answers = (struct answers){0};
+    party = (struct party){0};
+    answers_apply(&answers, kernel);
+    answers_add(&answers, 0, numeric("2001:db8::1", 0));
+    answers_add(&answers, 0, numeric("127.0.0.1", 0));
+    answers_add(&answers, 1, numeric("127.0.0.1", 9));
+    answers_add(&answers, 1, numeric("::1", 9));
+    ladder_arm(contract->ladder);
+    if (tl_loop_new(kernel, &loop) < 0) {
+        kernel->ops->destroy(kernel);
+    } else {
+        r = party_open(&party, loop, NULL, NULL, &opts);
+        ladder_disarm(contract->ladder);
+        sockets = answers.sockets_count;
+        tl_transport_unref(party.transport);
+        tl_loop_free(loop);
+    }
+    ladder_disarm(contract->ladder);
+    assert_int_equal(sockets, r == 0);
+    if (!contract->ladder->hit)
+        assert_int_equal(r, 0);
+    else if (r < 0) /* or by what the first address came to */
+        assert_true(r == -ENOMEM || r == TL_EAI_MEMORY || r == -EADDRNOTAVAIL);
+}
+
 static const struct contract_case cases[] = {
     CONTRACT_LADDER(one_after_the_other, 8),
     CONTRACT_LADDER(happy_eyeballs, 8),
     CONTRACT_LADDER(nowhere_to_connect_to, 8),
     CONTRACT_LADDER(servers, 8),
+    CONTRACT_LADDER(datagrams, 8),
 };
 
 int main(int argc, char **argv)

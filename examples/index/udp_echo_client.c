@@ -72,14 +72,12 @@ static tl_protocol *make_client(void *client)
 static int run(struct client *client, const struct index_peer *peer)
 {
     tl_loop *loop = client->loop;
-    tl_addr remote;
-    int r = tl_addr_parse(peer->host, (uint16_t)peer->port, &remote);
-    if (r < 0)
-        return r;
+    char port[8];
+    (void)snprintf(port, sizeof port, "%u", (unsigned)peer->port);
+    const tl_datagram_opts opts = {.remote_host = peer->host, .remote_port = port};
     tl_timer_init(&client->again, loop, send_message, client);
-    r = tl_loop_run_until_complete(
-        loop, tl_loop_create_datagram_endpoint(loop, make_client, client, NULL, &remote, NULL),
-        NULL);
+    int r = tl_loop_run_until_complete(
+        loop, tl_loop_create_datagram_endpoint(loop, make_client, client, NULL, NULL, &opts), NULL);
     if (r == 0)
         r = tl_loop_run_until_complete(loop, tl_future_ref(client->on_lost), NULL);
     return r;

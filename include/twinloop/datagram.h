@@ -24,7 +24,19 @@
 
 /* Zero is the default of every member. */
 typedef struct tl_datagram_opts {
-    enum tl_family family; /* of the socket, where no address says it */
+    enum tl_family family; /* of the socket, where no address says it; all addresses are of it */
+
+    /* Names, as tl_loop_create_connection takes them, instead of the address of a side: either is
+     * enough, the port may be a number or a service. The local side is looked up first. The socket
+     * is of the first family in which both sides have an address (asked for ones, that is), and the
+     * next one's when that one cannot be bound or connected; within a family the resolver's first
+     * address is used. */
+    const char *local_host;
+    const char *local_port;
+    const char *remote_host;
+    const char *remote_port;
+    unsigned flags; /* TL_AI_* (resolve.h), for these names */
+
     bool reuse_port;       /* SO_REUSEPORT */
     bool allow_broadcast;  /* SO_BROADCAST; a remote address is then where sendto goes by default,
                               and datagrams from everywhere are received */
@@ -38,10 +50,14 @@ typedef struct tl_datagram_opts {
 
 /* Row loop.create_datagram_endpoint. A socket bound to local, if that is not NULL, and connected to
  * remote, if that is not NULL: then sendto needs no address, and only what comes from there is
- * received. Without either the family has to be given, and the socket is bound when it first sends.
+ * received. Either side may be given by name in opts instead. Without any the family has to be
+ * given, and the socket is bound when it first sends. A socket of the Unix domain that was left at
+ * the local path is removed first.
+ *
  * Calls factory(farg), connection_made, and begins to read; then the future is done, with a
- * tl_pair. Errors: -EINVAL for arguments that do not fit together, else the kernel's, with a
- * message that names the address. opts may be NULL. */
+ * tl_pair. Errors: -EINVAL for arguments that do not fit together and for sides that have no family
+ * in common, TL_EAI_* for names, else the kernel's, with a message that names the address: the
+ * first family's, if several were tried. Cancelling closes what there is. opts may be NULL. */
 tl_future *tl_loop_create_datagram_endpoint(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                             const tl_addr *local, const tl_addr *remote,
                                             const tl_datagram_opts *opts);

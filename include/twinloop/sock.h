@@ -58,6 +58,13 @@ tl_future *tl_loop_sock_sendto(tl_loop *loop, tl_socket socket, const void *data
  * cancelled it may be called again, and goes on with the attempt. */
 tl_future *tl_loop_sock_connect(tl_loop *loop, tl_socket socket, const tl_addr *addr);
 
+/* The same to a host by name (NULL is the loopback) and a port, a number or a service: where they
+ * are not numeric they are looked up for the socket's family and type, and the first address is
+ * connected to. No other write operation may begin meanwhile, and cancelling calls the lookup off.
+ * -EINVAL for a socket of the Unix domain; TL_EAI_* for a name that cannot be looked up. */
+tl_future *tl_loop_sock_connect_host(tl_loop *loop, tl_socket socket, const char *host,
+                                     const char *port);
+
 /* Row loop.sock_accept. Results in the next connection and its peer, taken with
  * tl_value_take_accepted; a result that nobody takes closes it. */
 tl_future *tl_loop_sock_accept(tl_loop *loop, tl_socket socket);

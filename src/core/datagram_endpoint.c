@@ -2,17 +2,21 @@
 /*
  * create_datagram_endpoint: from the arguments to the transport.
  *
- * Nothing here has to be waited for but connection_made. Until that the making of an endpoint holds
- * its future, whose canceller it is, and is the owner of the transport; then it frees itself.
+ *     arguments --names--> looked up --> the socket --> the transport --connection_made--> done
+ *         |  `---addresses---------------^                ^
+ *         `------a given socket---------------------------'
+ *
+ * Nothing here has to be waited for but names (datagram_names.c) and connection_made. Until the
+ * latter the making of an endpoint holds its future, whose canceller it is, and is the owner of the
+ * transport; then it frees itself.
  */
 #include <errno.h>
 
 #include "core/alloc.h"
-#include "core/datagram.h"
+#include "core/datagram_endpoint.h"
 #include "core/future.h"
 #include "core/given.h"
 #include "core/pair.h"
-#include "core/unix.h"
 
 struct making {
     struct tl_datagram_owner owner;
@@ -93,82 +97,45 @@ static bool open_transport(tl_loop *loop, int fd, tl_protocol_factory factory, v
     return true;
 }
 
-/* --- The socket --- */
-
-/* Fails the future with what the kernel said of an address. */
-static int fail(tl_future *future, int code, const char *action, const tl_addr *addr)
-{
-    char text[TL_ADDR_TEXT_MAX];
-    (void)tl_future_fail(future, code, "error while attempting to %s address %s: %s", action,
-                         tl_addr_format(addr, text, sizeof text), tl_strerror(code));
-    return code;
-}
-
-static int set_options(struct tl_kernel *kernel, int fd, const tl_datagram_opts *opts,
-                       tl_future *future)
-{
-    const int on = 1;
-    int r = 0;
-    if (opts->reuse_port)
-        r = kernel->ops->option(kernel, fd, TL_OPTION_REUSEPORT, &on, NULL);
-    if (r == 0 && opts->allow_broadcast)
-        r = kernel->ops->option(kernel, fd, TL_OPTION_BROADCAST, &on, NULL);
-    if (r < 0)
-        (void)tl_future_set_exception(future, r, NULL);
-    return r;
-}
-
-/* A socket as it was asked for; negative when the future has been failed. */
-static int make_socket(tl_loop *loop, enum tl_family family, const tl_addr *local,
-                       const tl_addr *remote, const tl_datagram_opts *opts, tl_future *future)
-{
-    struct tl_kernel *kernel = loop->kernel;
-    int fd = kernel->ops->socket(kernel, family, TL_DATAGRAM);
-    if (fd < 0) {
-        (void)tl_future_set_exception(future, fd, NULL);
-        return fd;
-    }
-    int r = set_options(kernel, fd, opts, future);
-    if (r == 0 && local != NULL && family == TL_FAMILY_UNIX)
-        tl_unix_remove_socket(kernel, local);
-    if (r == 0 && local != NULL) {
-        r = kernel->ops->bind(kernel, fd, local);
-        if (r < 0)
-            fail(future, r, "bind on", local);
-    }
-    /* asyncio: who may broadcast is not connected, or would not hear the answers. */
-    if (r == 0 && remote != NULL && !opts->allow_broadcast) {
-        r = kernel->ops->connect(kernel, fd, remote);
-        if (r < 0)
-            fail(future, r, "connect to", remote);
-    }
-    if (r == 0)
-        return fd;
-    (void)kernel->ops->close(kernel, fd);
-    return r;
-}
-
 /* --- A new socket --- */
 
-/* Why these arguments do not fit together; NULL when they do. */
-static const char *check(const tl_addr *local, const tl_addr *remote, const tl_datagram_opts *opts,
-                         enum tl_family *ret_family)
+void tl_datagram_endpoint_make(const struct tl_datagram_request *request)
 {
-    enum tl_family family = opts->family;
+    struct tl_kernel *kernel = request->loop->kernel;
+    struct tl_datagram_plan plan;
+    int fd = tl_datagram_socket(request, &plan);
+    if (fd >= 0 &&
+        !open_transport(request->loop, fd, request->factory, request->farg, &plan, request->future))
+        (void)kernel->ops->close(kernel, fd);
+}
+
+static bool has_names(const tl_datagram_opts *opts)
+{
+    return opts->local_host != NULL || opts->local_port != NULL || opts->remote_host != NULL ||
+           opts->remote_port != NULL;
+}
+
+static bool is_family(int family, bool named)
+{
+    return family == TL_FAMILY_INET || family == TL_FAMILY_INET6 ||
+           (family == TL_FAMILY_UNIX && !named) || (family == TL_FAMILY_NONE && named);
+}
+
+/* Why these arguments do not fit together; NULL when they do. */
+static const char *check(const tl_addr *local, const tl_addr *remote, const tl_datagram_opts *opts)
+{
+    bool named = has_names(opts);
     const tl_addr *addrs[] = {local, remote};
-    for (int i = 0; i < 2; i++) {
-        if (addrs[i] == NULL)
-            continue;
-        if (family == TL_FAMILY_NONE)
-            family = (enum tl_family)addrs[i]->family;
-        if (addrs[i]->family != family)
-            return "can not get address information: the addresses are of different families";
-    }
-    if (family != TL_FAMILY_INET && family != TL_FAMILY_INET6 && family != TL_FAMILY_UNIX)
+    if ((local != NULL && (opts->local_host != NULL || opts->local_port != NULL)) ||
+        (remote != NULL && (opts->remote_host != NULL || opts->remote_port != NULL)))
+        return "a side of the endpoint has either an address or a host and port";
+    for (int i = 0; i < 2; i++)
+        if (addrs[i] != NULL && !is_family(addrs[i]->family, false))
+            return "unexpected address family";
+    if (local == NULL && remote == NULL && !is_family((int)opts->family, named))
         return "unexpected address family";
     if (opts->read_batch > TL_DATAGRAM_READ_BATCH_MAX)
         return "read_batch is too large";
-    *ret_family = family;
     return NULL;
 }
 
@@ -183,23 +150,26 @@ static struct tl_datagram_plan plan_for(const tl_datagram_opts *opts)
 static void create(tl_loop *loop, tl_protocol_factory factory, void *farg, const tl_addr *local,
                    const tl_addr *remote, const tl_datagram_opts *opts, tl_future *future)
 {
-    enum tl_family family;
-    const char *complaint = check(local, remote, opts, &family);
+    struct tl_datagram_request request = {
+        .loop = loop,
+        .future = future,
+        .factory = factory,
+        .farg = farg,
+        .family = opts->family,
+        .reuse_port = opts->reuse_port,
+        .allow_broadcast = opts->allow_broadcast,
+        .plan = plan_for(opts),
+    };
+    const char *complaint = check(local, remote, opts);
     if (complaint != NULL) {
         (void)tl_future_set_exception(future, -EINVAL, complaint);
-        return;
+    } else if (has_names(opts)) {
+        tl_datagram_names_start(&request, local, remote, opts);
+    } else {
+        tl_datagram_side_set(&request.local, local);
+        tl_datagram_side_set(&request.remote, remote);
+        tl_datagram_endpoint_make(&request);
     }
-    int fd = make_socket(loop, family, local, remote, opts, future);
-    if (fd < 0)
-        return;
-    struct tl_kernel *kernel = loop->kernel;
-    struct tl_datagram_plan plan = plan_for(opts);
-    plan.family = (uint8_t)family;
-    plan.connected = remote != NULL && !opts->allow_broadcast;
-    if (remote != NULL)
-        plan.remote = *remote;
-    if (!open_transport(loop, fd, factory, farg, &plan, future))
-        (void)kernel->ops->close(kernel, fd);
 }
 
 /* --- A given socket --- */
@@ -208,8 +178,8 @@ static void create(tl_loop *loop, tl_protocol_factory factory, void *farg, const
 static const char *check_given(const tl_addr *local, const tl_addr *remote,
                                const tl_datagram_opts *opts)
 {
-    if (local != NULL || remote != NULL || opts->family != TL_FAMILY_NONE || opts->reuse_port ||
-        opts->allow_broadcast)
+    if (local != NULL || remote != NULL || has_names(opts) || opts->flags != 0 ||
+        opts->family != TL_FAMILY_NONE || opts->reuse_port || opts->allow_broadcast)
         return "socket modifier arguments can not be used when sock is specified";
     return opts->read_batch > TL_DATAGRAM_READ_BATCH_MAX ? "read_batch is too large" : NULL;
 }

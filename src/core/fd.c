@@ -163,11 +163,16 @@ int tl_fd_add(tl_loop *loop, int number, enum tl_adopted_kind kind, const tl_tra
     return 0;
 }
 
+static bool waits(const struct tl_fd_side *side)
+{
+    return side->callback != NULL || (side->op != NULL && !side->op->resolving);
+}
+
 int tl_fd_update(struct tl_fd *fd)
 {
     uint32_t events = 0;
     for (int i = TL_READING; i <= TL_WRITING; i++)
-        if (fd->side[i].callback != NULL || fd->side[i].op != NULL)
+        if (waits(&fd->side[i]))
             events |= i == TL_READING ? TL_READABLE : TL_WRITABLE;
     return tl_watch_want(&fd->watch, fd->loop, events);
 }
@@ -192,7 +197,7 @@ void tl_fd_give_up(struct tl_fd *fd)
 void tl_fd_done(struct tl_fd *fd)
 {
     if (!fd->known || !fd->adopted || fd->kept || fd->claimed || fd->holders > 0 ||
-        fd->watch.wanted != 0)
+        fd->watch.wanted != 0 || fd->side[TL_WRITING].op != NULL)
         return;
     int number = fd->watch.fd;
     tl_fd_give_up(fd);

@@ -10,6 +10,7 @@
 #include <twinloop/sock.h>
 #include "core/fd.h"
 #include "core/future.h"
+#include "core/resolve.h"
 #include "core/sendfile.h"
 
 /* What a try returns besides 0 and errors: once more when the socket is ready. */
@@ -25,16 +26,23 @@ struct tl_sock_op {
     size_t done; /* of len */
     bool begun;  /* connect has been called */
     tl_addr addr;
+    bool resolving; /* addr is being looked up: the socket's readiness does not matter yet */
     struct tl_file_sender file;
 
     /* The rest is sock.c's. */
     struct tl_fd *fd;
-    tl_future *future; /* a reference */
+    tl_future *future;        /* a reference */
+    struct tl_lookup *lookup; /* that is under way; NULL: none */
 };
 
 /* Starts an operation, of which the first part is filled in; the struct is copied if it has to
  * wait. loop is not NULL. */
 tl_future *tl_sock_op_start(tl_loop *loop, tl_socket socket, struct tl_sock_op *op);
+
+/* The same for one whose addr has a name, which is looked up for this kind of socket unless it is
+ * numeric; the first answer is taken. */
+tl_future *tl_sock_op_start_named(tl_loop *loop, tl_socket socket, struct tl_sock_op *op,
+                                  const char *host, const char *service);
 
 /* The socket may be ready. */
 void tl_sock_op_ready(struct tl_sock_op *op);

@@ -93,3 +93,15 @@ tl_future *tl_loop_sock_connect(tl_loop *loop, tl_socket socket, const tl_addr *
     op.addr = *addr;
     return tl_sock_op_start(loop, socket, &op);
 }
+
+tl_future *tl_loop_sock_connect_host(tl_loop *loop, tl_socket socket, const char *host,
+                                     const char *port)
+{
+    struct tl_sock_op op = {
+        .attempt = connect_once, .explain = explain_connect, .direction = TL_WRITING};
+    if (loop == NULL)
+        return NULL;
+    if (host == NULL && port == NULL)
+        return tl_loop_failed_future(loop, -EINVAL, "host and port was not specified");
+    return tl_sock_op_start_named(loop, socket, &op, host, port);
+}
