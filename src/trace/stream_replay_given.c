@@ -97,6 +97,7 @@ int tl_play_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret)
     handle->pipe = peer->role == TL_PEER_PIPE;
     if (peer->role == TL_PEER_FILE) {
         handle->file = peer;
+        handle->position = TL_PLAY_STOOD;
         peer->taken = true;
         return 0;
     }

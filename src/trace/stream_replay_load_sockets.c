@@ -310,11 +310,12 @@ int tl_play_script_take_socket_event(struct tl_play_script *script,
         return 0; /* of what was no descriptor */
     if (is_no_socket_for(event, peer))
         return 0;
-    if (peer->role == TL_PEER_FILE && event->kind == TL_TRACE_READ && event->result < 0)
-        peer->file->read_error = (int)event->result;
+    if (peer->role == TL_PEER_FILE &&
+        (event->kind == TL_TRACE_READ || event->kind == TL_TRACE_WRITE))
+        return tl_play_script_take_file(script, event);
     if (peer->role == TL_PEER_FILE && event->kind != TL_TRACE_CLOSE &&
         event->kind != TL_TRACE_RELEASE)
-        return event->result < 0 ? 0 : -ENOTSUP; /* reading at a file's position, say */
+        return event->result < 0 ? 0 : -ENOTSUP;
     switch (event->kind) {
     case TL_TRACE_BIND:
         return take_bind(event, peer);

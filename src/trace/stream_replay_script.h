@@ -71,8 +71,9 @@ struct tl_play_mark {
     size_t len;           /* of bytes; of a pwrite or sendfile always how many they were */
     uint64_t hash;        /* of a sendfile: of its bytes alone; 0: not known */
     const struct tl_play_peer *file; /* of a sendfile: whose bytes they were */
-    int64_t offset;                  /* of a sendfile or pwrite: where in the file they begin */
+    int64_t offset;                  /* to or of a file: where in it they begin */
     bool packed;                     /* datagrams: in the form that has addresses */
+    bool cut;                        /* to a file: it was offered more */
     int error;                       /* nothing was taken: what the write returned */
 };
 
@@ -87,7 +88,11 @@ enum tl_play_role {
     TL_PEER_FILE,  /* no socket: what one open has opened, or made elsewhere */
 };
 
-/* What a pread of the recorded program brought. */
+/* Where a file made elsewhere stood is not known: its position is counted from here on, which is
+ * beyond all offsets that a file can have. */
+#define TL_PLAY_STOOD (INT64_MAX / 2)
+
+/* What a read of the recorded program brought, and where in the file that was. */
 struct tl_play_part {
     int64_t offset;
     size_t room;
@@ -105,7 +110,9 @@ struct tl_play_file {
     bool fresh;        /* opening it made or emptied it: all that is in it the program wrote */
     uint64_t identity; /* as stat told it last before; 0: it was not asked */
     int64_t size;      /* as far as the trace tells, then as the program writes; -1: not known */
-    int read_error;    /* what a read at its own position met; 0: there was none */
+    int64_t end;       /* the same, counted from where it stood */
+    int64_t position;  /* while the script is made: that of the next read or write without offset */
+    int read_error;    /* what such a read met; 0: there was none */
     struct tl_play_part *parts;
     size_t parts_count;
     size_t parts_capacity;
@@ -116,6 +123,12 @@ struct tl_play_file {
     size_t data_capacity;
     bool forgotten; /* it is not known any more */
 };
+
+/* Its size, in the way in which that offset is counted. */
+static inline int64_t *tl_play_size_of(struct tl_play_file *file, int64_t offset)
+{
+    return offset >= TL_PLAY_STOOD ? &file->end : &file->size;
+}
 
 /* A socket of the recorded program: to this one, the other side. */
 struct tl_play_peer {
@@ -353,9 +366,9 @@ struct tl_play_told *tl_play_script_tell(struct tl_play_script *script,
                                          const struct tl_trace_event *event, int64_t arg,
                                          struct tl_play_peer *peer);
 
-/* Makes a peer that of a file: 0 or -ENOMEM. */
+/* Makes a peer that of a file, which stands at that position: 0 or -ENOMEM. */
 int tl_play_script_make_file(struct tl_play_script *script, struct tl_play_peer *peer,
-                             unsigned flags);
+                             unsigned flags, int64_t position);
 
 /* Takes in an operation on files, or a sendfile (stream_replay_load_files.c). */
 int tl_play_script_take_file(struct tl_play_script *script, const struct tl_trace_event *event);
