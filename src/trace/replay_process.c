@@ -104,7 +104,7 @@ int tl_replay_resolve(struct tl_kernel *kernel, struct tl_query *query)
     int r = tl_trace_objects_reserve(&replay->requests, 1);
     if (r < 0)
         return r;
-    tl_trace_query_event(&asked, query);
+    tl_trace_query_event(&asked, query, replay->reader->minor);
     tl_trace_pack_question(&replay->pack, query);
     r = tl_replay_match_packed(replay, &asked);
     if (r < 0)

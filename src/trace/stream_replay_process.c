@@ -85,7 +85,7 @@ int tl_play_resolve(struct tl_kernel *kernel, struct tl_query *query)
 
     if (replay->fate != 0)
         return replay->fate;
-    tl_trace_query_event(&asked, query);
+    tl_trace_query_event(&asked, query, replay->reader->minor);
     tl_trace_pack_question(&replay->pack, query);
     if (replay->pack.failed)
         return -ENOMEM;
