@@ -97,16 +97,33 @@ int tl_play_run_out(struct tl_stream_replay *replay);
 /* Notes that a step has passed. */
 void tl_play_passed(struct tl_stream_replay *replay);
 
-/* --- Waiting (stream_replay_poll.c) --- */
+/* --- Readiness (stream_replay_ready.c) --- */
 
 /* Looks again at what poll has to tell of a socket. */
 void tl_play_update(struct tl_stream_replay *replay, struct tl_play_handle *handle);
+
+/* Puts what is to be told of descriptors into events: how many. */
+int tl_play_collect_ready(struct tl_stream_replay *replay, struct tl_event *events, int count);
+
+int tl_play_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token);
+
+/* --- Giving an input (stream_replay_give.c) --- */
+
+/* Gives an input: how many events that is by itself, or an error. */
+int tl_play_give(struct tl_stream_replay *replay, struct tl_play_step *step, struct tl_event *ret);
+
+/* Nobody will see these events. */
+void tl_play_take_back(const struct tl_event *events, int count);
+
+/* Whether the program wants to be told of a signal. */
+bool tl_play_is_enabled(const struct tl_stream_replay *replay, int64_t signum);
+
+/* --- Waiting (stream_replay_poll.c) --- */
 
 /* Gives what is next if it is for this peer, and the recorded program had not waited for it: it may
  * have been the program itself that caused it, through the other end of a pair. */
 void tl_play_give_at_once(struct tl_stream_replay *replay, const struct tl_play_peer *peer);
 
-int tl_play_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token);
 int tl_play_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count);
 
 /* --- The program's output (stream_replay_output.c, stream_replay_output_files.c) --- */
