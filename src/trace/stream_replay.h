@@ -19,6 +19,8 @@ struct tl_play_handle {
     bool pipe; /* it is no socket, nor a file */
     bool real; /* it is to be closed in earnest */
     bool connecting;
+    bool connected; /* as connect has said itself */
+    bool tried;     /* to connect, as the peer that it is */
     bool listening;
     bool shut_read;
     bool shut_write;
@@ -205,7 +207,10 @@ int tl_play_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret);
 int tl_play_release(struct tl_kernel *kernel, int fd);
 int tl_play_close(struct tl_kernel *kernel, int fd);
 
-/* --- Sockets (stream_replay_fds.c, stream_replay_data.c) --- */
+/* --- Sockets (stream_replay_fds.c, stream_replay_connect.c, stream_replay_data.c) --- */
+
+/* Whether a handle was a certain recorded one from the first. */
+bool tl_play_is_given(const struct tl_play_handle *handle);
 
 /* Lets a handle be a recorded one. */
 void tl_play_attach(struct tl_play_handle *handle, struct tl_play_peer *peer);

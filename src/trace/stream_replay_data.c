@@ -108,8 +108,9 @@ ssize_t tl_play_read(struct tl_kernel *kernel, int fd, struct tl_message *messag
         return tl_play_read_file(replay, handle, messages, count);
     if (handle->pipe && handle->peer->no_read)
         return -EBADF;
-    return handle->type == TL_DATAGRAM ? read_datagrams(replay, handle, messages, count)
-                                       : read_stream(replay, handle, messages);
+    if (handle->type == TL_DATAGRAM)
+        return read_datagrams(replay, handle, messages, count);
+    return count == 1 ? read_stream(replay, handle, messages) : -EINVAL;
 }
 
 /* --- Writing --- */
@@ -190,6 +191,7 @@ ssize_t tl_play_write(struct tl_kernel *kernel, int fd, struct tl_message *messa
         return tl_play_write_file(replay, handle, messages, count);
     if (handle->pipe && handle->peer->no_write)
         return -EBADF;
-    return handle->type == TL_DATAGRAM ? write_datagrams(replay, handle, messages, count)
-                                       : write_stream(replay, handle, messages);
+    if (handle->type == TL_DATAGRAM)
+        return write_datagrams(replay, handle, messages, count);
+    return count == 1 ? write_stream(replay, handle, messages) : -EINVAL;
 }

@@ -180,6 +180,8 @@ static int take_poll(struct tl_play_script *script, const struct tl_trace_event 
     bool waited = event->arg[0] != 0;
     tl_time until;
 
+    script->stuck = event->result == TL_EDEADLOCK;
+
     /* Polls between which nobody looked at the clock are one. */
     if (last != NULL && last->kind == TL_STEP_INSTANT && last->nows == script->nows_count) {
         waited |= last->waited;

@@ -196,8 +196,6 @@ static int take_at_position(struct tl_play_script *script, const struct tl_trace
 {
     struct tl_play_file *file = peer->file;
 
-    if (event->result == -EINVAL && event->arg[1] != 1)
-        return 0; /* several messages, which the replay refuses itself */
     if (event->arg[1] != 1 || event->arg[2] != 0)
         return -ENOTSUP;
     int r = event->kind == TL_TRACE_READ ? take_bytes(script, event, peer, file->position)

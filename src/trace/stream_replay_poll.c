@@ -69,9 +69,12 @@ static bool is_time(const struct tl_stream_replay *replay, const struct tl_play_
         return step->request->taken;
     if (step->kind == TL_STEP_CHILD)
         return step->child->taken && step->child->killed >= step->caused;
-    return peer == NULL ||
-           (peer->taken && (peer->produced >= step->output || peer->handle == NULL) &&
-            is_caused(peer->partner, step));
+    if (peer == NULL)
+        return true;
+    if (step->kind == TL_STEP_CONNECTED && peer->handle != NULL && !peer->handle->connecting)
+        return false; /* it has not tried once more */
+    return peer->taken && (peer->produced >= step->output || peer->handle == NULL) &&
+           is_caused(peer->partner, step);
 }
 
 /* The step passes: the clocks may go on as far as to the next one. */
@@ -136,6 +139,8 @@ static int wait_on(struct tl_stream_replay *replay, tl_time deadline, struct tl_
         return tl_play_run_out(replay);
     if (replay->jobs != NULL)
         return tl_play_answer_added(replay, &replay->jobs, ret);
+    if (deadline == INT64_MAX && replay->script.stuck)
+        return TL_EDEADLOCK;
     if (deadline == INT64_MAX || replay->overtime++ >= OVERTIME_MAX)
         return tl_play_diverge(
             replay, "diverged: the program waits for more, where the recorded one had ended\n");

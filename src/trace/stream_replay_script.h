@@ -130,6 +130,13 @@ static inline int64_t *tl_play_size_of(struct tl_play_file *file, int64_t offset
     return offset >= TL_PLAY_STOOD ? &file->end : &file->size;
 }
 
+/* One connect of a stream socket that had not been connected, or had failed to be. */
+struct tl_play_attempt {
+    tl_addr addr;
+    int result;
+    struct tl_play_attempt *next;
+};
+
 /* A socket of the recorded program: to this one, the other side. */
 struct tl_play_peer {
     uint64_t ordinal;
@@ -147,11 +154,12 @@ struct tl_play_peer {
     tl_addr bound;                       /* the address asked for; none: no bind */
     tl_addr remote;                      /* of accept or connect */
     const struct tl_play_peer *listener; /* that accepted it */
-    int bind_result;
     int listen_result;
-    int connect_result;
-    int shutdown_result; /* an error that it met, the last one */
-    int refusal;         /* what a sendfile that cannot send it was answered; 0: there was none */
+    int connect_result;               /* of datagrams: the last one */
+    struct tl_play_attempt *attempts; /* of a stream; while it is replayed, those to come */
+    struct tl_play_attempt *attempt;  /* the last one */
+    int shutdown_result;              /* an error that it met, the last one */
+    int refusal; /* what a sendfile that cannot send it was answered; 0: there was none */
     struct {
         bool known;
         int result;
@@ -172,7 +180,7 @@ struct tl_play_peer {
     struct tl_play_file *file; /* of TL_PEER_FILE */
     bool blocked;              /* while the script is made */
     bool unsure; /* likewise: blocked for a sendfile that may as well have met the file's end */
-    size_t connected; /* likewise: 1 + the index of its TL_STEP_CONNECTED */
+    size_t connected; /* likewise: 1 + the index of its attempt's TL_STEP_CONNECTED */
     bool asked;       /* likewise: how that went is known */
     unsigned unread;  /* likewise: the readiness that was told since the last read */
 
@@ -246,7 +254,7 @@ struct tl_play_told {
 struct tl_play_question {
     uint32_t kind; /* row */
     int64_t arg;   /* of open: the flags; of fsync: the file's ordinal; of pipe: the kind; of
-                    signal: the number */
+                    signal: the number; name is a path, or of bind the address */
     const uint8_t *name;
     size_t name_len;
     struct tl_play_told *last;
@@ -284,6 +292,7 @@ struct tl_play_script {
     size_t walls_capacity;
     int64_t pid;                 /* -1: not said */
     bool closed;                 /* it ends with the loop's closing; otherwise it was cut off */
+    bool stuck;                  /* its last poll could tell that nothing will ever happen */
     uint64_t events;             /* of the trace that are in it */
     char problem[TL_REPORT_MAX]; /* why it cannot be made: lines */
 };
@@ -352,6 +361,10 @@ int tl_play_script_take_socket(struct tl_play_script *script, const struct tl_tr
 int tl_play_script_take_socket_event(struct tl_play_script *script,
                                      const struct tl_trace_event *event);
 int tl_play_script_take_ready(struct tl_play_script *script, const struct tl_trace_event *event);
+
+/* Takes in a connect (stream_replay_load_connects.c). */
+int tl_play_script_take_connect(struct tl_play_script *script, const struct tl_trace_event *event,
+                                struct tl_play_peer *peer);
 
 /* Takes in a pipe, and a descriptor that was brought in (stream_replay_load_given.c). */
 int tl_play_script_take_pipe(struct tl_play_script *script, const struct tl_trace_event *event);
