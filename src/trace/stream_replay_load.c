@@ -144,6 +144,8 @@ static int take_answer(struct tl_play_script *script, const struct tl_trace_even
     if (event->object == 0 || event->object > script->requests_count)
         return -ENOTSUP;
     struct tl_play_request *request = script->requests[event->object - 1];
+    if ((event->kind == TL_TRACE_WORKED) != (request->event.kind == TL_TRACE_WORK))
+        return -ENOTSUP;
     request->answer_kind = event->kind;
     request->result = event->arg[0];
     request->answer_len = event->blob_len;
