@@ -332,7 +332,9 @@ static void the_handler_may_close_it(struct contract *contract)
 
 static NAMED tl_future *accept_here(struct room *room, tl_socket listener)
 {
-    return tl_loop_sock_accept(room->loop, listener);
+    tl_future *accepted = tl_loop_sock_accept(room->loop, listener);
+    assert_non_null(accepted);
+    return accepted;
 }
 
 static void an_accepted_one_has_the_place_of_accept(struct contract *contract)

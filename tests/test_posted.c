@@ -6,32 +6,17 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <twinloop.h>
 #include <cmocka.h>
+#include "support/memory.h"
 
 enum { FLOOD = 20000, KEPT_MAX = 1200, ROUNDS = 200, EACH_ROUND = 100 };
 
-/* An allocator that counts, for several threads at once. */
-static _Atomic long made, outstanding;
-
-static void *counting_realloc(void *ctx, void *ptr, size_t size)
-{
-    (void)ctx;
-    if (size == 0) {
-        outstanding -= ptr != NULL;
-        free(ptr);
-        return NULL;
-    }
-    outstanding += ptr == NULL;
-    made += ptr == NULL;
-    return realloc(ptr, size);
-}
-
 struct posting {
+    struct memory memory;
     tl_loop *loop;
     pthread_barrier_t turn; /* of the poster and the loop */
     unsigned ran;
@@ -39,10 +24,8 @@ struct posting {
 
 static void posting_open(struct posting *posting)
 {
-    static const tl_allocator counting = {.realloc = counting_realloc};
-    tl_set_allocator(&counting);
-    made = outstanding = 0;
     *posting = (struct posting){.ran = 0};
+    memory_install(&posting->memory);
     assert_int_equal(pthread_barrier_init(&posting->turn, NULL, 2), 0);
     assert_int_equal(tl_new_event_loop(&posting->loop), 0);
 }
@@ -51,8 +34,8 @@ static void posting_close(struct posting *posting)
 {
     tl_loop_free(posting->loop);
     pthread_barrier_destroy(&posting->turn);
-    assert_int_equal(outstanding, 0);
-    tl_set_allocator(NULL);
+    assert_int_equal(posting->memory.blocks, 0);
+    memory_remove();
 }
 
 static void count(void *arg)
@@ -114,7 +97,7 @@ static void memory_goes_round(void **state)
     join(poster);
     assert_int_equal(posting.ran, ROUNDS * EACH_ROUND);
     /* A few rounds' worth, not a piece for each. */
-    assert_true(made < 5 * EACH_ROUND);
+    assert_true(posting.memory.requests < 5 * EACH_ROUND);
     posting_close(&posting);
 }
 
@@ -133,7 +116,7 @@ static void a_flood_is_given_back(void **state)
         start(&posting, &poster, post_a_flood);
         join(poster);
         assert_int_equal(tl_loop_run_forever(posting.loop), 0);
-        assert_true(outstanding < KEPT_MAX);
+        assert_true(posting.memory.blocks < KEPT_MAX);
     }
     assert_int_equal(posting.ran, 3 * FLOOD);
     posting_close(&posting);

@@ -21,6 +21,7 @@
 #include "core/alloc.h"
 #include "core/log.h"
 #include "core/self.h"
+#include "support/memory.h"
 
 /* --- Threads --- */
 
@@ -72,21 +73,6 @@ static void other_threads_share_the_context(void **state)
     assert_memory_equal(findings.name, padded, sizeof padded);
 }
 
-/* An allocator that counts what is out. */
-static int outstanding;
-
-static void *counting_realloc(void *ctx, void *ptr, size_t size)
-{
-    (void)ctx;
-    if (size == 0) {
-        outstanding -= ptr != NULL;
-        free(ptr);
-        return NULL;
-    }
-    outstanding += ptr == NULL;
-    return realloc(ptr, size);
-}
-
 static pthread_key_t late_key;
 
 static void use_the_library_late(void *arg)
@@ -106,22 +92,22 @@ static void *use_a_read_buffer(void *arg)
 
 static void a_thread_leaves_nothing(void **state)
 {
-    static const tl_allocator counting = {.realloc = counting_realloc};
+    struct memory memory;
     pthread_t thread;
 
     (void)state;
-    tl_set_allocator(&counting);
+    memory_install(&memory);
     assert_int_equal(pthread_create(&thread, NULL, use_a_read_buffer, NULL), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_equal(outstanding, 0);
+    assert_int_equal(memory.blocks, 0);
 
     /* Nor when another library's destructor uses this one after its own has run. */
     assert_int_equal(pthread_key_create(&late_key, use_the_library_late), 0);
-    assert_int_equal(pthread_create(&thread, NULL, use_a_read_buffer, &outstanding), 0);
+    assert_int_equal(pthread_create(&thread, NULL, use_a_read_buffer, &memory), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_equal(outstanding, 0);
+    assert_int_equal(memory.blocks, 0);
     pthread_key_delete(late_key);
-    tl_set_allocator(NULL);
+    memory_remove();
 }
 
 /* --- Kernels --- */

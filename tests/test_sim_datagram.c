@@ -11,11 +11,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <twinloop/alloc.h>
 #include <twinloop/kernel.h>
 #include <twinloop/sim.h>
 #include <twinloop/world.h>
 #include <cmocka.h>
+#include "support/memory.h"
 #include "support/seam.h"
 #include "support/seam_datagram.h"
 #include "support/simulated.h"
@@ -286,29 +286,13 @@ static void a_sender_keeps_to_one_of_those_that_share(void **state)
 
 /* --- Memory ----------------------------------------------------------------------------------- */
 
-struct counting {
-    size_t count;
-};
-
-static void *counting_realloc(void *ctx, void *ptr, size_t size)
-{
-    struct counting *counting = ctx;
-    counting->count += size > 0;
-    if (size > 0)
-        return realloc(ptr, size);
-    free(ptr);
-    return NULL;
-}
-
 static void a_datagram_allocates_nothing(void **state)
 {
     (void)state;
-    struct counting counting = {0};
-    const tl_allocator allocator = {.realloc = counting_realloc, .ctx = &counting};
-    const tl_allocator saved = *tl_get_allocator();
-    tl_set_allocator(&allocator);
+    struct memory memory;
+    memory_install(&memory);
     struct hosts hosts;
-    size_t warm = 0;
+    long warm = 0;
     open_hosts(&hosts, NULL, 0);
     int fd = bind_any(hosts.kernel, 0);
     for (int round = 0; round < 50; round++) {
@@ -318,11 +302,11 @@ static void a_datagram_allocates_nothing(void **state)
         while (next_number(&hosts) >= 0)
             continue;
         if (round == 1)
-            warm = counting.count;
+            warm = memory.requests;
     }
-    assert_int_equal(counting.count, warm);
+    assert_int_equal(memory.requests, warm);
     close_hosts(&hosts);
-    tl_set_allocator(&saved);
+    memory_remove();
 }
 
 /* How many datagrams of len bytes a buffer of room bytes takes. */

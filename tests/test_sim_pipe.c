@@ -11,12 +11,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <twinloop/alloc.h>
 #include <twinloop/kernel.h>
 #include <twinloop/sim.h>
 #include <twinloop/unix.h>
 #include <twinloop/world.h>
 #include <cmocka.h>
+#include "support/memory.h"
 #include "support/seam.h"
 #include "support/simulated.h"
 
@@ -139,39 +139,27 @@ static void a_descriptor_may_be_refused(void **state)
 
 /* --- Memory ----------------------------------------------------------------------------------- */
 
-static void *counting_realloc(void *ctx, void *ptr, size_t size)
-{
-    unsigned *count = ctx;
-    if (size == 0) {
-        free(ptr);
-        return NULL;
-    }
-    ++*count;
-    return realloc(ptr, size);
-}
-
 static void messages_allocate_nothing(void **state)
 {
     (void)state;
-    unsigned count = 0;
-    const tl_allocator counting = {.realloc = counting_realloc, .ctx = &count};
-    tl_set_allocator(&counting);
+    struct memory memory;
+    memory_install(&memory);
     struct tl_kernel *kernel = simulated_quiet_kernel();
-    unsigned warm = 0;
+    long warm = 0;
     for (size_t k = 0; k < 2; k++) {
         int fds[2];
         char data[9000] = {0};
         assert_int_equal(kernel->ops->pipe(kernel, kinds[k], fds), 0);
         for (int i = 0; i < 100; i++) {
             if (i == 1)
-                warm = count;
+                warm = memory.requests;
             seam_write_all(kernel, fds[1], data, sizeof data);
             assert_int_equal(seam_read_all(kernel, fds[0], data, sizeof data), sizeof data);
         }
-        assert_int_equal(count, warm);
+        assert_int_equal(memory.requests, warm);
     }
     kernel->ops->destroy(kernel);
-    tl_set_allocator(NULL);
+    memory_remove();
 }
 
 /* --- Ends of worlds --------------------------------------------------------------------------- */

@@ -516,6 +516,22 @@ static void older_sendfiles_are_read(void **state)
         "sendfile fd:4 file=fd:3 offset=2 count=9 -> 5 content=hash:0000000000000007");
 }
 
+static void every_kind_of_descriptor_has_a_name(void **state)
+{
+    char text[80];
+
+    (void)state;
+    for (int kind = TL_ADOPTED_STREAM; kind <= TL_ADOPTED_SOCKET; kind++) {
+        struct tl_trace_event event = {.kind = TL_TRACE_ADOPT, .object = 1, .arg = {kind}};
+        tl_trace_format_event(&event, TL_SIDE_TRACE, 64, text, sizeof text);
+        assert_memory_equal(text, "adopt fd:1 -> 0 kind=", 21);
+        assert_true(text[21] >= 'a' && text[21] <= 'z');
+    }
+    struct tl_trace_event event = {.kind = TL_TRACE_STAT, .arg = {0, 0, TL_ADOPTED_SOCKET}};
+    assert_non_null(
+        strstr(tl_trace_format_event(&event, TL_SIDE_TRACE, 64, text, sizeof text), "kind=socket"));
+}
+
 /* A lookup as traces had it before it had more arguments than the family, and its answer. */
 static void older_lookups_are_read(void **state)
 {
@@ -557,6 +573,7 @@ int main(void)
         cmocka_unit_test(objects_are_found_by_both_names),
         cmocka_unit_test(addresses_come_back),
         cmocka_unit_test(answers_come_back),
+        cmocka_unit_test(every_kind_of_descriptor_has_a_name),
         cmocka_unit_test(older_sendfiles_are_read),
         cmocka_unit_test(older_lookups_are_read),
     };

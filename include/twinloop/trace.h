@@ -93,7 +93,7 @@ void tl_replay_policy_free(tl_policy *policy);
  * as early. docs/trace-format.md has the rules.
  *
  * The kernel and the policy are used as those above. A stream with something in it that cannot be
- * played (reading a file at its own position) is refused: -ENOTSUP, with TL_REPLAY_REFUSED and a
+ * played (sendfile from one file to another) is refused: -ENOTSUP, with TL_REPLAY_REFUSED and a
  * report that names the event. The script is kept in memory, with all inputs in it. */
 int tl_stream_replay_kernel_new(tl_trace_reader *reader, unsigned index, struct tl_kernel **ret);
 int tl_stream_replay_policy_new(tl_trace_reader *reader, tl_policy **ret); /* tl_replay_policy_free

@@ -20,6 +20,7 @@
 #include "core/future.h"
 #include "core/log.h"
 #include "core/net.h"
+#include "core/text.h"
 
 struct tl_lookup {
     struct tl_query query;
@@ -103,33 +104,17 @@ void tl_lookups_drop(tl_loop *loop)
 
 /* --- Asking ----------------------------------------------------------------------------------- */
 
-/* A copy of text at *at, which is moved on. */
-static const char *keep(const char *text, char **at)
-{
-    if (text == NULL)
-        return NULL;
-    size_t size = strlen(text) + 1;
-    char *kept = memcpy(*at, text, size);
-    *at += size;
-    return kept;
-}
-
-static size_t size_of(const char *text)
-{
-    return text != NULL ? strlen(text) + 1 : 0;
-}
-
 static struct tl_lookup *lookup_new(tl_loop *loop, const struct tl_query *query)
 {
-    size_t room = size_of(query->host) + size_of(query->service);
+    size_t room = tl_text_size(query->host) + tl_text_size(query->service);
     struct tl_lookup *lookup = tl_calloc(sizeof *lookup + room);
     if (lookup == NULL)
         return NULL;
     char *at = lookup->text;
     lookup->loop = loop;
     lookup->query = *query;
-    lookup->query.host = keep(query->host, &at);
-    lookup->query.service = keep(query->service, &at);
+    lookup->query.host = tl_text_keep(query->host, &at);
+    lookup->query.service = tl_text_keep(query->service, &at);
     lookup->timed = loop->debug;
     if (lookup->timed)
         lookup->began = tl_loop_time(loop);

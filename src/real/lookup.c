@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/alloc.h"
+#include "core/text.h"
 #include "real/real.h"
 #include "real/resolve.h"
 
@@ -16,26 +17,10 @@ enum { HOST_MAX = 1025, SERVICE_MAX = 32 }; /* of the names, with their NULs */
 
 /* --- Asking ----------------------------------------------------------------------------------- */
 
-/* A copy of text in the room at *at, which is moved on. */
-static const char *keep(const char *text, char **at)
-{
-    if (text == NULL)
-        return NULL;
-    size_t size = strlen(text) + 1;
-    char *kept = memcpy(*at, text, size);
-    *at += size;
-    return kept;
-}
-
-static size_t size_of(const char *text)
-{
-    return text != NULL ? strlen(text) + 1 : 0;
-}
-
 struct tl_real_lookup *tl_real_lookup_new(struct tl_query *query)
 {
     bool of_addresses = query->kind == TL_QUERY_ADDRESSES;
-    size_t room = of_addresses ? size_of(query->host) + size_of(query->service)
+    size_t room = of_addresses ? tl_text_size(query->host) + tl_text_size(query->service)
                                : (size_t)HOST_MAX + SERVICE_MAX;
     struct tl_real_lookup *lookup = calloc(1, sizeof *lookup + room);
     char *at;
@@ -46,8 +31,8 @@ struct tl_real_lookup *tl_real_lookup_new(struct tl_query *query)
     lookup->of_addresses = of_addresses;
     at = lookup->text;
     if (of_addresses) {
-        lookup->host = keep(query->host, &at);
-        lookup->service = keep(query->service, &at);
+        lookup->host = tl_text_keep(query->host, &at);
+        lookup->service = tl_text_keep(query->service, &at);
         lookup->hints.ai_family = tl_real_resolve_family(query->hints.family);
         lookup->hints.ai_socktype = tl_real_resolve_type(query->hints.type);
         lookup->hints.ai_protocol = query->hints.protocol;
@@ -106,7 +91,7 @@ static int give_addresses(const struct tl_real_lookup *lookup, struct tl_query *
 
     for (const struct addrinfo *at = lookup->answers; at != NULL; at = at->ai_next)
         count++;
-    tl_addrinfo *infos = tl_alloc(count * sizeof *infos + size_of(name));
+    tl_addrinfo *infos = tl_alloc(count * sizeof *infos + tl_text_size(name));
     if (infos == NULL)
         return TL_EAI_MEMORY;
     query->infos = infos;
@@ -114,13 +99,13 @@ static int give_addresses(const struct tl_real_lookup *lookup, struct tl_query *
     for (const struct addrinfo *at = lookup->answers; at != NULL; at = at->ai_next)
         fill(infos++, at);
     if (name != NULL)
-        query->infos->canonname = memcpy(infos, name, size_of(name));
+        query->infos->canonname = memcpy(infos, name, tl_text_size(name));
     return 0;
 }
 
 static int give_names(const struct tl_real_lookup *lookup, struct tl_query *query)
 {
-    size_t host = size_of(lookup->names), service = size_of(lookup->names + HOST_MAX);
+    size_t host = tl_text_size(lookup->names), service = tl_text_size(lookup->names + HOST_MAX);
     tl_nameinfo *names = tl_alloc(sizeof *names + host + service);
 
     if (names == NULL)

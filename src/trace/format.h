@@ -14,9 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A reader refuses another major version; minor versions add keys, rows and kinds of chunks. */
+/* A reader refuses another major version; minor versions add keys, rows, kinds of chunks and
+ * arguments: from 1 on a lookup says what is empty, where before that was the same as missing. */
 #define TL_FORMAT_MAJOR 1
-#define TL_FORMAT_MINOR 0
+#define TL_FORMAT_MINOR 1
 
 enum tl_chunk_kind {
     TL_CHUNK_HEADER = 1, /* what the file is; the first chunk, and only the first */

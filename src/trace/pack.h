@@ -63,8 +63,14 @@ void tl_trace_pack_messages(struct tl_trace_pack *pack, const struct tl_message 
 /* Everything about a child that is to be started but its descriptors. Begins the pack. */
 void tl_trace_pack_spawn(struct tl_trace_pack *pack, const struct tl_spawn *spawn);
 
-/* The row and the arguments of a query. */
-void tl_trace_query_event(struct tl_trace_event *event, const struct tl_query *query);
+/* Flags of a resolve beside those that it was asked with: its host, its service are empty strings;
+ * without them one of no bytes is missing. */
+#define TL_TRACE_EMPTY_HOST ((int64_t)1 << 32)
+#define TL_TRACE_EMPTY_SERVICE ((int64_t)1 << 33)
+
+/* The row and the arguments of a query, as a trace of that minor version of the format has them. */
+void tl_trace_query_event(struct tl_trace_event *event, const struct tl_query *query,
+                          int64_t minor);
 
 /* What a query asks for, and what it was answered. Each begins the pack. */
 void tl_trace_pack_question(struct tl_trace_pack *pack, const struct tl_query *query);

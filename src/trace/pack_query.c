@@ -18,15 +18,23 @@ enum { INFO_TAIL = 3 }; /* type, protocol */
 
 /* --- Packing --- */
 
-void tl_trace_query_event(struct tl_trace_event *event, const struct tl_query *query)
+static bool is_empty(const char *text)
+{
+    return text != NULL && *text == '\0';
+}
+
+void tl_trace_query_event(struct tl_trace_event *event, const struct tl_query *query, int64_t minor)
 {
     const tl_addrinfo_hints *hints = &query->hints;
+    int64_t empty = (is_empty(query->host) ? TL_TRACE_EMPTY_HOST : 0) |
+                    (is_empty(query->service) ? TL_TRACE_EMPTY_SERVICE : 0);
 
     *event = (struct tl_trace_event){.kind = TL_TRACE_NAME_OF, .arg = {query->flags}};
     if (query->kind == TL_QUERY_ADDRESSES)
         *event = (struct tl_trace_event){
             .kind = TL_TRACE_RESOLVE,
-            .arg = {hints->family, hints->type, hints->protocol, hints->flags},
+            .arg = {hints->family, hints->type, hints->protocol,
+                    hints->flags | (minor > 0 ? empty : 0)},
         };
 }
 

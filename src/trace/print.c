@@ -81,7 +81,7 @@ static const char *kind_name(uint32_t row, int64_t value)
     if (row == TL_TRACE_PIPE)
         return value == 0 || value == 1 ? pipes[value] : NULL;
     if (row == TL_TRACE_ADOPT || row == TL_TRACE_STAT)
-        return value >= 0 && value < 7 ? adopted[value] : NULL;
+        return value >= 0 && value < 8 ? adopted[value] : NULL;
     return NULL;
 }
 
@@ -127,6 +127,8 @@ static void add_value(struct line *line, const struct tl_trace_event *event, con
         add(line, "hash:%016" PRIx64, (uint64_t)value);
     else if (is_fd(field))
         add_fd(line, value);
+    else if (event->kind == TL_TRACE_RESOLVE && strcmp(field, "flags") == 0)
+        add(line, "%" PRId64, value & UINT32_MAX);
     else if (event->kind == TL_TRACE_RESOLVED || event->kind == TL_TRACE_ADDRESSES ||
              event->kind == TL_TRACE_NAMES ||
              (event->kind == TL_TRACE_OPTION && event->arg[0] == TL_OPTION_ERROR))
@@ -177,6 +179,23 @@ static void add_strings(struct line *line, const uint8_t *data, size_t len, size
         add(line, "%s", separator);
         add_bytes(line, data, size, max);
         data += size + (data + size < end);
+    }
+}
+
+/* The host and the service of a lookup; one that is missing looks like an empty one. */
+static void add_question(struct line *line, const struct tl_trace_event *event, size_t max)
+{
+    const uint8_t *host = event->blob, *end = host + event->blob_len;
+    size_t len = strnlen((const char *)host, event->blob_len);
+    const uint8_t *service = host + len < end ? host + len + 1 : end;
+
+    if (len > 0 || (event->arg[3] & TL_TRACE_EMPTY_HOST) != 0)
+        add_bytes(line, host, len, max);
+    else
+        add(line, "none");
+    if (service < end || (event->arg[3] & TL_TRACE_EMPTY_SERVICE) != 0) {
+        add(line, " ");
+        add_bytes(line, service, (size_t)(end - service), max);
     }
 }
 
@@ -262,6 +281,8 @@ static void add_blob(struct line *line, const struct tl_trace_event *event, size
         add_addresses(line, event->blob, event->blob_len);
     else if (is_packed(event))
         add_messages(line, event->blob, event->blob_len, max);
+    else if (event->kind == TL_TRACE_RESOLVE)
+        add_question(line, event, max);
     else if (event->kind == TL_TRACE_ADDRESSES)
         add_answers(line, event->blob, event->blob_len, max);
     else if (strncmp(prefix, "text:", 5) == 0 || event->kind == TL_TRACE_INFO ||

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include "trace/format.h"
 #include "trace/record.h"
 
 int tl_record_entropy(struct tl_kernel *kernel, void *buf, size_t len)
@@ -145,7 +146,7 @@ int tl_record_resolve(struct tl_kernel *kernel, struct tl_query *query)
     int r = tl_trace_objects_reserve(&recorder->requests, 1);
 
     /* The query is the kernel's once it has it, so it is packed before. */
-    tl_trace_query_event(&event, query);
+    tl_trace_query_event(&event, query, TL_FORMAT_MINOR);
     tl_trace_pack_question(&recorder->pack, query);
     if (r == 0)
         r = recorder->inner->ops->resolve(recorder->inner, query);

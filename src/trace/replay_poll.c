@@ -15,6 +15,9 @@
 #include "core/post.h"
 #include "trace/replay.h"
 
+/* Stands for a token that is NULL where a NULL says that a descriptor is not watched. */
+static char no_token;
+
 int tl_replay_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token)
 {
     struct tl_replay *replay = tl_replay_of(kernel);
@@ -26,8 +29,10 @@ int tl_replay_watch(struct tl_kernel *kernel, int fd, unsigned events, void *tok
     };
 
     int r = (int)tl_replay_result_of(replay, &asked);
-    if (r == 0 && object != NULL)
-        object->token = token;
+    if (object != NULL && events == 0)
+        object->token = NULL; /* whatever a broken trace says of it: it may be gone now */
+    else if (object != NULL && r == 0)
+        object->token = token != NULL ? token : &no_token;
     return r;
 }
 
@@ -56,12 +61,17 @@ static int give_fd(struct tl_replay *replay, struct tl_event *ret)
 
     if (object == NULL)
         return replay->fate;
+    if (object->token == NULL)
+        return tl_replay_diverge(replay, NULL, "the readiness of what is not watched");
     if (object->key < TL_REPLAY_FD_BASE && replay->told == 0) {
         replay->told = object->ordinal;
         replay->told_at = replay->item.number;
     }
     *ret = (struct tl_event){
-        .token = object->token, .kind = TL_EVENT_FD, .ready = (uint32_t)replay->item.arg[0]};
+        .token = object->token != &no_token ? object->token : NULL,
+        .kind = TL_EVENT_FD,
+        .ready = (uint32_t)replay->item.arg[0],
+    };
     return 0;
 }
 
@@ -103,6 +113,8 @@ static int give_work(struct tl_replay *replay, struct tl_event *ret)
     if (object == NULL)
         return replay->fate;
     struct tl_work *work = object->token;
+    if (work->request.owner != &replay->jobs)
+        return tl_replay_diverge(replay, NULL, "the end of a job that is none");
     size_t len = work->out != NULL ? work->out_len : 0;
     if (replay->item.blob_len != len)
         return tl_replay_diverge(replay, NULL, "a job's result has room for %zu bytes", len);
@@ -124,7 +136,9 @@ static int give_resolved(struct tl_replay *replay, struct tl_event *ret)
         return replay->fate;
     struct tl_query *query = object->token;
     int result = (int)tl_trace_result_in(replay->item.arg[0]);
-    int r = 0;
+    int r = result > 0 ? -EINVAL : 0;
+    if (query->request.owner == &replay->jobs)
+        return tl_replay_diverge(replay, NULL, "an answer to what is no lookup");
     if (result == 0)
         r = tl_trace_unpack_answer(replay->item.blob, replay->item.blob_len,
                                    replay->item.kind == TL_TRACE_RESOLVED, query);

@@ -92,6 +92,7 @@ int tl_replay_signal(struct tl_kernel *kernel, int signum, bool enable)
 
 static void made(struct tl_replay *replay, struct tl_request *request)
 {
+    request->owner = NULL;
     tl_trace_objects_add(&replay->requests, (uintptr_t)request, replay->item.object)->token =
         request;
 }
@@ -104,7 +105,7 @@ int tl_replay_resolve(struct tl_kernel *kernel, struct tl_query *query)
     int r = tl_trace_objects_reserve(&replay->requests, 1);
     if (r < 0)
         return r;
-    tl_trace_query_event(&asked, query);
+    tl_trace_query_event(&asked, query, replay->reader->minor);
     tl_trace_pack_question(&replay->pack, query);
     r = tl_replay_match_packed(replay, &asked);
     if (r < 0)
@@ -127,6 +128,7 @@ int tl_replay_work(struct tl_kernel *kernel, struct tl_work *work)
         r = (int)tl_replay_result_of(replay, &asked);
     if (r >= 0) {
         made(replay, &work->request);
+        work->request.owner = &replay->jobs; /* by which it is known from a lookup */
         tl_replay_job_add(&replay->jobs, &work->request);
     }
     return r;

@@ -16,9 +16,9 @@
  *     its poll returned. Only for a timer that the recorded program did not have it stops in
  *     between, at the timer's deadline.
  *   - *What is sent.* Each connection's output is compared as one stream of bytes, and so is what
- *     is written to a file (stream_replay_output.c, stream_replay_files.c). The first difference
- *     ends the replay as in the strict one: it is reported with both sides, and from then on every
- *     operation answers TL_EDIVERGED.
+ *     is written to a file (stream_replay_output.c, stream_replay_output_files.c). The first
+ *     difference ends the replay as in the strict one: it is reported with both sides, and from
+ *     then on every operation answers TL_EDIVERGED.
  *
  * This file makes and destroys the kernel, has the clocks, and says how it ended.
  */

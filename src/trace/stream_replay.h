@@ -19,6 +19,8 @@ struct tl_play_handle {
     bool pipe; /* it is no socket, nor a file */
     bool real; /* it is to be closed in earnest */
     bool connecting;
+    bool connected; /* as connect has said itself */
+    bool tried;     /* to connect, as the peer that it is */
     bool listening;
     bool shut_read;
     bool shut_write;
@@ -26,6 +28,7 @@ struct tl_play_handle {
     tl_addr remote;            /* none: no connect */
     struct tl_play_peer *peer; /* the recorded socket that it is; NULL: none, or none yet */
     struct tl_play_peer *file; /* the recorded file that it is; NULL: it is none */
+    int64_t position;          /* of a file: where the next read or write without offset is */
     struct {
         bool set;
         int value;
@@ -96,16 +99,33 @@ int tl_play_run_out(struct tl_stream_replay *replay);
 /* Notes that a step has passed. */
 void tl_play_passed(struct tl_stream_replay *replay);
 
-/* --- Waiting (stream_replay_poll.c) --- */
+/* --- Readiness (stream_replay_ready.c) --- */
 
 /* Looks again at what poll has to tell of a socket. */
 void tl_play_update(struct tl_stream_replay *replay, struct tl_play_handle *handle);
+
+/* Puts what is to be told of descriptors into events: how many. */
+int tl_play_collect_ready(struct tl_stream_replay *replay, struct tl_event *events, int count);
+
+int tl_play_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token);
+
+/* --- Giving an input (stream_replay_give.c) --- */
+
+/* Gives an input: how many events that is by itself, or an error. */
+int tl_play_give(struct tl_stream_replay *replay, struct tl_play_step *step, struct tl_event *ret);
+
+/* Nobody will see these events. */
+void tl_play_take_back(const struct tl_event *events, int count);
+
+/* Whether the program wants to be told of a signal. */
+bool tl_play_is_enabled(const struct tl_stream_replay *replay, int64_t signum);
+
+/* --- Waiting (stream_replay_poll.c) --- */
 
 /* Gives what is next if it is for this peer, and the recorded program had not waited for it: it may
  * have been the program itself that caused it, through the other end of a pair. */
 void tl_play_give_at_once(struct tl_stream_replay *replay, const struct tl_play_peer *peer);
 
-int tl_play_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token);
 int tl_play_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *events, int count);
 
 /* --- The program's output (stream_replay_output.c, stream_replay_output_files.c) --- */
@@ -113,6 +133,10 @@ int tl_play_poll(struct tl_kernel *kernel, tl_time timeout, struct tl_event *eve
 /* What a peer is called in reports. Returns text (stream_replay_report.c). */
 enum { TL_PEER_NAME_MAX = 400 };
 const char *tl_play_peer_name(const struct tl_play_peer *peer, char text[TL_PEER_NAME_MAX]);
+
+/* What a place in a file is called in reports. Returns text (stream_replay_report.c). */
+enum { TL_PLACE_TEXT_MAX = 64 };
+const char *tl_play_show_place(int64_t offset, char text[TL_PLACE_TEXT_MAX]);
 
 /* Compares the next len bytes that a peer was sent. 0 or the end of the replay. */
 int tl_play_compare(struct tl_stream_replay *replay, struct tl_play_peer *peer,
@@ -128,10 +152,10 @@ bool tl_play_sends_next(const struct tl_play_peer *peer, const struct tl_play_pe
 ssize_t tl_play_compare_file(struct tl_stream_replay *replay, struct tl_play_peer *peer,
                              struct tl_play_peer *file, int64_t offset, size_t len);
 
-/* Compares bytes that the program writes to a file, at an offset. 0, the error that the recorded
- * ones met instead of being written, or the end of the replay. */
-int tl_play_compare_written(struct tl_stream_replay *replay, struct tl_play_peer *file,
-                            const void *buf, size_t len, int64_t offset);
+/* Compares bytes that the program writes to a file, at an offset: how many of them the recorded
+ * kernel took, the error that it had instead of taking one, or the end of the replay. */
+ssize_t tl_play_compare_written(struct tl_stream_replay *replay, struct tl_play_peer *file,
+                                const void *buf, size_t len, int64_t offset);
 
 /* Compares a datagram with the next that a peer was sent. Its length; what the recorded one met
  * instead of being sent; or the end of the replay. */
@@ -183,7 +207,10 @@ int tl_play_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret);
 int tl_play_release(struct tl_kernel *kernel, int fd);
 int tl_play_close(struct tl_kernel *kernel, int fd);
 
-/* --- Sockets (stream_replay_fds.c, stream_replay_data.c) --- */
+/* --- Sockets (stream_replay_fds.c, stream_replay_connect.c, stream_replay_data.c) --- */
+
+/* Whether a handle was a certain recorded one from the first. */
+bool tl_play_is_given(const struct tl_play_handle *handle);
 
 /* Lets a handle be a recorded one. */
 void tl_play_attach(struct tl_play_handle *handle, struct tl_play_peer *peer);
@@ -206,10 +233,13 @@ int tl_play_address(struct tl_kernel *kernel, int fd, enum tl_address_side side,
 ssize_t tl_play_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
 ssize_t tl_play_write(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);
 
-/* --- Files (stream_replay_files.c) --- */
+/* --- Files (stream_replay_files.c, stream_replay_file_bytes.c, stream_replay_sendfile.c) --- */
 
-/* What the trace cannot answer: ends the replay, as a difference or where the trace was cut off. */
+/* What the trace cannot answer: ends the replay, as a difference or where the trace was cut off.
+ * where goes behind what was asked in the report. */
 int tl_play_unknown(struct tl_stream_replay *replay, const struct tl_trace_event *asked);
+int tl_play_unknown_there(struct tl_stream_replay *replay, const struct tl_trace_event *asked,
+                          const char *where);
 
 /* The answer that is due; the one behind it is the next. */
 const struct tl_play_told *tl_play_take_told(struct tl_play_question *question);
@@ -222,6 +252,11 @@ int tl_play_open(struct tl_kernel *kernel, const char *path, unsigned flags, uns
 ssize_t tl_play_pread(struct tl_kernel *kernel, int fd, void *buf, size_t len, int64_t offset);
 ssize_t tl_play_pwrite(struct tl_kernel *kernel, int fd, const void *buf, size_t len,
                        int64_t offset);
+/* Reads and writes at a file's own position. */
+ssize_t tl_play_read_file(struct tl_stream_replay *replay, struct tl_play_handle *handle,
+                          struct tl_message *messages, size_t count);
+ssize_t tl_play_write_file(struct tl_stream_replay *replay, struct tl_play_handle *handle,
+                           struct tl_message *messages, size_t count);
 ssize_t tl_play_sendfile(struct tl_kernel *kernel, int fd, int source, int64_t *offset,
                          size_t count, struct tl_witness *witness);
 int tl_play_stat(struct tl_kernel *kernel, const char *path, struct tl_stat *ret);

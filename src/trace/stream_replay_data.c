@@ -97,30 +97,20 @@ static ssize_t read_datagrams(struct tl_stream_replay *replay, struct tl_play_ha
     return count == 1 ? (ssize_t)messages->len : (ssize_t)n;
 }
 
-/* Reading a file at its own position, of which only refusals are known. */
-static int read_file(struct tl_stream_replay *replay, const struct tl_play_peer *file)
-{
-    if (file == NULL)
-        return -EBADF;
-    if (file->file->read_error != 0)
-        return file->file->read_error;
-    return tl_play_unknown(
-        replay, &(struct tl_trace_event){.kind = TL_TRACE_READ, .object = file->ordinal});
-}
-
 ssize_t tl_play_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count)
 {
     struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+    struct tl_play_handle *handle = tl_play_any_handle_of(replay, fd);
 
-    if (replay->fate != 0)
-        return replay->fate;
-    if (handle == NULL)
-        return read_file(replay, tl_play_file_of(replay, fd));
+    if (replay->fate != 0 || handle == NULL)
+        return replay->fate != 0 ? replay->fate : -EBADF;
+    if (handle->file != NULL)
+        return tl_play_read_file(replay, handle, messages, count);
     if (handle->pipe && handle->peer->no_read)
         return -EBADF;
-    return handle->type == TL_DATAGRAM ? read_datagrams(replay, handle, messages, count)
-                                       : read_stream(replay, handle, messages);
+    if (handle->type == TL_DATAGRAM)
+        return read_datagrams(replay, handle, messages, count);
+    return count == 1 ? read_stream(replay, handle, messages) : -EINVAL;
 }
 
 /* --- Writing --- */
@@ -193,12 +183,15 @@ static ssize_t write_datagrams(struct tl_stream_replay *replay, struct tl_play_h
 ssize_t tl_play_write(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count)
 {
     struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
+    struct tl_play_handle *handle = tl_play_any_handle_of(replay, fd);
 
     if (replay->fate != 0 || handle == NULL)
         return replay->fate != 0 ? replay->fate : -EBADF;
+    if (handle->file != NULL)
+        return tl_play_write_file(replay, handle, messages, count);
     if (handle->pipe && handle->peer->no_write)
         return -EBADF;
-    return handle->type == TL_DATAGRAM ? write_datagrams(replay, handle, messages, count)
-                                       : write_stream(replay, handle, messages);
+    if (handle->type == TL_DATAGRAM)
+        return write_datagrams(replay, handle, messages, count);
+    return count == 1 ? write_stream(replay, handle, messages) : -EINVAL;
 }

@@ -5,10 +5,11 @@
  * elsewhere stream_replay_given.c.
  *
  * A socket is matched when it first says something of itself: by the address that it is bound to,
- * or connects to, taking the oldest recorded one of that address which is still free. A listener
- * for whose address there is none takes the oldest one that is free, until one comes that has the
- * right address; a datagram socket that sends without being bound does the same. One that is none
- * of them is a socket to which nothing ever happens.
+ * or connects to (stream_replay_connect.c), taking the oldest recorded one of that address which is
+ * still free. What a bind meets is asked by the address alone. A listener for whose address there
+ * is none takes the oldest one that is free, until one comes that has the right address; a datagram
+ * socket that sends without being bound does the same. One that is none of them is a socket to
+ * which nothing ever happens.
  */
 #include <errno.h>
 #include "trace/stream_replay.h"
@@ -26,8 +27,7 @@ void tl_play_attach(struct tl_play_handle *handle, struct tl_play_peer *peer)
     handle->peer = peer;
 }
 
-/* Whether the handle was a certain one from the first. */
-static bool is_given(const struct tl_play_handle *handle)
+bool tl_play_is_given(const struct tl_play_handle *handle)
 {
     return handle->peer != NULL && handle->peer->given;
 }
@@ -41,29 +41,6 @@ static struct tl_play_peer *find_bound(const struct tl_stream_replay *replay,
         struct tl_play_peer *peer = replay->script.peers[i];
         if (peer->type == handle->type && !peer->given && (!peer->taken || peer->by_order) &&
             peer->bound.family != TL_FAMILY_NONE && tl_addr_equal(&peer->bound, addr))
-            return peer;
-    }
-    return NULL;
-}
-
-/* The same for the address connected to. */
-static struct tl_play_peer *find_connected(struct tl_stream_replay *replay,
-                                           const struct tl_play_handle *handle, const tl_addr *addr)
-{
-    bool before = true;
-
-    if (is_given(handle)) /* it is the one that it is */
-        return handle->peer->role == TL_PEER_OUTGOING && tl_addr_equal(&handle->peer->remote, addr)
-                   ? handle->peer
-                   : NULL;
-    for (size_t i = replay->outgoing; i < replay->script.peers_count; i++) {
-        struct tl_play_peer *peer = replay->script.peers[i];
-        bool waits = (peer->role == TL_PEER_OUTGOING || peer->role == TL_PEER_DATAGRAM) &&
-                     !peer->given && (!peer->taken || peer == handle->peer);
-        if (before && !waits)
-            replay->outgoing = i + 1;
-        before = before && !waits;
-        if (waits && peer->type == handle->type && tl_addr_equal(&peer->remote, addr))
             return peer;
     }
     return NULL;
@@ -104,6 +81,18 @@ int tl_play_socket(struct tl_kernel *kernel, enum tl_family family, enum tl_sock
     return handle != NULL ? handle->fd : -ENOMEM;
 }
 
+/* What the next recorded bind to that address met; 0 where there is none. */
+static int ask_bind(struct tl_stream_replay *replay, const tl_addr *addr)
+{
+    tl_trace_pack_begin(&replay->pack);
+    tl_trace_pack_addr(&replay->pack, addr);
+    if (replay->pack.failed)
+        return -ENOMEM;
+    struct tl_play_question *question = tl_play_script_question(
+        &replay->script, TL_TRACE_BIND, 0, replay->pack.data, replay->pack.len);
+    return question != NULL ? (int)tl_play_take_told(question)->result : 0;
+}
+
 int tl_play_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 {
     struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
@@ -113,15 +102,17 @@ int tl_play_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr)
         return tl_play_no_socket(replay, fd);
     if (handle->bound.family != TL_FAMILY_NONE)
         return -EINVAL;
-    struct tl_play_peer *peer = is_given(handle) ? handle->peer : find_bound(replay, handle, addr);
+    int r = ask_bind(replay, addr);
+    if (r < 0)
+        return r;
+    struct tl_play_peer *peer =
+        tl_play_is_given(handle) ? handle->peer : find_bound(replay, handle, addr);
     if (peer != NULL && peer != handle->peer) {
         if (peer->by_order && peer->handle != NULL)
             peer->handle->peer = NULL;
         peer->by_order = false;
         tl_play_attach(handle, peer);
     }
-    if (peer != NULL && peer->bind_result < 0)
-        return peer->bind_result;
     handle->bound = *addr;
     tl_play_update(replay, handle);
     return 0;
@@ -139,14 +130,16 @@ int tl_play_listen(struct tl_kernel *kernel, int fd, int backlog)
         return -EOPNOTSUPP;
     if (handle->remote.family != TL_FAMILY_NONE)
         return -EINVAL;
-    if (!is_given(handle) && (handle->peer == NULL || handle->peer->role != TL_PEER_LISTENER)) {
+    if (!tl_play_is_given(handle) &&
+        (handle->peer == NULL || handle->peer->role != TL_PEER_LISTENER)) {
         struct tl_play_peer *peer = find_by_order(replay, TL_PEER_LISTENER);
         if (peer != NULL) {
             tl_play_attach(handle, peer);
             peer->by_order = true;
         }
     }
-    if (handle->peer != NULL && (handle->peer->role == TL_PEER_LISTENER || is_given(handle)) &&
+    if (handle->peer != NULL &&
+        (handle->peer->role == TL_PEER_LISTENER || tl_play_is_given(handle)) &&
         handle->peer->listen_result < 0)
         return handle->peer->listen_result;
     handle->listening = true;
@@ -183,55 +176,6 @@ int tl_play_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
     if (ret_peer != NULL)
         *ret_peer = peer->remote;
     return handle->fd;
-}
-
-static int too_many_connects(struct tl_stream_replay *replay, const tl_addr *addr)
-{
-    char text[TL_ADDR_TEXT_MAX];
-
-    return tl_play_diverge(replay,
-                           "diverged: the program connects to %s more often than the trace\n",
-                           tl_addr_format(addr, text, sizeof text));
-}
-
-/* A datagram socket only says where it sends to from now on. */
-static int connect_datagram(struct tl_stream_replay *replay, struct tl_play_handle *handle,
-                            const tl_addr *addr)
-{
-    if (handle->peer == NULL) {
-        struct tl_play_peer *peer = find_connected(replay, handle, addr);
-        if (peer != NULL)
-            tl_play_attach(handle, peer);
-        tl_play_update(replay, handle);
-    }
-    handle->remote = *addr;
-    return handle->peer != NULL && tl_addr_equal(&handle->peer->remote, addr)
-               ? handle->peer->connect_result
-               : 0;
-}
-
-int tl_play_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
-{
-    struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-    struct tl_play_handle *handle = tl_play_socket_of(replay, fd);
-
-    if (replay->fate != 0 || handle == NULL)
-        return tl_play_no_socket(replay, fd);
-    if (handle->type == TL_DATAGRAM)
-        return connect_datagram(replay, handle, addr);
-    if (handle->remote.family != TL_FAMILY_NONE)
-        return handle->connecting ? -EALREADY : -EISCONN;
-    struct tl_play_peer *peer = find_connected(replay, handle, addr);
-    if (peer == NULL)
-        return too_many_connects(replay, addr);
-    if (peer != handle->peer)
-        tl_play_attach(handle, peer);
-    if (peer->connect_result < 0 && peer->connect_result != -EINPROGRESS)
-        return peer->connect_result;
-    handle->remote = *addr;
-    handle->connecting = peer->connect_result != 0 && !peer->established && !peer->broken;
-    tl_play_update(replay, handle);
-    return peer->connect_result;
 }
 
 int tl_play_shutdown(struct tl_kernel *kernel, int fd, enum tl_shutdown how)

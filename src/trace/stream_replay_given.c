@@ -97,6 +97,7 @@ int tl_play_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret)
     handle->pipe = peer->role == TL_PEER_PIPE;
     if (peer->role == TL_PEER_FILE) {
         handle->file = peer;
+        handle->position = TL_PLAY_STOOD;
         peer->taken = true;
         return 0;
     }
@@ -110,9 +111,13 @@ int tl_play_adopt(struct tl_kernel *kernel, int fd, struct tl_adopted *ret)
 static int leave(struct tl_stream_replay *replay, const struct tl_play_handle *handle,
                  const char *what)
 {
-    return replay->fate == 0 && handle->peer != NULL && !handle->shut_write
-               ? tl_play_compare_end(replay, handle->peer, what)
-               : 0;
+    const struct tl_play_peer *peer = handle->peer;
+
+    if (replay->fate != 0 || peer == NULL || handle->shut_write)
+        return 0;
+    if (peer->attempts != NULL && !peer->established) /* another one may go on with it */
+        return 0;
+    return tl_play_compare_end(replay, handle->peer, what);
 }
 
 int tl_play_release(struct tl_kernel *kernel, int fd)

@@ -144,6 +144,8 @@ static int take_answer(struct tl_play_script *script, const struct tl_trace_even
     if (event->object == 0 || event->object > script->requests_count)
         return -ENOTSUP;
     struct tl_play_request *request = script->requests[event->object - 1];
+    if ((event->kind == TL_TRACE_WORKED) != (request->event.kind == TL_TRACE_WORK))
+        return -ENOTSUP;
     request->answer_kind = event->kind;
     request->result = event->arg[0];
     request->answer_len = event->blob_len;
@@ -179,6 +181,8 @@ static int take_poll(struct tl_play_script *script, const struct tl_trace_event 
         script->steps_count > 0 ? &script->steps[script->steps_count - 1] : NULL;
     bool waited = event->arg[0] != 0;
     tl_time until;
+
+    script->stuck = event->result == TL_EDEADLOCK;
 
     /* Polls between which nobody looked at the clock are one. */
     if (last != NULL && last->kind == TL_STEP_INSTANT && last->nows == script->nows_count) {

@@ -77,7 +77,7 @@ static void take_status(const struct tl_play_script *script, const struct tl_tra
 }
 
 int tl_play_script_make_file(struct tl_play_script *script, struct tl_play_peer *peer,
-                             unsigned flags)
+                             unsigned flags, int64_t position)
 {
     struct tl_play_file *file = tl_play_script_alloc(script, sizeof *file);
 
@@ -89,6 +89,8 @@ int tl_play_script_make_file(struct tl_play_script *script, struct tl_play_peer 
     file->flags = flags;
     file->fresh = (flags & (TL_OPEN_TRUNCATE | TL_OPEN_EXCLUSIVE)) != 0;
     file->size = file->fresh ? 0 : -1;
+    file->end = -1;
+    file->position = position;
     return 0;
 }
 
@@ -102,7 +104,7 @@ static int take_open(struct tl_play_script *script, const struct tl_trace_event 
     struct tl_play_peer *peer = tl_play_script_add_peer(script, event->object, &r);
     if (peer == NULL)
         return r;
-    r = tl_play_script_make_file(script, peer, flags);
+    r = tl_play_script_make_file(script, peer, flags, 0);
     if (r < 0)
         return r;
     if (!peer->file->fresh)
@@ -119,25 +121,29 @@ static bool is_place(int64_t offset, int64_t len)
 /* Bytes of the file reach as far as that; it may have grown. */
 static void note_bytes(struct tl_play_file *file, int64_t end)
 {
-    if (!file->fresh && file->size >= 0 && file->size < end)
-        file->size = end;
+    int64_t *size = tl_play_size_of(file, end);
+
+    if (!file->fresh && *size >= 0 && *size < end)
+        *size = end;
 }
 
 /* There are no bytes from there on. */
 static void note_end(struct tl_play_file *file, int64_t end)
 {
-    if (!file->fresh && (file->size < 0 || file->size > end))
-        file->size = end;
+    int64_t *size = tl_play_size_of(file, end);
+
+    if (!file->fresh && (*size < 0 || *size > end))
+        *size = end;
 }
 
-static int take_pread(struct tl_play_script *script, const struct tl_trace_event *event,
-                      const struct tl_play_peer *peer)
+/* A read at an offset. */
+static int take_bytes(struct tl_play_script *script, const struct tl_trace_event *event,
+                      const struct tl_play_peer *peer, int64_t offset)
 {
     struct tl_play_file *file = peer->file;
 
-    if (event->result > 0 &&
-        (event->blob_len != (uint64_t)event->result || event->result > event->arg[0] ||
-         !is_place(event->arg[1], event->result)))
+    if (event->result > 0 && (event->blob_len != (uint64_t)event->result ||
+                              event->result > event->arg[0] || !is_place(offset, event->result)))
         return -ENOTSUP;
     int r = tl_play_script_reserve(script, &file->parts, file->parts_count, &file->parts_capacity,
                                    sizeof *file->parts);
@@ -145,7 +151,7 @@ static int take_pread(struct tl_play_script *script, const struct tl_trace_event
         return r;
     struct tl_play_part *part = &file->parts[file->parts_count];
     *part = (struct tl_play_part){
-        .offset = event->arg[1],
+        .offset = offset,
         .room = (size_t)event->arg[0],
         .result = event->result,
         .written = peer->total,
@@ -156,21 +162,21 @@ static int take_pread(struct tl_play_script *script, const struct tl_trace_event
         return r;
     file->parts_count++;
     if (event->result > 0)
-        note_bytes(file, event->arg[1] + event->result);
+        note_bytes(file, offset + event->result);
     if (event->result >= 0 && event->result < event->arg[0])
-        note_end(file, event->arg[1] + event->result);
+        note_end(file, offset + event->result);
     return 0;
 }
 
-/* A write that failed is a mark of no bytes, where it was tried. */
-static int take_pwrite(struct tl_play_script *script, const struct tl_trace_event *event,
-                       struct tl_play_peer *peer)
+/* A write at an offset. One that failed is a mark of no bytes, where it was tried. */
+static int take_written(struct tl_play_script *script, const struct tl_trace_event *event,
+                        struct tl_play_peer *peer, int64_t offset)
 {
     size_t len = event->result > 0 ? (size_t)event->result : 0;
 
     if (event->result == 0)
         return 0;
-    if (len > 0 && (!is_place(event->arg[1], event->result) ||
+    if (len > 0 && (!is_place(offset, event->result) ||
                     (event->blob_is == TL_BLOB_BYTES && event->blob_len != len)))
         return -ENOTSUP;
     int r = tl_play_script_add_mark(script, event, peer, len);
@@ -179,7 +185,27 @@ static int take_pwrite(struct tl_play_script *script, const struct tl_trace_even
     struct tl_play_mark *mark = &peer->marks[peer->marks_count - 1];
     mark->len = len;
     mark->packed = false;
-    mark->offset = event->arg[1];
+    mark->cut = event->result > 0 && event->result < event->arg[0];
+    mark->offset = offset;
+    return 0;
+}
+
+/* A read or write at the file's own position, which it moves. */
+static int take_at_position(struct tl_play_script *script, const struct tl_trace_event *event,
+                            struct tl_play_peer *peer)
+{
+    struct tl_play_file *file = peer->file;
+
+    if (event->arg[1] != 1 || event->arg[2] != 0)
+        return -ENOTSUP;
+    int r = event->kind == TL_TRACE_READ ? take_bytes(script, event, peer, file->position)
+                                         : take_written(script, event, peer, file->position);
+    if (r < 0)
+        return r;
+    if (event->result > 0)
+        file->position += event->result;
+    else if (event->result < 0 && event->kind == TL_TRACE_READ)
+        file->read_error = (int)event->result;
     return 0;
 }
 
@@ -279,9 +305,12 @@ int tl_play_script_take_file(struct tl_play_script *script, const struct tl_trac
         return event->result < 0 ? 0 : -ENOTSUP;
     switch (event->kind) {
     case TL_TRACE_PREAD:
-        return take_pread(script, event, peer);
+        return take_bytes(script, event, peer, event->arg[1]);
     case TL_TRACE_PWRITE:
-        return take_pwrite(script, event, peer);
+        return take_written(script, event, peer, event->arg[1]);
+    case TL_TRACE_READ:
+    case TL_TRACE_WRITE:
+        return take_at_position(script, event, peer);
     default:
         return tell(script, event, (int64_t)peer->ordinal, NULL);
     }

@@ -71,7 +71,7 @@ static int take_kind(struct tl_play_script *script, struct tl_play_peer *peer)
         peer->bound = found->local;
         break;
     case TL_ADOPTED_FILE:
-        return tl_play_script_make_file(script, peer, TL_OPEN_READ | TL_OPEN_WRITE);
+        return tl_play_script_make_file(script, peer, TL_OPEN_READ | TL_OPEN_WRITE, TL_PLAY_STOOD);
     default:
         peer->role = TL_PEER_PIPE;
         peer->established = true;

@@ -70,24 +70,15 @@ static int take_accept(struct tl_play_script *script, const struct tl_trace_even
     return 0;
 }
 
-static int take_connect(struct tl_play_script *script, const struct tl_trace_event *event,
-                        struct tl_play_peer *peer)
+/* What a bind to an address meets is asked by the address, whichever socket it is for. */
+static int take_bind(struct tl_play_script *script, const struct tl_trace_event *event,
+                     struct tl_play_peer *peer)
 {
-    (void)script;
-    if (peer->type == TL_STREAM && peer->role != TL_PEER_NONE)
-        return event->result < 0 ? 0 : -ENOTSUP;
-    if (peer->type == TL_STREAM)
-        peer->role = TL_PEER_OUTGOING;
-    peer->connect_result = (int)event->result;
-    if (peer->type == TL_STREAM)
-        peer->established = event->result == 0;
-    return take_addr(event, &peer->remote) ? 0 : -ENOTSUP;
-}
-
-static int take_bind(const struct tl_trace_event *event, struct tl_play_peer *peer)
-{
-    peer->bind_result = (int)event->result;
-    return take_addr(event, &peer->bound) ? 0 : -ENOTSUP;
+    if (peer->bound.family != TL_FAMILY_NONE)
+        return event->result < 0 ? 0 : -ENOTSUP; /* it is bound already, as the replay knows */
+    if (tl_play_script_tell(script, event, 0, NULL) == NULL)
+        return -ENOMEM;
+    return event->result < 0 || take_addr(event, &peer->bound) ? 0 : -ENOTSUP;
 }
 
 static int take_address(const struct tl_trace_event *event, struct tl_play_peer *peer)
@@ -136,7 +127,7 @@ int tl_play_script_take_ready(struct tl_play_script *script, const struct tl_tra
     peer->unread |= (unsigned)event->arg[0] & (TL_READABLE | TL_FAULT | TL_HANGUP);
     if (!writable)
         return 0;
-    if (peer->role == TL_PEER_OUTGOING && peer->connect_result == -EINPROGRESS &&
+    if (peer->role == TL_PEER_OUTGOING && peer->attempt->result == -EINPROGRESS &&
         peer->connected == 0) {
         int r = tl_play_script_add_value(script, event, TL_STEP_CONNECTED, peer, 0);
         peer->connected = script->steps_count;
@@ -301,6 +292,14 @@ static bool is_no_socket_for(const struct tl_trace_event *event, const struct tl
                            : peer->no_write && event->kind == TL_TRACE_WRITE));
 }
 
+/* Whether it was refused for moving several messages by what is no socket of datagrams. */
+static bool is_many_for_one(const struct tl_trace_event *event, const struct tl_play_peer *peer)
+{
+    bool moves = event->kind == TL_TRACE_READ || event->kind == TL_TRACE_WRITE;
+
+    return moves && peer->type != TL_DATAGRAM && event->arg[1] != 1 && event->result == -EINVAL;
+}
+
 int tl_play_script_take_socket_event(struct tl_play_script *script,
                                      const struct tl_trace_event *event)
 {
@@ -308,22 +307,23 @@ int tl_play_script_take_socket_event(struct tl_play_script *script,
 
     if (peer == NULL)
         return 0; /* of what was no descriptor */
-    if (is_no_socket_for(event, peer))
+    if (is_no_socket_for(event, peer) || is_many_for_one(event, peer))
         return 0;
-    if (peer->role == TL_PEER_FILE && event->kind == TL_TRACE_READ && event->result < 0)
-        peer->file->read_error = (int)event->result;
+    if (peer->role == TL_PEER_FILE &&
+        (event->kind == TL_TRACE_READ || event->kind == TL_TRACE_WRITE))
+        return tl_play_script_take_file(script, event);
     if (peer->role == TL_PEER_FILE && event->kind != TL_TRACE_CLOSE &&
         event->kind != TL_TRACE_RELEASE)
-        return event->result < 0 ? 0 : -ENOTSUP; /* reading at a file's position, say */
+        return event->result < 0 ? 0 : -ENOTSUP;
     switch (event->kind) {
     case TL_TRACE_BIND:
-        return take_bind(event, peer);
+        return take_bind(script, event, peer);
     case TL_TRACE_LISTEN:
         return take_listen(event, peer);
     case TL_TRACE_ACCEPT:
         return peer->role == TL_PEER_LISTENER ? take_accept(script, event, peer) : 0;
     case TL_TRACE_CONNECT:
-        return take_connect(script, event, peer);
+        return tl_play_script_take_connect(script, event, peer);
     case TL_TRACE_SHUTDOWN:
         peer->closed |= event->result == 0 && event->arg[0] != TL_SHUTDOWN_READ;
         peer->reset |= event->result < 0 && peer->type == TL_STREAM;

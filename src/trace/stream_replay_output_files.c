@@ -111,39 +111,41 @@ ssize_t tl_play_compare_file(struct tl_stream_replay *replay, struct tl_play_pee
 static int written_elsewhere(struct tl_stream_replay *replay, const struct tl_play_peer *file,
                              const struct tl_play_mark *mark, int64_t offset)
 {
-    char name[TL_PEER_NAME_MAX];
+    char name[TL_PEER_NAME_MAX], trace[TL_PLACE_TEXT_MAX], program[TL_PLACE_TEXT_MAX];
 
     return tl_play_diverge(replay,
                            "diverged: %s: byte %" PRIu64 " of what is written goes elsewhere\n"
-                           "  the trace has       byte %" PRId64 " of the file, event %" PRIu64 "\n"
-                           "  the program writes  byte %" PRId64 "\n",
+                           "  the trace has       %s, event %" PRIu64 "\n"
+                           "  the program writes  %s\n",
                            tl_play_peer_name(file, name), file->produced,
-                           tl_play_place_of(file, mark), mark->number, offset);
+                           tl_play_show_place(tl_play_place_of(file, mark), trace), mark->number,
+                           tl_play_show_place(offset, program));
 }
 
-int tl_play_compare_written(struct tl_stream_replay *replay, struct tl_play_peer *file,
-                            const void *buf, size_t len, int64_t offset)
+ssize_t tl_play_compare_written(struct tl_stream_replay *replay, struct tl_play_peer *file,
+                                const void *buf, size_t len, int64_t offset)
 {
     const uint8_t *ours = buf;
+    size_t done = 0;
 
-    while (len > 0) {
+    while (done < len) {
         const struct tl_play_mark *mark = tl_play_mark_of(file);
-        uint64_t left = mark != NULL ? mark->end - file->produced : len;
-        if (left == 0) {
+        uint64_t left = mark != NULL ? mark->end - file->produced : len - done;
+        if (mark != NULL && left == 0 && done == 0) {
             tl_play_pass_mark(file);
-            if (ours == buf)
-                return mark->error;
-            continue;
+            return mark->error;
         }
-        if (mark != NULL && tl_play_place_of(file, mark) != offset)
-            return written_elsewhere(replay, file, mark, offset);
-        size_t part = len < left ? len : (size_t)left;
-        int r = tl_play_compare_piece(replay, file, ours, part);
+        if (left == 0)
+            break; /* the next write meets the error */
+        if (mark != NULL && tl_play_place_of(file, mark) != offset + (int64_t)done)
+            return written_elsewhere(replay, file, mark, offset + (int64_t)done);
+        size_t part = len - done < left ? len - done : (size_t)left;
+        int r = tl_play_compare_piece(replay, file, ours + done, part);
         if (r < 0)
             return r;
-        ours += part;
-        offset += (int64_t)part;
-        len -= part;
+        done += part;
+        if (part == left && mark != NULL && mark->cut)
+            break;
     }
-    return 0;
+    return (ssize_t)done;
 }

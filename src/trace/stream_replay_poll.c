@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The stream replayer's poll: when the next step of the script is taken; see stream_replay.c.
+ *
+ * A poll that has something to tell tells it. One that would wait goes on with the script: first
+ * time passes, up to the next recorded instant that concerns the program, then the next input is
+ * given (stream_replay_give.c), with what came together with it then.
  */
 #include <errno.h>
-#include <string.h>
-#include "core/post.h"
 #include "trace/stream_replay.h"
 
 enum {
@@ -15,79 +17,6 @@ enum {
 /* So much earlier than the recorded program's next timer one has to be, to be none of those that
  * the recorded program had: readings of the clock may be taken elsewhere now. */
 #define TIMER_SLACK TL_MILLISECOND
-
-/* --- Readiness --- */
-
-static unsigned readiness(const struct tl_play_handle *handle)
-{
-    const struct tl_play_peer *peer = handle->peer;
-
-    if (handle->type == TL_DATAGRAM && peer == NULL)
-        return TL_WRITABLE;
-    if (handle->type == TL_DATAGRAM)
-        return TL_WRITABLE | peer->stirred |
-               (peer->queue != NULL || peer->error != 0 ? TL_READABLE : 0);
-    if (peer == NULL || handle->connecting)
-        return 0;
-    if (handle->listening)
-        return peer->stirred | (peer->queue != NULL ? TL_READABLE : 0);
-    if (peer->broken)
-        return TL_READABLE | TL_WRITABLE | TL_HANGUP | (peer->error != 0 ? TL_FAULT : 0);
-    if (!peer->established)
-        return 0;
-    bool room = peer->block >= peer->blocks_count || peer->produced < peer->blocks[peer->block];
-    bool end = peer->ended || handle->shut_read;
-    bool hung_up = peer->ended && (handle->shut_write || handle->pipe);
-    return (peer->queue != NULL || end ? TL_READABLE : 0) |
-           (room && !peer->no_write ? TL_WRITABLE : 0) | peer->stirred | (hung_up ? TL_HANGUP : 0);
-}
-
-static unsigned news_of(const struct tl_play_handle *handle)
-{
-    return handle->interest != 0 ? readiness(handle) & (handle->interest | TL_HANGUP | TL_FAULT)
-                                 : 0;
-}
-
-static void unlink_ready(struct tl_play_handle *handle)
-{
-    handle->prev->next = handle->next;
-    handle->next->prev = handle->prev;
-    handle->queued = false;
-}
-
-static void link_ready(struct tl_stream_replay *replay, struct tl_play_handle *handle)
-{
-    struct tl_play_handle *head = &replay->ready;
-
-    handle->prev = head->prev;
-    handle->next = head;
-    head->prev->next = handle;
-    head->prev = handle;
-    handle->queued = true;
-}
-
-void tl_play_update(struct tl_stream_replay *replay, struct tl_play_handle *handle)
-{
-    bool news = news_of(handle) != 0;
-
-    if (news && !handle->queued)
-        link_ready(replay, handle);
-    else if (!news && handle->queued)
-        unlink_ready(handle);
-}
-
-int tl_play_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token)
-{
-    struct tl_stream_replay *replay = tl_stream_replay_of(kernel);
-    struct tl_play_handle *handle = tl_play_handle_of(replay, fd);
-
-    if (replay->fate != 0 || handle == NULL)
-        return replay->fate != 0 ? replay->fate : -EBADF;
-    handle->interest = events;
-    handle->token = token;
-    tl_play_update(replay, handle);
-    return 0;
-}
 
 /* --- What the program gets without a step --- */
 
@@ -108,155 +37,13 @@ static bool is_added(const struct tl_post *post, void *arg)
 /* Everything that is there to be told: how many events. */
 static int collect(struct tl_stream_replay *replay, struct tl_event *events, int count)
 {
-    struct tl_play_handle *last = replay->ready.prev;
     struct tl_post *post;
     int n = 0;
 
     while (n < count && (post = tl_replay_posts_take(&replay->posts, is_added, replay)) != NULL)
         events[n++] = (struct tl_event){.token = post, .kind = TL_EVENT_POSTED};
     n += tl_play_collect_children(replay, events + n, count - n);
-    for (bool more = last != &replay->ready; more && n < count;) {
-        struct tl_play_handle *handle = replay->ready.next;
-        more = handle != last;
-        events[n++] = (struct tl_event){
-            .token = handle->token, .kind = TL_EVENT_FD, .ready = news_of(handle)};
-        unlink_ready(handle); /* to the end, so that everybody's turn comes */
-        link_ready(replay, handle);
-    }
-    return n;
-}
-
-/* --- Giving a step --- */
-
-/* A readiness that poll tells with the next events it collects. */
-static int give_to_peer(struct tl_stream_replay *replay, struct tl_play_step *step)
-{
-    struct tl_play_peer *peer = step->peer;
-
-    switch (step->kind) {
-    case TL_STEP_CONNECTED:
-        peer->established = step->value == 0;
-        peer->broken = step->value != 0;
-        peer->error = (int)step->value;
-        if (peer->handle != NULL)
-            peer->handle->connecting = false;
-        break;
-    case TL_STEP_END:
-        peer->ended = true;
-        break;
-    case TL_STEP_ERROR:
-        peer->broken = peer->type == TL_STREAM;
-        peer->error = (int)step->value;
-        break;
-    case TL_STEP_ROOM:
-        peer->block++;
-        break;
-    case TL_STEP_STIR:
-        peer->stirred = (unsigned)step->value;
-        break;
-    default:
-        if (peer->taken && peer->handle == NULL)
-            replay->counts.unused++; /* the program has closed it */
-        else
-            tl_play_queue(peer, step);
-        break;
-    }
-    if (peer->handle != NULL)
-        tl_play_update(replay, peer->handle);
-    return 0;
-}
-
-static bool is_due(const struct tl_post *post, void *arg)
-{
-    const struct tl_play_step *step = arg;
-
-    return tl_replay_is_producer(post->producer, step->data, step->len);
-}
-
-static int give_post(struct tl_stream_replay *replay, struct tl_play_step *step,
-                     struct tl_event *ret)
-{
-    tl_replay_jobs_run_poster(replay->jobs, step->data, step->len);
-    struct tl_post *post = tl_replay_posts_await(&replay->posts, is_due, step);
-
-    if (post == NULL)
-        return tl_play_diverge(replay,
-                               "diverged: event %llu is a post by \"%.*s\", and no thread of the "
-                               "program of that name has posted\n",
-                               (unsigned long long)step->number, (int)step->len,
-                               (const char *)step->data);
-    *ret = (struct tl_event){.token = post, .kind = TL_EVENT_POSTED};
-    return 1;
-}
-
-static int give_message(const struct tl_play_step *step, struct tl_event *ret)
-{
-    struct tl_post *post = tl_post_new_message((uint32_t)step->value, step->data, step->len);
-
-    if (post == NULL)
-        return -ENOMEM;
-    *ret = (struct tl_event){.token = post, .kind = TL_EVENT_POSTED};
-    return 1;
-}
-
-static bool is_enabled(const struct tl_stream_replay *replay, int64_t signum)
-{
-    return signum >= 0 && signum < 64 && (replay->signals >> signum & 1) != 0;
-}
-
-static int give_signal(struct tl_stream_replay *replay, const struct tl_play_step *step,
-                       struct tl_event *ret)
-{
-    if (!is_enabled(replay, step->value)) {
-        replay->counts.unused++;
-        return 0;
-    }
-    *ret = (struct tl_event){.kind = TL_EVENT_SIGNAL, .value = step->value};
-    return 1;
-}
-
-static int give_answer(struct tl_stream_replay *replay, const struct tl_play_step *step,
-                       struct tl_event *ret)
-{
-    struct tl_play_request *request = step->request;
-
-    request->due = true;
-    if (request->asker == NULL) {
-        if (request->taken)
-            replay->counts.unused++; /* called off */
-        return 0;
-    }
-    int r = tl_play_answer(replay, request, ret);
-    return r < 0 ? r : 1;
-}
-
-/* Gives an input: how many events that is by itself, or an error. */
-static int give(struct tl_stream_replay *replay, struct tl_play_step *step, struct tl_event *ret)
-{
-    replay->counts.inputs += step->kind != TL_STEP_STIR;
-    switch (step->kind) {
-    case TL_STEP_SIGNAL:
-        return give_signal(replay, step, ret);
-    case TL_STEP_POSTED:
-        return give_post(replay, step, ret);
-    case TL_STEP_MESSAGE:
-        return give_message(step, ret);
-    case TL_STEP_ANSWER:
-        return give_answer(replay, step, ret);
-    case TL_STEP_CHILD:
-        tl_play_end_child(replay, step->child, step->value);
-        return 0;
-    default:
-        return step->peer != NULL ? give_to_peer(replay, step) : 0;
-    }
-}
-
-/* Nobody will see these events. */
-static void take_back(const struct tl_event *events, int count)
-{
-    for (int i = 0; i < count; i++)
-        if (events[i].kind == TL_EVENT_POSTED)
-            tl_post_release(events[i].token);
+    return n + tl_play_collect_ready(replay, events + n, count - n);
 }
 
 /* --- When --- */
@@ -277,14 +64,17 @@ static bool is_time(const struct tl_stream_replay *replay, const struct tl_play_
     const struct tl_play_peer *peer = step->peer;
 
     if (step->kind == TL_STEP_SIGNAL)
-        return is_enabled(replay, step->value);
+        return tl_play_is_enabled(replay, step->value);
     if (step->kind == TL_STEP_ANSWER)
         return step->request->taken;
     if (step->kind == TL_STEP_CHILD)
         return step->child->taken && step->child->killed >= step->caused;
-    return peer == NULL ||
-           (peer->taken && (peer->produced >= step->output || peer->handle == NULL) &&
-            is_caused(peer->partner, step));
+    if (peer == NULL)
+        return true;
+    if (step->kind == TL_STEP_CONNECTED && peer->handle != NULL && !peer->handle->connecting)
+        return false; /* it has not tried once more */
+    return peer->taken && (peer->produced >= step->output || peer->handle == NULL) &&
+           is_caused(peer->partner, step);
 }
 
 /* The step passes: the clocks may go on as far as to the next one. */
@@ -330,7 +120,7 @@ void tl_play_give_at_once(struct tl_stream_replay *replay, const struct tl_play_
         return;
     while (replay->step < next)
         (void)pass(replay);
-    (void)give(replay, pass(replay), &none);
+    (void)tl_play_give(replay, pass(replay), &none);
 }
 
 static void move_clock(struct tl_stream_replay *replay, tl_time now)
@@ -349,6 +139,8 @@ static int wait_on(struct tl_stream_replay *replay, tl_time deadline, struct tl_
         return tl_play_run_out(replay);
     if (replay->jobs != NULL)
         return tl_play_answer_added(replay, &replay->jobs, ret);
+    if (deadline == INT64_MAX && replay->script.stuck)
+        return TL_EDEADLOCK;
     if (deadline == INT64_MAX || replay->overtime++ >= OVERTIME_MAX)
         return tl_play_diverge(
             replay, "diverged: the program waits for more, where the recorded one had ended\n");
@@ -394,9 +186,9 @@ static int give_more(struct tl_stream_replay *replay, int n, struct tl_event *ev
         if (step->kind == TL_STEP_INSTANT || (!bytes && step->peer != NULL) ||
             step[-1].peer != step->peer || !is_time(replay, step))
             break;
-        int r = give(replay, pass(replay), &events[n]);
+        int r = tl_play_give(replay, pass(replay), &events[n]);
         if (r < 0)
-            take_back(events, n);
+            tl_play_take_back(events, n);
         n = r < 0 ? r : n + r;
     }
     return n;
@@ -436,7 +228,7 @@ static int play(struct tl_stream_replay *replay, tl_time deadline, struct tl_eve
                 return 0;
             replay->counts.early++;
         }
-        int n = give(replay, pass(replay), events);
+        int n = tl_play_give(replay, pass(replay), events);
         n = give_more(replay, n, events, count);
         if (n >= 0)
             n += collect(replay, events + n, count - n);

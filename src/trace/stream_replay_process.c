@@ -85,7 +85,7 @@ int tl_play_resolve(struct tl_kernel *kernel, struct tl_query *query)
 
     if (replay->fate != 0)
         return replay->fate;
-    tl_trace_query_event(&asked, query);
+    tl_trace_query_event(&asked, query, replay->reader->minor);
     tl_trace_pack_question(&replay->pack, query);
     if (replay->pack.failed)
         return -ENOMEM;
@@ -160,7 +160,7 @@ static int answer_query(struct tl_stream_replay *replay, const struct tl_play_re
                         struct tl_query *query)
 {
     int result = (int)tl_trace_result_in(request->result);
-    int r = 0;
+    int r = result > 0 ? -EINVAL : 0;
 
     if (result == 0)
         r = tl_trace_unpack_answer(request->answer, request->answer_len,

@@ -23,6 +23,16 @@ static const char *path_of(const struct tl_play_peer *file, char text[TL_SHOWN_T
                                  TL_SHOWN_TEXT);
 }
 
+const char *tl_play_show_place(int64_t offset, char text[TL_PLACE_TEXT_MAX])
+{
+    bool stood = offset >= TL_PLAY_STOOD;
+
+    (void)snprintf(text, TL_PLACE_TEXT_MAX, "byte %" PRId64 " %s",
+                   stood ? offset - TL_PLAY_STOOD : offset,
+                   stood ? "from where the file stood" : "of the file");
+    return text;
+}
+
 /* Which part of a file it is. */
 const char *tl_play_show_part(const struct tl_play_peer *file, int64_t offset, size_t len,
                               char text[TL_SHOWN_TEXT])
@@ -50,7 +60,7 @@ const char *tl_play_peer_name(const struct tl_play_peer *peer, char text[TL_PEER
         break;
     case TL_PEER_FILE:
         (void)snprintf(text, TL_PEER_NAME_MAX, "the file %s (fd:%" PRIu64 " of the trace)",
-                       path_of(peer, path), peer->ordinal);
+                       peer->elsewhere ? "made elsewhere" : path_of(peer, path), peer->ordinal);
         break;
     case TL_PEER_ACCEPTED:
         tl_addr_format(&peer->listener->bound, local, sizeof local);

@@ -71,8 +71,9 @@ struct tl_play_mark {
     size_t len;           /* of bytes; of a pwrite or sendfile always how many they were */
     uint64_t hash;        /* of a sendfile: of its bytes alone; 0: not known */
     const struct tl_play_peer *file; /* of a sendfile: whose bytes they were */
-    int64_t offset;                  /* of a sendfile or pwrite: where in the file they begin */
+    int64_t offset;                  /* to or of a file: where in it they begin */
     bool packed;                     /* datagrams: in the form that has addresses */
+    bool cut;                        /* to a file: it was offered more */
     int error;                       /* nothing was taken: what the write returned */
 };
 
@@ -87,7 +88,11 @@ enum tl_play_role {
     TL_PEER_FILE,  /* no socket: what one open has opened, or made elsewhere */
 };
 
-/* What a pread of the recorded program brought. */
+/* Where a file made elsewhere stood is not known: its position is counted from here on, which is
+ * beyond all offsets that a file can have. */
+#define TL_PLAY_STOOD (INT64_MAX / 2)
+
+/* What a read of the recorded program brought, and where in the file that was. */
 struct tl_play_part {
     int64_t offset;
     size_t room;
@@ -105,7 +110,9 @@ struct tl_play_file {
     bool fresh;        /* opening it made or emptied it: all that is in it the program wrote */
     uint64_t identity; /* as stat told it last before; 0: it was not asked */
     int64_t size;      /* as far as the trace tells, then as the program writes; -1: not known */
-    int read_error;    /* what a read at its own position met; 0: there was none */
+    int64_t end;       /* the same, counted from where it stood */
+    int64_t position;  /* while the script is made: that of the next read or write without offset */
+    int read_error;    /* what such a read met; 0: there was none */
     struct tl_play_part *parts;
     size_t parts_count;
     size_t parts_capacity;
@@ -115,6 +122,19 @@ struct tl_play_file {
     uint8_t *data; /* all that is in it, while it is known; grows */
     size_t data_capacity;
     bool forgotten; /* it is not known any more */
+};
+
+/* Its size, in the way in which that offset is counted. */
+static inline int64_t *tl_play_size_of(struct tl_play_file *file, int64_t offset)
+{
+    return offset >= TL_PLAY_STOOD ? &file->end : &file->size;
+}
+
+/* One connect of a stream socket that had not been connected, or had failed to be. */
+struct tl_play_attempt {
+    tl_addr addr;
+    int result;
+    struct tl_play_attempt *next;
 };
 
 /* A socket of the recorded program: to this one, the other side. */
@@ -134,11 +154,12 @@ struct tl_play_peer {
     tl_addr bound;                       /* the address asked for; none: no bind */
     tl_addr remote;                      /* of accept or connect */
     const struct tl_play_peer *listener; /* that accepted it */
-    int bind_result;
     int listen_result;
-    int connect_result;
-    int shutdown_result; /* an error that it met, the last one */
-    int refusal;         /* what a sendfile that cannot send it was answered; 0: there was none */
+    int connect_result;               /* of datagrams: the last one */
+    struct tl_play_attempt *attempts; /* of a stream; while it is replayed, those to come */
+    struct tl_play_attempt *attempt;  /* the last one */
+    int shutdown_result;              /* an error that it met, the last one */
+    int refusal; /* what a sendfile that cannot send it was answered; 0: there was none */
     struct {
         bool known;
         int result;
@@ -159,7 +180,7 @@ struct tl_play_peer {
     struct tl_play_file *file; /* of TL_PEER_FILE */
     bool blocked;              /* while the script is made */
     bool unsure; /* likewise: blocked for a sendfile that may as well have met the file's end */
-    size_t connected; /* likewise: 1 + the index of its TL_STEP_CONNECTED */
+    size_t connected; /* likewise: 1 + the index of its attempt's TL_STEP_CONNECTED */
     bool asked;       /* likewise: how that went is known */
     unsigned unread;  /* likewise: the readiness that was told since the last read */
 
@@ -233,7 +254,7 @@ struct tl_play_told {
 struct tl_play_question {
     uint32_t kind; /* row */
     int64_t arg;   /* of open: the flags; of fsync: the file's ordinal; of pipe: the kind; of
-                    signal: the number */
+                    signal: the number; name is a path, or of bind the address */
     const uint8_t *name;
     size_t name_len;
     struct tl_play_told *last;
@@ -271,6 +292,7 @@ struct tl_play_script {
     size_t walls_capacity;
     int64_t pid;                 /* -1: not said */
     bool closed;                 /* it ends with the loop's closing; otherwise it was cut off */
+    bool stuck;                  /* its last poll could tell that nothing will ever happen */
     uint64_t events;             /* of the trace that are in it */
     char problem[TL_REPORT_MAX]; /* why it cannot be made: lines */
 };
@@ -340,6 +362,10 @@ int tl_play_script_take_socket_event(struct tl_play_script *script,
                                      const struct tl_trace_event *event);
 int tl_play_script_take_ready(struct tl_play_script *script, const struct tl_trace_event *event);
 
+/* Takes in a connect (stream_replay_load_connects.c). */
+int tl_play_script_take_connect(struct tl_play_script *script, const struct tl_trace_event *event,
+                                struct tl_play_peer *peer);
+
 /* Takes in a pipe, and a descriptor that was brought in (stream_replay_load_given.c). */
 int tl_play_script_take_pipe(struct tl_play_script *script, const struct tl_trace_event *event);
 int tl_play_script_take_adopt(struct tl_play_script *script, const struct tl_trace_event *event);
@@ -353,9 +379,9 @@ struct tl_play_told *tl_play_script_tell(struct tl_play_script *script,
                                          const struct tl_trace_event *event, int64_t arg,
                                          struct tl_play_peer *peer);
 
-/* Makes a peer that of a file: 0 or -ENOMEM. */
+/* Makes a peer that of a file, which stands at that position: 0 or -ENOMEM. */
 int tl_play_script_make_file(struct tl_play_script *script, struct tl_play_peer *peer,
-                             unsigned flags);
+                             unsigned flags, int64_t position);
 
 /* Takes in an operation on files, or a sendfile (stream_replay_load_files.c). */
 int tl_play_script_take_file(struct tl_play_script *script, const struct tl_trace_event *event);
