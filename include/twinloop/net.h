@@ -140,7 +140,7 @@ typedef struct tl_connection_opts {
     /* When no address could be connected to, the future's error is "create_connection failed" with
      * the first one's code, and has every attempt's error behind it in a chain of causes. Otherwise
      * a single error, or the first when all say the same, is the future's; of others one that
-     * quotes them all, with the first one's code. */
+     * quotes them all, in the order in which the attempts began, with the first one's code. */
     bool all_errors;
 
     tl_tls_opts tls; /* see tls.h */
