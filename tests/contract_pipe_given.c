@@ -97,6 +97,16 @@ static void a_pair_of_sockets(struct contract *contract)
     play(&scene, fds[0], fds[1]);
 }
 
+/* Any other type of socket, too. */
+static void a_pair_of_sockets_of_packets(struct contract *contract)
+{
+    static struct scene scene;
+    int fds[2];
+    scene_open(&scene, contract);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+    play(&scene, fds[0], fds[1]);
+}
+
 static void a_fifo_in_a_directory(struct contract *contract)
 {
     static struct scene scene;
@@ -266,6 +276,7 @@ static void memory_runs_out(struct contract *contract)
 static const struct contract_case cases[] = {
     CONTRACT_ONLY(a_pipe_in_blocking_mode, ONLY_REAL),
     CONTRACT_ONLY(a_pair_of_sockets, ONLY_REAL),
+    CONTRACT_ONLY(a_pair_of_sockets_of_packets, ONLY_REAL),
     CONTRACT_ONLY(a_fifo_in_a_directory, ONLY_REAL),
     CONTRACT_ONLY(a_terminals_output_is_read, ONLY_REAL),
     CONTRACT_ONLY(a_terminal_is_written_to, ONLY_REAL),

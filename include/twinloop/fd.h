@@ -72,7 +72,7 @@ enum tl_adopted_kind {
     TL_ADOPTED_CHARDEV,
     TL_ADOPTED_FILE,
     TL_ADOPTED_OTHER,
-    TL_ADOPTED_SOCKET, /* of a path: a Unix-domain socket's, of whatever type */
+    TL_ADOPTED_SOCKET, /* a socket of another type; of a path, a Unix-domain socket's of any */
 };
 
 /* --- Making and ending
