@@ -64,7 +64,8 @@ typedef struct tl_server_opts {
     tl_tls_opts tls;       /* of every connection; see tls.h */
 
     /* A bound stream socket of the program's own (fd.h) to serve on, instead of hosts and port. It
-     * is the server's from the call on, closed with it, unless the future fails. */
+     * is the server's from the call on, closed with it, also when the future is cancelled; unless
+     * the future fails. */
     const struct tl_socket *sock;
 } tl_server_opts;
 

@@ -4,7 +4,8 @@
  * writable when it is known how the attempt went.
  *
  * asyncio: of the local addresses the first one of the same family that binds is taken; those that
- * did not bind are noted although another one did, and tell of themselves if the attempt then fails.
+ * did not bind are noted although another one did, and tell of themselves if the attempt then
+ * fails.
  */
 #include <errno.h>
 
