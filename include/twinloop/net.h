@@ -74,9 +74,14 @@ typedef struct tl_server_opts {
  * once, and to port, a decimal number or a service's name (NULL, "" or "0": each socket gets a free
  * one of its own), listens, and calls factory(farg) for every connection accepted. Sockets of IPv6
  * are for IPv6 alone; a family that this host does not have, or has turned off, is left out if
- * another address remains. The result is a tl_server object. What fails, a lookup or a bind, closes
- * what was made; bind's message names the address. Neither host nor port nor opts->sock is -EINVAL,
- * and so is that with either of these. opts may be NULL. */
+ * another address remains. The result is a tl_server object, an iteration later. What fails, a
+ * lookup or a bind, closes what was made; bind's message names the address. Neither host nor port
+ * nor opts->sock is -EINVAL, and so is that with either of these. opts may be NULL.
+ *
+ * Connections have TCP_NODELAY. One whose factory returns NULL is closed, of which the exception
+ * handler hears in debug mode alone. When accept fails for want of descriptors or memory, or for a
+ * reason that will not go away by itself, the handler is told, with the listener's address, and the
+ * listener rests for a second. */
 tl_future *tl_loop_create_server(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                  const char *const *hosts, size_t hosts_count, const char *port,
                                  const tl_server_opts *opts);
