@@ -116,6 +116,15 @@ static void aborted_connections_only_end_the_burst(struct contract *contract)
     assert_true(took < TL_SECOND);
 }
 
+/* accept(2): errors that were waiting on the new socket are that connection's. */
+static void errors_of_one_connection_only_end_the_burst(struct contract *contract)
+{
+    static const int codes[] = {-ENETDOWN, -EPROTO,       -ENOPROTOOPT, -EHOSTDOWN,
+                                -ENONET,   -EHOSTUNREACH, -ENETUNREACH};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        assert_true(hold_up(contract, codes[i], 1, "") < TL_SECOND);
+}
+
 static void close_on_report(tl_loop *loop, const tl_exc_context *context, void *arg)
 {
     struct scene *scene = arg;
@@ -272,6 +281,7 @@ static const struct contract_case cases[] = {
     CONTRACT(shortage_that_lasts),
     CONTRACT(unknown_errors_pause_too),
     CONTRACT(aborted_connections_only_end_the_burst),
+    CONTRACT(errors_of_one_connection_only_end_the_burst),
     CONTRACT(the_handler_closes_the_server),
     CONTRACT(closed_while_paused),
     CONTRACT(a_crowd),

@@ -337,6 +337,27 @@ static void from_elsewhere(struct contract *contract)
     diary_close(&pair.diary, "x");
 }
 
+/* asyncio's test_remove_fds_after_closing: too late, and without harm. */
+static void removed_after_it_was_closed(struct contract *contract)
+{
+    struct pair pair;
+    int fds[2];
+    diary_open(&pair.diary, contract);
+    pair.loop = pair.diary.loop;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    pair.one.fd = fds[0];
+    assert_int_equal(tl_loop_add_reader(pair.loop, pair.one, note_and_read, &pair), 0);
+    assert_int_equal(tl_loop_add_writer(pair.loop, pair.one, note_and_read, &pair), 0);
+    close(fds[0]);
+    close(fds[1]);
+    assert_int_equal(tl_loop_remove_reader(pair.loop, pair.one), 1);
+    assert_int_equal(tl_loop_remove_writer(pair.loop, pair.one), 1);
+    assert_int_equal(tl_loop_remove_reader(pair.loop, pair.one), 0);
+    assert_int_equal(tl_loop_remove_writer(pair.loop, pair.one), 0);
+    diary_turn(&pair.diary);
+    diary_close(&pair.diary, "");
+}
+
 /* Whether the kernel has a descriptor, which it does not then either. */
 static bool is_known(tl_loop *loop, int fd)
 {
@@ -490,6 +511,7 @@ static const struct contract_case cases[] = {
     CONTRACT(closed_in_its_own_callback),
     CONTRACT(a_transports_descriptor_is_refused),
     CONTRACT_ONLY(from_elsewhere, NATIVE),
+    CONTRACT_ONLY(removed_after_it_was_closed, NATIVE),
     CONTRACT(released_and_known_while_it_is_used),
     CONTRACT_ONLY(known_while_it_is_used, NATIVE),
     CONTRACT_ONLY(adopted_for_longer, NATIVE),

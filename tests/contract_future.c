@@ -135,7 +135,7 @@ static void an_error_keeps_its_causes(struct contract *contract)
     int length = 0;
     for (error = tl_future_exception(future); error != NULL; error = error->cause)
         length++;
-    assert_int_equal(length, 16);
+    assert_int_equal(length, 256);
     tl_future_unref(future);
     diary_close(&diary, "");
 }

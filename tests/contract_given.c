@@ -271,6 +271,20 @@ static void a_bound_socket_is_served_on(struct contract *contract)
     scene_close(&scene);
 }
 
+/* It serves by the time that the call returns, so there is no way back. */
+static void a_given_listener_is_closed_when_cancelled(struct contract *contract)
+{
+    static struct scene scene;
+    tl_addr addr;
+    scene_open(&scene, contract);
+    tl_socket socket = bound_socket(scene.loop, &addr);
+    tl_future *future = serve_with(&scene, &socket);
+    assert_true(tl_future_cancel(future));
+    tl_future_unref(future);
+    assert_int_equal(tl_socket_close(scene.loop, socket), -EBADF);
+    scene_close(&scene);
+}
+
 static void a_bound_unix_socket_is_served_on(struct contract *contract)
 {
     static struct scene scene;
@@ -534,6 +548,7 @@ static const struct contract_case cases[] = {
     CONTRACT(an_accepted_socket),
     CONTRACT(an_end_of_a_pair_by_create_unix_connection),
     CONTRACT(a_bound_socket_is_served_on),
+    CONTRACT(a_given_listener_is_closed_when_cancelled),
     CONTRACT(connections_of_a_given_listener_do_not_delay),
     CONTRACT(a_bound_unix_socket_is_served_on),
     CONTRACT(a_socket_that_cannot_listen_is_given_back),

@@ -97,6 +97,16 @@ static void a_pair_of_sockets(struct contract *contract)
     play(&scene, fds[0], fds[1]);
 }
 
+/* Any other type of socket, too. */
+static void a_pair_of_sockets_of_packets(struct contract *contract)
+{
+    static struct scene scene;
+    int fds[2];
+    scene_open(&scene, contract);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+    play(&scene, fds[0], fds[1]);
+}
+
 static void a_fifo_in_a_directory(struct contract *contract)
 {
     static struct scene scene;
@@ -185,6 +195,21 @@ static void a_terminal_is_written_to(struct contract *contract)
     scene_close(&scene);
 }
 
+/* epoll knows no readiness of it. */
+static void a_device_that_is_always_ready(struct contract *contract)
+{
+    static struct scene scene;
+    scene_open(&scene, contract);
+    scene.client.hooks.made = write_hello_and_close;
+    connect_reader(&scene, open("/dev/null", O_RDONLY | O_CLOEXEC));
+    connect_writer(&scene, open("/dev/null", O_WRONLY | O_CLOEXEC));
+    scene_await(&scene, 2);
+    assert_log(&scene.peer, "made lost(EPERM) released");
+    assert_log(&scene.client, "made lost released");
+    assert_string_equal(scene.errors, "");
+    scene_close(&scene);
+}
+
 /* --- What is no pipe -------------------------------------------------------------------------- */
 
 static void expect_refusal(tl_loop *loop, tl_future *future, int code, const char *message)
@@ -266,9 +291,11 @@ static void memory_runs_out(struct contract *contract)
 static const struct contract_case cases[] = {
     CONTRACT_ONLY(a_pipe_in_blocking_mode, ONLY_REAL),
     CONTRACT_ONLY(a_pair_of_sockets, ONLY_REAL),
+    CONTRACT_ONLY(a_pair_of_sockets_of_packets, ONLY_REAL),
     CONTRACT_ONLY(a_fifo_in_a_directory, ONLY_REAL),
     CONTRACT_ONLY(a_terminals_output_is_read, ONLY_REAL),
     CONTRACT_ONLY(a_terminal_is_written_to, ONLY_REAL),
+    CONTRACT_ONLY(a_device_that_is_always_ready, ONLY_REAL),
     CONTRACT_ONLY(a_file_is_refused, ONLY_REAL),
     CONTRACT_ONLY(a_failure_gives_the_descriptor_back, ONLY_REAL),
     CONTRACT_LADDER_ONLY(memory_runs_out, CONTRACT_REAL, 3),

@@ -115,6 +115,28 @@ static void numbers_are_expanded_by_type(struct contract *contract)
     CHECK(contract, questions);
 }
 
+/* What is IPv4 written as IPv6 is of either family. */
+static void mapped_numbers_are_of_both_families(struct contract *contract)
+{
+    static const struct question questions[] = {
+        {"::ffff:127.0.0.1", "80", {.type = TL_STREAM}, 0, "[::ffff:127.0.0.1]:80/1/6"},
+        {"::ffff:127.0.0.1", "80", {INET6, TL_STREAM, 0, 0}, 0, "[::ffff:127.0.0.1]:80/1/6"},
+        {"::ffff:127.0.0.1",
+         "80",
+         {INET6, TL_STREAM, 0, TL_AI_V4MAPPED | TL_AI_ALL},
+         0,
+         "[::ffff:127.0.0.1]:80/1/6"},
+        {"::ffff:127.0.0.1", "80", {INET, TL_STREAM, 0, 0}, 0, "127.0.0.1:80/1/6"},
+        {"::FFFF:127.0.0.1",
+         "80",
+         {.type = TL_STREAM, .flags = TL_AI_CANONNAME},
+         0,
+         "[::ffff:127.0.0.1]:80/1/6=::FFFF:127.0.0.1"},
+    };
+
+    CHECK(contract, questions);
+}
+
 static void services_have_names(struct contract *contract)
 {
     static const struct question questions[] = {
@@ -125,6 +147,7 @@ static void services_have_names(struct contract *contract)
         {"127.0.0.1", "http", {.flags = TL_AI_NUMERICSERV}, TL_EAI_NONAME, ""},
         {"127.0.0.1", "no-such-service", {.type = TL_STREAM}, TL_EAI_SERVICE, ""},
         {"127.0.0.1", "-1", {.type = TL_STREAM}, TL_EAI_SERVICE, ""},
+        {"127.0.0.1", "-1", {.type = TL_STREAM, .flags = TL_AI_NUMERICSERV}, TL_EAI_SERVICE, ""},
     };
 
     CHECK(contract, questions);
@@ -154,6 +177,7 @@ static void what_cannot_be_looked_up(struct contract *contract)
         {"localhost", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
         {"127.0.0.1 ", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
         {"fe80::1%nope", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
+        {"::1%lo", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
         {"", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
         {NULL, "80", {.flags = TL_AI_CANONNAME}, TL_EAI_BADFLAGS, ""},
         {"127.0.0.1", "80", {.flags = 1u << 20}, TL_EAI_BADFLAGS, ""},
@@ -249,13 +273,10 @@ static void the_end_waits_for_nobody(struct contract *contract)
 }
 
 static const struct contract_case cases[] = {
-    CONTRACT(numbers_are_expanded_by_type),
-    CONTRACT(services_have_names),
-    CONTRACT(nobody_is_the_loopback_or_every_interface),
-    CONTRACT(what_cannot_be_looked_up),
-    CONTRACT(addresses_have_names),
-    CONTRACT(a_query_can_be_given_up),
-    CONTRACT(the_end_waits_for_nobody),
+    CONTRACT(numbers_are_expanded_by_type), CONTRACT(mapped_numbers_are_of_both_families),
+    CONTRACT(services_have_names),          CONTRACT(nobody_is_the_loopback_or_every_interface),
+    CONTRACT(what_cannot_be_looked_up),     CONTRACT(addresses_have_names),
+    CONTRACT(a_query_can_be_given_up),      CONTRACT(the_end_waits_for_nobody),
 };
 
 int main(int argc, char **argv)

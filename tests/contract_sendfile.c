@@ -289,6 +289,32 @@ static void what_is_refused_meanwhile(struct contract *contract)
     check_whole(&show);
 }
 
+/* The file is held from the call on, also while it waits for what was queued: another one that gets
+ * its number must not be sent. */
+static int close_while_it_waits(struct side *side)
+{
+    struct show *show = show_of(side);
+    tl_loop *loop = show->scene.loop;
+    side->total = LARGE / 2;
+    (void)hook_send_at_once(side);
+    assert_true(tl_transport_get_write_buffer_size(side->transport) > 0);
+    scene_expect_failed(tl_loop_sendfile(loop, side->transport, 99999, 0, -1, true), -EBADF, NULL);
+    show_send(show, (int64_t)LARGE / 2, (int64_t)LARGE / 2);
+    assert_int_equal(tl_loop_close_file(loop, show->file), -EBUSY);
+    assert_int_equal(tl_future_add_done_callback(show->future, close_after, side), 0);
+    return 0;
+}
+
+static void what_waits_cannot_be_closed(struct contract *contract)
+{
+    struct show show;
+    show_open_large(&show, contract);
+    show_play(&show, close_while_it_waits);
+    assert_int_equal(show.sent, LARGE / 2);
+    assert_int_equal(show.scene.peer.received, LARGE);
+    assert_int_equal(show.scene.peer.wrong, 0);
+}
+
 /* --- Reading and the end-of-file -------------------------------------------------------------- */
 
 /* The peer greets at once; the client hears of it only when its file has gone. */
@@ -410,6 +436,7 @@ static const struct contract_case cases[] = {
     CONTRACT(what_is_no_file),
     CONTRACT(what_is_refused),
     CONTRACT(what_is_refused_meanwhile),
+    CONTRACT(what_waits_cannot_be_closed),
     CONTRACT(nothing_is_read_meanwhile),
     CONTRACT(paused_reading_stays_paused),
     CONTRACT(the_end_of_file_comes_after_it),

@@ -72,6 +72,38 @@ static void connections_are_waited_for(struct contract *contract)
     assert_non_null(strstr(scene.client.log, "ended"));
 }
 
+static int cancel_twice(struct side *side, const char *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    assert_true(tl_future_cancel(side->user));
+    assert_false(tl_future_done(side->user));
+    assert_true(tl_future_cancel(side->user));
+    assert_true(tl_future_cancelled(side->user));
+    assert_false(tl_future_cancel(side->user));
+    tl_transport_close(side->transport);
+    return 0;
+}
+
+/* Who does not want to wait for peers that stay cancels it again. */
+static void cancelled_again_it_ends_at_once(struct contract *contract)
+{
+    struct scene scene;
+
+    scene_open(&scene, contract);
+    tl_future *future = tl_server_serve_forever(scene.server);
+    scene.client.hooks.made = hook_write_hello;
+    scene.peer.hooks.data = cancel_twice;
+    scene.peer.user = future;
+    scene_play(&scene);
+    tl_future_unref(future);
+    /* The server is closed all the same, and waited for by whoever does. */
+    assert_int_equal(
+        tl_loop_run_until_complete(scene.loop, tl_server_wait_closed(scene.server), NULL), 0);
+    scene_close(&scene);
+    assert_log(&scene.peer, "made data(hello) lost released");
+}
+
 static void closing_the_server_ends_it(struct contract *contract)
 {
     struct scene scene;
@@ -155,13 +187,10 @@ static void pending_when_the_loop_is_closed(struct contract *contract)
 }
 
 static const struct contract_case cases[] = {
-    CONTRACT(cancelling_closes_the_server),
-    CONTRACT(connections_are_waited_for),
-    CONTRACT(closing_the_server_ends_it),
-    CONTRACT(there_is_one_at_a_time),
-    CONTRACT(it_starts_to_serve),
-    CONTRACT(it_can_be_limited_in_time),
-    CONTRACT(pending_when_the_loop_is_closed),
+    CONTRACT(cancelling_closes_the_server),    CONTRACT(connections_are_waited_for),
+    CONTRACT(cancelled_again_it_ends_at_once), CONTRACT(closing_the_server_ends_it),
+    CONTRACT(there_is_one_at_a_time),          CONTRACT(it_starts_to_serve),
+    CONTRACT(it_can_be_limited_in_time),       CONTRACT(pending_when_the_loop_is_closed),
 };
 
 int main(int argc, char **argv)

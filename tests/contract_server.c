@@ -64,9 +64,10 @@ static int visit(struct scene *scene, const char *port)
 
 struct counted {
     struct kernel_patch patch;
-    int sockets; /* made by socket, not yet closed */
-    bool no_ipv6;
-    int last; /* socket's last answer */
+    int sockets;   /* made by socket, not yet closed */
+    bool no_ipv6;  /* not in this kernel at all */
+    bool ipv6_off; /* its addresses are not there */
+    int last;      /* socket's last answer */
 };
 
 static struct counted *counted_of(struct tl_kernel *kernel)
@@ -84,6 +85,14 @@ static int counted_socket(struct tl_kernel *kernel, enum tl_family family, enum 
     return fd;
 }
 
+static int counted_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr)
+{
+    struct counted *counted = counted_of(kernel);
+    if (counted->ipv6_off && addr->family == TL_FAMILY_INET6)
+        return -EADDRNOTAVAIL;
+    return counted->patch.inner->bind(kernel, fd, addr);
+}
+
 static int counted_close(struct tl_kernel *kernel, int fd)
 {
     counted_of(kernel)->sockets--;
@@ -95,6 +104,7 @@ static void count(struct counted *counted, struct scene *scene)
     memset(counted, 0, sizeof *counted);
     kernel_patch_apply(&counted->patch, tl_loop_kernel(scene->loop));
     counted->patch.ops.socket = counted_socket;
+    counted->patch.ops.bind = counted_bind;
     counted->patch.ops.close = counted_close;
 }
 
@@ -178,6 +188,33 @@ static void a_missing_family_is_skipped(struct contract *contract)
     /* But there must be one. */
     int r = tl_loop_run_until_complete(scene.loop, create_server(&scene, six, 1, "0", NULL), NULL);
     assert_int_equal(r, -EAFNOSUPPORT);
+    scene_close(&scene);
+}
+
+/* As with net.ipv6.conf.all.disable_ipv6: there are sockets, and nothing to bind them to. */
+static void a_family_that_is_off_is_skipped(struct contract *contract)
+{
+    static const char *const both[] = {"127.0.0.1", "::1"};
+    static const char *const six[] = {"::1"};
+    static const char *const elsewhere[] = {"127.0.0.1", "2001:db8::1"};
+    struct scene scene;
+    struct counted counted;
+    scene_open(&scene, contract);
+    count(&counted, &scene);
+    counted.ipv6_off = true;
+    for (int i = 0; i < 2; i++) {
+        tl_server *server = server_on(&scene, i > 0 ? both : NULL, i > 0 ? 2 : 0, "0", NULL);
+        assert_int_equal(tl_server_sockets_count(server), 1);
+        tl_server_close(server);
+        assert_int_equal(counted.sockets, 0);
+        tl_server_unref(server);
+    }
+    /* But there must be one, and an address of one host's own is missed. */
+    int r = tl_loop_run_until_complete(scene.loop, create_server(&scene, six, 1, "0", NULL), NULL);
+    assert_int_equal(r, -EADDRNOTAVAIL);
+    tl_future *future = create_server(&scene, elsewhere, 2, "0", NULL);
+    assert_int_equal(tl_loop_run_until_complete(scene.loop, future, NULL), -EADDRNOTAVAIL);
+    assert_int_equal(counted.sockets, 0);
     scene_close(&scene);
 }
 
@@ -391,10 +428,59 @@ static void the_factory_closes_the_server(struct contract *contract)
     assert_log(&scene.peer, "made data(hello) eof lost released");
 }
 
+static void note_closed(tl_future *future, void *arg)
+{
+    struct scene *scene = arg;
+    (void)future;
+    side_log(&scene->peer, "closed");
+}
+
+static tl_protocol *waiting_factory(void *arg)
+{
+    struct scene *scene = arg;
+    tl_server_close(scene->server);
+    tl_future *future = tl_server_wait_closed(scene->server);
+    assert_false(tl_future_done(future));
+    assert_int_equal(tl_future_add_done_callback(future, note_closed, scene), 0);
+    tl_future_unref(future);
+    return scene_peer_factory(scene);
+}
+
+/* So the server is not at its end before that connection is. */
+static void the_factory_closes_the_server_and_waits(struct contract *contract)
+{
+    struct scene scene;
+    scene_open(&scene, contract);
+    scene_serve(&scene, waiting_factory);
+    scene.client.hooks = (struct hooks){.made = hook_write_hello, .data = hook_close_when_whole};
+    scene.peer.hooks.data = hook_echo;
+    scene_play(&scene);
+    tl_loop_stop(scene.loop);
+    scene_run(&scene);
+    assert_log(&scene.peer, "made data(hello) eof lost released closed");
+    scene_close(&scene);
+}
+
+/* Nor does it last for ever when nothing comes of the connection. */
+static void the_factory_closes_the_server_and_fails(struct contract *contract)
+{
+    struct scene scene;
+    scene_open(&scene, contract);
+    scene_serve(&scene, waiting_factory);
+    scene.accepted = true;
+    scene_connect(&scene);
+    scene_await(&scene, 1);
+    tl_loop_stop(scene.loop);
+    scene_run(&scene);
+    assert_log(&scene.peer, "closed");
+    scene_close(&scene);
+}
+
 static const struct contract_case cases[] = {
     CONTRACT(every_interface),
     CONTRACT(both_families_can_have_one_port),
     CONTRACT(a_missing_family_is_skipped),
+    CONTRACT(a_family_that_is_off_is_skipped),
     CONTRACT(a_port_in_use_is_named),
     CONTRACT(two_servers_share_a_port),
     CONTRACT(arguments),
@@ -404,6 +490,8 @@ static const struct contract_case cases[] = {
     CONTRACT(the_factory_has_none),
     CONTRACT(the_factory_has_another_kind),
     CONTRACT(the_factory_closes_the_server),
+    CONTRACT(the_factory_closes_the_server_and_waits),
+    CONTRACT(the_factory_closes_the_server_and_fails),
 };
 
 int main(int argc, char **argv)

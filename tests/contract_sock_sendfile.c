@@ -162,7 +162,10 @@ static void what_is_refused(struct contract *contract)
     expect_failed(SEND(&pair, pair.other.fd, 0, -1, false), TL_ENOSENDFILE);
     expect_failed(SEND(&pair, pair.other.fd, 0, -1, true), -ESPIPE);
     assert_int_equal(tl_socket_open(pair.loop, TL_FAMILY_INET, TL_DATAGRAM, &datagram), 0);
-    expect_failed(tl_loop_sock_sendfile(pair.loop, datagram, file, 0, -1, true), -EINVAL);
+    tl_future *future = tl_loop_sock_sendfile(pair.loop, datagram, file, 0, -1, true);
+    assert_string_equal(tl_future_exception(future)->message,
+                        "only SOCK_STREAM type sockets are supported");
+    expect_failed(future, -EINVAL);
     assert_int_equal(tl_pipe_open(pair.loop, &reader, &writer), 0);
     expect_failed(tl_loop_sock_sendfile(pair.loop, writer, file, 0, -1, true), -EINVAL);
     expect_failed(tl_loop_sock_sendfile(pair.loop, (tl_socket){99999}, file, 0, -1, true), -EBADF);

@@ -307,6 +307,25 @@ static void the_programs_descriptors_are_told(struct contract *contract)
     assert_int_equal(room.socks, 1);
 }
 
+static NAMED void open_in_turn_here(struct room *room)
+{
+    tl_socket socket, reader, writer;
+    assert_int_equal(tl_socket_open(room->loop, TL_FAMILY_INET, TL_STREAM, &socket), 0);
+    assert_int_equal(tl_socket_open(room->loop, TL_FAMILY_INET, TL_STREAM, &room->socket), 0);
+    assert_int_equal(tl_socket_close(room->loop, socket), 0);
+    /* One of these has the number that is free again. */
+    assert_int_equal(tl_pipe_open(room->loop, &reader, &writer), 0);
+}
+
+/* Not by number: what else the process opens would decide, and a replay counts for itself. */
+static void they_are_told_in_the_order_of_their_making(struct contract *contract)
+{
+    struct room room;
+    room_open(&room, contract, "open_in_turn_here");
+    open_in_turn_here(&room);
+    room_close(&room, "socket pipe pipe ");
+}
+
 static void one_that_is_closed_is_not(struct contract *contract)
 {
     struct room room;
@@ -330,11 +349,10 @@ static void the_handler_may_close_it(struct contract *contract)
     room_close(&room, "socket ");
 }
 
-static NAMED tl_future *accept_here(struct room *room, tl_socket listener)
+/* Stores the future: a call that comes last may leave no frame of its caller. */
+static NAMED void accept_here(struct room *room, tl_socket listener, tl_future **ret)
 {
-    tl_future *accepted = tl_loop_sock_accept(room->loop, listener);
-    assert_non_null(accepted);
-    return accepted;
+    *ret = tl_loop_sock_accept(room->loop, listener);
 }
 
 static void an_accepted_one_has_the_place_of_accept(struct contract *contract)
@@ -349,7 +367,8 @@ static void an_accepted_one_has_the_place_of_accept(struct contract *contract)
     assert_int_equal(tl_socket_bind(room.loop, listener, &addr), 0);
     assert_int_equal(tl_socket_listen(room.loop, listener, 1), 0);
     assert_int_equal(tl_socket_address(room.loop, listener, TL_ADDRESS_LOCAL, &addr), 0);
-    tl_future *accepted = accept_here(&room, listener);
+    tl_future *accepted;
+    accept_here(&room, listener, &accepted);
     tl_future_unref(tl_loop_sock_connect(room.loop, client, &addr));
     tl_value value;
     assert_int_equal(tl_loop_run_until_complete(room.loop, accepted, &value), 0);
@@ -394,6 +413,7 @@ static const struct contract_case cases[] = {
     CONTRACT(one_that_is_flushed_is_told),
     CONTRACT(one_whose_end_is_due_is_not),
     CONTRACT(the_programs_descriptors_are_told),
+    CONTRACT(they_are_told_in_the_order_of_their_making),
     CONTRACT(one_that_is_closed_is_not),
     CONTRACT(the_handler_may_close_it),
     CONTRACT(an_accepted_one_has_the_place_of_accept),

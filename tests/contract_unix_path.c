@@ -336,6 +336,43 @@ static void other_files_stay(struct contract *contract)
     scene_close(&scene);
 }
 
+struct logged {
+    int errors;
+    char last[256];
+};
+
+static void note_logged(enum tl_log_level level, const char *text, void *arg)
+{
+    struct logged *logged = arg;
+    if (level != TL_LOG_ERROR)
+        return;
+    logged->errors++;
+    (void)snprintf(logged->last, sizeof logged->last, "%s", text);
+}
+
+/* That it cannot even be looked at is logged; what matters of it bind says. */
+static void what_cannot_be_looked_at_is_logged(struct contract *contract)
+{
+    static struct scene scene;
+    struct path path = path_of("file");
+    struct path below = path_of("file/below"), missing = path_of("missing/below");
+    struct logged logged = {0};
+    char message[256];
+    scene_open(&scene, contract);
+    make_file(tl_loop_kernel(scene.loop), path.text);
+    tl_set_log_handler(note_logged, &logged);
+    scene_expect_failed(start_server(&scene, missing.text), -ENOENT, NULL);
+    assert_int_equal(logged.errors, 0);
+    scene_expect_failed(start_server(&scene, below.text), -ENOTDIR, NULL);
+    tl_set_log_handler(NULL, NULL);
+    assert_int_equal(logged.errors, 1);
+    (void)snprintf(message, sizeof message, "Unable to check or remove stale UNIX socket '%s': %s",
+                   below.text, tl_strerror(-ENOTDIR));
+    assert_string_equal(logged.last, message);
+    unlink_path(&scene, path.text);
+    scene_close(&scene);
+}
+
 static void there_is_no_such_path(struct contract *contract)
 {
     static struct scene scene;
@@ -375,6 +412,7 @@ static const struct contract_case cases[] = {
     CONTRACT(a_socket_that_nobody_has_is_removed),
     CONTRACT(and_so_is_one_that_somebody_has),
     CONTRACT(other_files_stay),
+    CONTRACT(what_cannot_be_looked_at_is_logged),
     CONTRACT(there_is_no_such_path),
     CONTRACT_LADDER(a_server_without_memory, 2),
 };

@@ -353,6 +353,32 @@ static void all_attempts_are_over_at_the_end(void **state)
     close_net(&net);
 }
 
+/* The errors are told in the order in which the attempts began, whenever each of them failed. */
+static void a_late_refusal_is_told_first(void **state)
+{
+    static const char *const addresses[] = {"fd00::8", "fd00::9", NULL};
+    struct net net;
+    char message[200];
+    (void)state;
+    open_net(&net);
+    add_refusing(&net, "slow", "fd00::8", 150 * TL_MILLISECOND);
+    add_refusing(&net, "fast", "fd00::9", 0);
+    add_names(&net, addresses);
+    begin(&net);
+    tl_future *future =
+        tl_loop_create_connection(net.loop, client_factory, &net, "name", "80", &happy);
+    int r = tl_loop_run_until_complete(net.loop, tl_future_ref(future), NULL);
+    assert_int_equal(r, -ECONNREFUSED);
+    const char *why = tl_strerror(r);
+    (void)snprintf(message, sizeof message,
+                   "Multiple exceptions: Connect call failed [fd00::8]:80: %s, "
+                   "Connect call failed [fd00::9]:80: %s",
+                   why, why);
+    assert_string_equal(tl_future_exception(future)->message, message);
+    tl_future_unref(future);
+    close_net(&net);
+}
+
 /* A family that the client does not have fails at once. */
 static void a_family_without_a_way_out(void **state)
 {
@@ -451,6 +477,7 @@ int main(void)
         cmocka_unit_test(a_refusal_gives_the_next_its_turn),
         cmocka_unit_test(a_late_refusal_gives_nobody_a_turn),
         cmocka_unit_test(all_attempts_are_over_at_the_end),
+        cmocka_unit_test(a_late_refusal_is_told_first),
         cmocka_unit_test(a_family_without_a_way_out),
         cmocka_unit_test(whatever_goes_wrong_nothing_is_left),
     };

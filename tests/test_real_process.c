@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -84,6 +85,44 @@ static void sigpipe_is_never_raised(void **state)
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
     assert_int_equal(sigismember(&mask, SIGPIPE), 0);
     assert_int_equal(handled_count, 0);
+    sigaction(SIGPIPE, &before, NULL);
+    kernel->ops->destroy(kernel);
+}
+
+/* A file of a megabyte, which a sendfile hands over in many parts. */
+static int large_file(struct tl_kernel *kernel)
+{
+    static char bytes[1 << 20];
+    char path[96];
+
+    (void)snprintf(path, sizeof path, "/tmp/twinloop-%d-sigpipe", (int)getpid());
+    int file = kernel->ops->open(kernel, path, TL_OPEN_READ | TL_OPEN_WRITE | TL_OPEN_CREATE, 0600);
+    assert_true(file >= 0);
+    assert_int_equal(kernel->ops->unlink(kernel, path), 0);
+    assert_int_equal(kernel->ops->pwrite(kernel, file, bytes, sizeof bytes, 0), sizeof bytes);
+    return file;
+}
+
+/* The peer has closed, which the first part finds out and the second is told: the system raises
+ * SIGPIPE, and says how much the first part was. */
+static void sigpipe_is_not_raised_for_a_part_of_a_file(void **state)
+{
+    struct tl_kernel *kernel = real_kernel();
+    struct sigaction before = catch (SIGPIPE, 0);
+    int64_t offset = 0;
+    int ends[2];
+    ssize_t n;
+
+    (void)state;
+    int file = large_file(kernel);
+    seam_connection(kernel, ends);
+    seam_close(kernel, ends[1]);
+    do
+        n = kernel->ops->sendfile(kernel, ends[0], file, &offset, 1 << 20, NULL);
+    while (n > 0);
+    assert_true(n == -EPIPE || n == -ECONNRESET);
+    assert_int_equal(handled_count, 0);
+    assert_false(is_pending(SIGPIPE));
     sigaction(SIGPIPE, &before, NULL);
     kernel->ops->destroy(kernel);
 }
@@ -467,6 +506,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(sigpipe_is_never_raised),
+        cmocka_unit_test(sigpipe_is_not_raised_for_a_part_of_a_file),
         cmocka_unit_test(a_sigpipe_that_was_waiting_stays),
         cmocka_unit_test(deliveries_are_counted_and_come_by_number),
         cmocka_unit_test(the_earlier_handler_is_called_and_put_back),

@@ -72,7 +72,7 @@ enum tl_adopted_kind {
     TL_ADOPTED_CHARDEV,
     TL_ADOPTED_FILE,
     TL_ADOPTED_OTHER,
-    TL_ADOPTED_SOCKET, /* of a path: a Unix-domain socket's, of whatever type */
+    TL_ADOPTED_SOCKET, /* a socket of another type; of a path, a Unix-domain socket's of any */
 };
 
 /* --- Making and ending
@@ -128,8 +128,9 @@ ssize_t tl_socket_write(tl_loop *loop, tl_socket socket, const void *data, size_
  * -EPERM for what can always be read (a regular file), -EBUSY while a sock_ operation reads. */
 int tl_loop_add_reader(tl_loop *loop, tl_socket socket, tl_callback callback, void *arg);
 
-/* Row loop.remove_reader. 1 when there was one, which does not run any more; 0 when there was none,
- * also when the loop is closed; -EBUSY for a transport's descriptor. */
+/* Row loop.remove_reader. 1 when there was one, which does not run any more, also when the program
+ * has closed the descriptor meanwhile; 0 when there was none, also when the loop is closed; -EBUSY
+ * for a transport's descriptor. */
 int tl_loop_remove_reader(tl_loop *loop, tl_socket socket);
 
 /* Rows loop.add_writer, loop.remove_writer: the same for what can be written to. */

@@ -47,7 +47,7 @@ int tl_future_set_result(tl_future *future, tl_value value);
  * TL_ESTATE when it is done; -EINVAL when code is not negative. */
 int tl_future_set_exception(tl_future *future, int code, const char *message);
 
-/* The same with a whole error, which is copied with its causes (the first sixteen). */
+/* The same with a whole error, which is copied with its causes (the first 255). */
 int tl_future_set_error(tl_future *future, const tl_error *error);
 
 /* Cancels a pending future: true if it was pending. The operation behind it, if it is the

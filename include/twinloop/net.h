@@ -64,7 +64,8 @@ typedef struct tl_server_opts {
     tl_tls_opts tls;       /* of every connection; see tls.h */
 
     /* A bound stream socket of the program's own (fd.h) to serve on, instead of hosts and port. It
-     * is the server's from the call on, closed with it, unless the future fails. */
+     * is the server's from the call on, closed with it, also when the future is cancelled; unless
+     * the future fails. */
     const struct tl_socket *sock;
 } tl_server_opts;
 
@@ -72,10 +73,15 @@ typedef struct tl_server_opts {
  * interface, IPv4 and IPv6, and so is no host at all), binds a socket to each of their addresses,
  * once, and to port, a decimal number or a service's name (NULL, "" or "0": each socket gets a free
  * one of its own), listens, and calls factory(farg) for every connection accepted. Sockets of IPv6
- * are for IPv6 alone; a family that this host does not have is left out. The result is a tl_server
- * object. What fails, a lookup or a bind, closes what was made; bind's message names the address.
- * Neither host nor port nor opts->sock is -EINVAL, and so is that with either of
- * these. opts may be NULL. */
+ * are for IPv6 alone; a family that this host does not have, or has turned off, is left out if
+ * another address remains. The result is a tl_server object, an iteration later. What fails, a
+ * lookup or a bind, closes what was made; bind's message names the address. Neither host nor port
+ * nor opts->sock is -EINVAL, and so is that with either of these. opts may be NULL.
+ *
+ * Connections have TCP_NODELAY. One whose factory returns NULL is closed, of which the exception
+ * handler hears in debug mode alone. When accept fails for want of descriptors or memory, or for a
+ * reason that will not go away by itself, the handler is told, with the listener's address, and the
+ * listener rests for a second. */
 tl_future *tl_loop_create_server(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                  const char *const *hosts, size_t hosts_count, const char *port,
                                  const tl_server_opts *opts);
@@ -99,7 +105,8 @@ tl_future *tl_server_wait_closed(tl_server *server);
 
 /* Starts serving, and returns a future that only ends by being cancelled: cancelling it closes the
  * server. It is cancelled, also when the server is closed otherwise, once the last connection is
- * lost. Fails with -EALREADY while there is another one, with TL_ECLOSED after close. */
+ * lost; at once if it is cancelled when the server is closed already. Fails with -EALREADY while
+ * there is another one, with TL_ECLOSED after close. */
 tl_future *tl_server_serve_forever(tl_server *server);
 
 tl_loop *tl_server_get_loop(const tl_server *server); /* borrowed */
@@ -139,7 +146,7 @@ typedef struct tl_connection_opts {
     /* When no address could be connected to, the future's error is "create_connection failed" with
      * the first one's code, and has every attempt's error behind it in a chain of causes. Otherwise
      * a single error, or the first when all say the same, is the future's; of others one that
-     * quotes them all, with the first one's code. */
+     * quotes them all, in the order in which the attempts began, with the first one's code. */
     bool all_errors;
 
     tl_tls_opts tls; /* see tls.h */

@@ -2,12 +2,13 @@
 /*
  * Pipes as transports (Python's loop.connect_read_pipe, loop.connect_write_pipe).
  *
- * What is read or written is a FIFO or an end of a pipe, a Unix-domain or other stream socket, or a
- * character device such as a terminal. Both calls return a future that results in a tl_pair, as
- * create_connection's does, and both give the descriptor to the transport, which closes it after
- * connection_lost. From the call on it is refused to other uses (-EBUSY), does not block, and has
- * no callbacks any more; if the future fails, or is cancelled before the factory has been called in
- * the next iteration, it is the program's again.
+ * What is read or written is a FIFO or an end of a pipe, a socket, of streams as a rule, or a
+ * character device such as a terminal; one that tells nobody when it is ready, such as /dev/null,
+ * can be written to, and reading from it ends with -EPERM at once. Both calls return a future that
+ * results in a tl_pair, as create_connection's does, and both give the descriptor to the transport,
+ * which closes it after connection_lost. From the call on it is refused to other uses (-EBUSY),
+ * does not block, and has no callbacks any more; if the future fails, or is cancelled before the
+ * factory has been called in the next iteration, it is the program's again.
  *
  * The descriptor is one of the program's own (see fd.h): what tl_pipe_open made, or one that it got
  * elsewhere, such as 0.

@@ -10,10 +10,11 @@
  * plus what was sent, which is what a program here adds itself.
  *
  * Where the system cannot do it (the file is no regular one, the file system has no sendfile),
- * fallback decides: true reads the file in pieces and writes these, false fails with
- * TL_ENOSENDFILE. Other errors: -EINVAL for a negative offset, or a count that is neither -1 nor
- * positive; TL_ECLOSED; what the connection met (-ECONNRESET, -EPIPE, ...) or, from the file, -EIO
- * and the like: then a part may have been sent. Cancelling stops after what was sent.
+ * fallback decides: true reads the file in pieces and writes these (what has no offsets, a pipe or
+ * a socket, is -ESPIPE then), false fails with TL_ENOSENDFILE. Other errors: -EINVAL for a negative
+ * offset, or a count that is neither -1 nor positive; TL_ECLOSED; what the connection met
+ * (-ECONNRESET, -EPIPE, ...) or, from the file, -EIO and the like: then a part may have been sent.
+ * Cancelling stops after what was sent.
  */
 #ifndef TWINLOOP_SENDFILE_H
 #define TWINLOOP_SENDFILE_H

@@ -41,7 +41,8 @@ tl_future *tl_loop_create_unix_connection(tl_loop *loop, tl_protocol_factory fac
  * every connection accepted. The result is a tl_server with one socket.
  *
  * If there is a socket at the path already, nobody's any more or somebody's still, it is removed
- * first; who listens there is not found by that path from then on. Any other file stays:
+ * first; who listens there is not found by that path from then on. If it cannot be removed, or what
+ * is there cannot be looked at, the log is told (TL_LOG_ERROR). Any other file stays:
  * -EADDRINUSE "Address '/path' is already in use", as for an abstract name that somebody has. The
  * path is not removed when the server is closed.
  *

@@ -3,9 +3,9 @@
  * One attempt to connect: a socket, bound to a local address if there is to be one, that becomes
  * writable when it is known how the attempt went.
  *
- * What went wrong is noted in the order in which it did. asyncio: of the local addresses the first
- * one of the same family that binds is taken; those that did not bind are noted although another
- * one did, and tell of themselves if the attempt then fails.
+ * asyncio: of the local addresses the first one of the same family that binds is taken; those that
+ * did not bind are noted although another one did, and tell of themselves if the attempt then
+ * fails.
  */
 #include <errno.h>
 
@@ -16,7 +16,14 @@ enum { PROTOCOL_TCP = 6 };
 static void note(struct tl_attempt *attempt, enum tl_connect_step step, int code,
                  const tl_addr *addr)
 {
-    tl_connect_errors_add(&attempt->connecting->errors, step, code, addr);
+    struct tl_connecting *connecting = attempt->connecting;
+    const struct tl_connect_error error = {
+        .attempt = (size_t)(attempt->info - connecting->addresses.infos),
+        .step = step,
+        .code = code,
+        .addr = *addr,
+    };
+    tl_connect_errors_add(&connecting->errors, &error);
 }
 
 void tl_attempt_stop(struct tl_attempt *attempt)

@@ -26,12 +26,13 @@ enum tl_connect_step {
 };
 
 struct tl_connect_error {
+    size_t attempt; /* which of them */
     enum tl_connect_step step;
     int code;
     tl_addr addr; /* that was bound or connected to */
 };
 
-/* In the order of the attempts; one needs no memory of its own. */
+/* In the order in which the attempts began; one needs no memory of its own. */
 struct tl_connect_errors {
     struct tl_connect_error first;
     struct tl_connect_error *more;
@@ -40,8 +41,7 @@ struct tl_connect_errors {
     bool incomplete; /* memory ran out */
 };
 
-void tl_connect_errors_add(struct tl_connect_errors *errors, enum tl_connect_step step, int code,
-                           const tl_addr *addr);
+void tl_connect_errors_add(struct tl_connect_errors *errors, const struct tl_connect_error *error);
 void tl_connect_errors_finish(struct tl_connect_errors *errors);
 
 /* Fails the future with all of them, of which there is one at least: asyncio's rules, by which one
@@ -54,9 +54,8 @@ void tl_connect_errors_tell(const struct tl_connect_errors *errors, tl_future *f
 /* To connect to one address: while it runs it has a socket. Must not move meanwhile. */
 struct tl_attempt {
     struct tl_connecting *connecting;
-    struct tl_watch watch; /* fd is -1 when it does not run */
-    const tl_addrinfo *info;
-    size_t errors; /* how many there were before it began */
+    struct tl_watch watch;   /* fd is -1 when it does not run */
+    const tl_addrinfo *info; /* one of the connection's addresses */
 };
 
 /* Begins. 0: tl_race_ended will be called, from the loop; or an error, which has been noted. */

@@ -20,12 +20,24 @@ static const struct tl_connect_error *error_at(const struct tl_connect_errors *e
     return i == 0 ? &errors->first : &errors->more[i - 1];
 }
 
-void tl_connect_errors_add(struct tl_connect_errors *errors, enum tl_connect_step step, int code,
-                           const tl_addr *addr)
+/* Takes the last one to its place: attempts that run side by side fail in any order. */
+static void sort_last(struct tl_connect_errors *errors)
 {
-    const struct tl_connect_error error = {.step = step, .code = code, .addr = *addr};
+    struct tl_connect_error *at = &errors->more[errors->count - 2];
+    const struct tl_connect_error last = *at;
+    for (; at > errors->more && at[-1].attempt > last.attempt; at--)
+        *at = at[-1];
+    *at = last;
+    if (at == errors->more && errors->first.attempt > last.attempt) {
+        *at = errors->first;
+        errors->first = last;
+    }
+}
+
+void tl_connect_errors_add(struct tl_connect_errors *errors, const struct tl_connect_error *error)
+{
     if (errors->count == 0) {
-        errors->first = error;
+        errors->first = *error;
         errors->count = 1;
         return;
     }
@@ -39,8 +51,9 @@ void tl_connect_errors_add(struct tl_connect_errors *errors, enum tl_connect_ste
         errors->more = more;
         errors->capacity = capacity;
     }
-    errors->more[errors->count - 1] = error;
+    errors->more[errors->count - 1] = *error;
     errors->count++;
+    sort_last(errors);
 }
 
 void tl_connect_errors_finish(struct tl_connect_errors *errors)

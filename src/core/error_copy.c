@@ -9,7 +9,8 @@
 #include "core/alloc.h"
 #include "core/error.h"
 
-enum { CHAIN_MAX = 16 };
+/* No chain that means anything is longer, and one that goes round has an end. */
+enum { CHAIN_MAX = 256 };
 
 static const char *sentence(const tl_error *error)
 {

@@ -18,6 +18,8 @@
 enum { PAGE = 256 };
 
 struct tl_fd_table {
+    struct tl_fd *oldest; /* of what is known; NULL: nothing is */
+    struct tl_fd *newest;
     size_t count;           /* of pages */
     struct tl_fd **pages[]; /* PAGE entries each, by number; NULL: never used, as in a page */
 };
@@ -33,6 +35,8 @@ static int grow(tl_loop *loop, size_t pages)
         tl_realloc(loop->fds, sizeof *grown + pages * sizeof(struct tl_fd **));
     if (grown == NULL)
         return -ENOMEM;
+    if (loop->fds == NULL)
+        grown->oldest = grown->newest = NULL;
     memset(grown->pages + count, 0, (pages - count) * sizeof(struct tl_fd **));
     grown->count = pages;
     loop->fds = grown;
@@ -92,8 +96,26 @@ static int reserve(tl_loop *loop, int number, struct tl_fd **ret)
     return 0;
 }
 
+static void enlist(struct tl_fd *fd)
+{
+    struct tl_fd_table *table = fd->loop->fds;
+    fd->older = table->newest;
+    fd->newer = NULL;
+    *(fd->older != NULL ? &fd->older->newer : &table->oldest) = fd;
+    table->newest = fd;
+}
+
+static void delist(struct tl_fd *fd)
+{
+    struct tl_fd_table *table = fd->loop->fds;
+    *(fd->older != NULL ? &fd->older->newer : &table->oldest) = fd->newer;
+    *(fd->newer != NULL ? &fd->newer->older : &table->newest) = fd->older;
+}
+
 static void use(struct tl_fd *fd, int number, enum tl_adopted_kind kind)
 {
+    if (!fd->known)
+        enlist(fd);
     fd->watch.fd = number;
     fd->known = true;
     fd->adopted = false;
@@ -102,9 +124,20 @@ static void use(struct tl_fd *fd, int number, enum tl_adopted_kind kind)
     fd->kind = (uint8_t)kind;
 }
 
-size_t tl_fds_count(const tl_loop *loop)
+/* Those that have been visited are the newest, behind a mark. */
+void tl_fds_visit(tl_loop *loop, void (*visit)(struct tl_fd *fd))
 {
-    return loop->fds != NULL ? loop->fds->count * PAGE : 0;
+    struct tl_fd mark = {.loop = loop};
+    struct tl_fd *fd;
+    if (loop->fds == NULL)
+        return;
+    enlist(&mark);
+    while ((fd = loop->fds->oldest) != &mark) {
+        delist(fd);
+        enlist(fd);
+        visit(fd);
+    }
+    delist(&mark);
 }
 
 struct tl_fd *tl_fd_find(const tl_loop *loop, tl_socket socket)
@@ -187,6 +220,7 @@ void tl_fd_quieten(struct tl_fd *fd)
 void tl_fd_give_up(struct tl_fd *fd)
 {
     tl_fd_quieten(fd);
+    delist(fd);
     fd->known = false;
     fd->claimed = false;
     fd->watch.fd = -1;
@@ -217,13 +251,10 @@ void tl_fd_fail(tl_future *future, int code, tl_socket socket)
 /* The loop is about to be closed. */
 static void drop(struct tl_fd *fd)
 {
-    struct tl_kernel *kernel = fd->loop->kernel;
     for (int d = TL_READING; d <= TL_WRITING; d++)
         if (fd->side[d].op != NULL)
             tl_sock_op_abandon(fd->side[d].op);
     tl_ready_remove(&fd->watch.place);
-    if (fd->known && fd->adopted)
-        (void)kernel->ops->release(kernel, fd->watch.fd);
     tl_traceback_free(fd->origin);
     tl_free(fd);
 }
@@ -233,6 +264,9 @@ void tl_fds_close(tl_loop *loop)
     struct tl_fd_table *table = loop->fds;
     if (table == NULL)
         return;
+    for (struct tl_fd *fd = table->oldest; fd != NULL; fd = fd->newer)
+        if (fd->adopted)
+            (void)loop->kernel->ops->release(loop->kernel, fd->watch.fd);
     loop->fds = NULL;
     for (size_t page = 0; page < table->count; page++) {
         for (size_t i = 0; table->pages[page] != NULL && i < PAGE; i++)

@@ -29,6 +29,9 @@ struct tl_fd_side {
 /* Stays where it is, under its number, until the loop is closed. */
 struct tl_fd {
     tl_loop *loop; /* borrowed: the table is the loop's */
+    struct tl_fd
+        *older; /* while known: among the others, in the order in which they came to be so */
+    struct tl_fd *newer;
     struct tl_watch watch;
     struct tl_fd_side side[2]; /* by enum tl_direction */
     bool known;                /* the program has it; else the number is unused */
@@ -66,8 +69,9 @@ void tl_fd_give_up(struct tl_fd *fd);
 int tl_fd_hold(tl_loop *loop, int file, struct tl_fd **ret);
 void tl_fd_unhold(struct tl_fd *fd);
 
-/* How many numbers there may be in the table, from 0 on. */
-size_t tl_fds_count(const tl_loop *loop);
+/* Calls visit with each that is known, in the order in which they came to be so: numbers mean
+ * nothing, since what else the process opens has some too. visit may make and close any. */
+void tl_fds_visit(tl_loop *loop, void (*visit)(struct tl_fd *fd));
 
 /* Watches for what the two sides want. 0 or the kernel's error. */
 int tl_fd_update(struct tl_fd *fd);

@@ -128,14 +128,17 @@ static int send_pieces(struct tl_file_sender *sender, struct tl_kernel *kernel, 
 
 /* --- Both ------------------------------------------------------------------------------------- */
 
+int tl_file_sender_hold(struct tl_file_sender *sender, tl_loop *loop)
+{
+    return sender->fd == NULL ? tl_fd_hold(loop, sender->number, &sender->fd) : 0;
+}
+
 int tl_file_send(struct tl_file_sender *sender, tl_loop *loop, int fd)
 {
     struct tl_kernel *kernel = loop->kernel;
-    if (sender->fd == NULL) {
-        int r = tl_fd_hold(loop, sender->number, &sender->fd);
-        if (r < 0)
-            return r;
-    }
+    int held = tl_file_sender_hold(sender, loop);
+    if (held < 0)
+        return held;
     if (!sender->reads) {
         int r = send_native(sender, kernel, fd);
         if (r >= 0 || sender->sent > 0 || tl_file_send_lost(r))

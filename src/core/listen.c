@@ -52,6 +52,16 @@ static int fail(tl_future *future, int code, const char *what, const tl_addr *ad
     return code;
 }
 
+/* A host with IPv6 has these two, so one that has not has turned IPv6 off. */
+static bool is_every_hosts(const tl_addr *addr)
+{
+    static const tl_addr any = {.family = TL_FAMILY_INET6};
+    static const tl_addr loopback = {.family = TL_FAMILY_INET6, .data = {[15] = 1}};
+    tl_addr portless = *addr;
+    portless.port = 0;
+    return tl_addr_equal(&portless, &any) || tl_addr_equal(&portless, &loopback);
+}
+
 /* Makes one listener, or fails the future. 0, also for a family that this host does not have; then
  * *skipped says why. */
 static int add_listener(tl_server *server, const tl_addr *addr, const tl_server_opts *opts,
@@ -72,6 +82,11 @@ static int add_listener(tl_server *server, const tl_addr *addr, const tl_server_
         goto close;
     }
     r = kernel->ops->bind(kernel, fd, addr);
+    if (r == -EADDRNOTAVAIL && is_every_hosts(addr)) {
+        *skipped = r;
+        (void)kernel->ops->close(kernel, fd);
+        return 0;
+    }
     if (r == 0)
         r = kernel->ops->address(kernel, fd, TL_ADDRESS_LOCAL, &bound);
     if (r < 0) {

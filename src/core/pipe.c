@@ -145,7 +145,7 @@ static const struct tl_stream_type write_device_type = {WRITE_PIPE};
 /* What can be read and written as a pipe can. */
 static const struct tl_given_rule pipes = {
     1u << TL_ADOPTED_CHARDEV | 1u << TL_ADOPTED_FIFO | 1u << TL_ADOPTED_STREAM |
-        1u << TL_ADOPTED_LISTENER | 1u << TL_ADOPTED_DATAGRAM,
+        1u << TL_ADOPTED_LISTENER | 1u << TL_ADOPTED_DATAGRAM | 1u << TL_ADOPTED_SOCKET,
     TL_FAMILY_NONE, "Pipe transport is for pipes/sockets only."};
 
 static const struct tl_stream_type *type_for(bool writes, const struct tl_fd *fd)

@@ -200,7 +200,11 @@ tl_future *tl_loop_sendfile(tl_loop *loop, tl_transport *transport, int file, in
         (struct sendfile){.sender = sender, .stream = stream, .future = tl_future_ref(future)};
     take_watch(stream, sendfile);
     tl_future_set_canceller(future, call_off, stream);
-    if (stream->flow.size == 0)
+    /* Also while it waits: its number must not come to mean another file. */
+    r = tl_file_sender_hold(&sendfile->sender, loop);
+    if (r < 0)
+        tl_sendfile_end(stream, r);
+    else if (stream->flow.size == 0)
         send_some(stream);
     return future;
 }

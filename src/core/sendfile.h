@@ -37,6 +37,9 @@ struct tl_file_sender {
 int tl_file_sender_init(struct tl_file_sender *sender, int file, int64_t offset, int64_t count,
                         bool fallback, size_t piece_size);
 
+/* Holds on to the file: from then on it cannot be closed. Otherwise the first tl_file_send does. */
+int tl_file_sender_hold(struct tl_file_sender *sender, tl_loop *loop);
+
 /* Sends what fd takes now: 0 when everything has been sent, TL_FILE_SEND_WAIT, or an error. */
 int tl_file_send(struct tl_file_sender *sender, tl_loop *loop, int fd);
 

@@ -3,8 +3,8 @@
  * serve_forever: a future that stands for a server's life.
  *
  * It never has a result. Cancelling it closes the server; however that came to be closed, the
- * future is cancelled when the last connection is lost too, and not before. The server knows of
- * the one such future that it may have at a time, which holds it.
+ * future is cancelled when the last connection is lost too, or when it is cancelled then. The
+ * server knows of the one such future that it may have at a time, which holds it.
  */
 #include <errno.h>
 
@@ -19,8 +19,10 @@ struct tl_serving {
 static bool cancel(tl_future *future)
 {
     struct tl_serving *serving = tl_container_of(tl_kept_of(future), struct tl_serving, kept);
-    if (serving->server == NULL)
-        tl_future_set_cancelled(future); /* the loop was closed */
+    /* NULL: the loop was closed. Once the server is, asyncio: it is its end that is waited for, and
+     * whoever cancels that does not want to. */
+    if (serving->server == NULL || serving->server->closed)
+        tl_future_set_cancelled(future);
     else
         tl_server_close(serving->server); /* which may be the end already */
     return true;

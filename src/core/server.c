@@ -59,33 +59,43 @@ static void report(tl_server *server, const char *message, int code, const tl_ad
     tl_server_unref(server);
 }
 
+/* One connection less. */
+static void uncount(tl_server *server)
+{
+    server->connections--;
+    finish_waiters(server);
+    tl_server_unref(server);
+}
+
 static void accepted(tl_server *server, int fd, const tl_addr *peer)
 {
     tl_loop *loop = server->loop;
     struct tl_stream *stream;
     const int on = 1;
+    /* Counted from here on, since the factory may close the server and wait for its end. */
+    server->connections++;
+    tl_server_ref(server);
     /* asyncio turns Nagle's algorithm off. Only TCP has it, and every other kind may say so. */
     if (server->given)
         (void)loop->kernel->ops->option(loop->kernel, fd, TL_OPTION_NODELAY, &on, NULL);
     int r = tl_stream_open(loop, fd, server->factory, server->farg, peer, &server->owner, &stream);
-    if (r == 0) {
-        server->connections++;
-        tl_server_ref(server);
+    if (r == 0)
         return;
-    }
     (void)loop->kernel->ops->close(loop->kernel, fd);
     /* asyncio: a connection that comes to nothing is the peer's to notice. */
     if (loop->debug)
         report(server, "Error on transport creation for incoming connection", r, peer);
+    uncount(server);
 }
 
 static void connection_lost(struct tl_stream_owner *owner, bool abandoned)
 {
     tl_server *server = tl_container_of(owner, tl_server, owner);
-    server->connections--;
-    if (!abandoned)
-        finish_waiters(server);
-    else if (server->connections == 0)
+    if (!abandoned) {
+        uncount(server);
+        return;
+    }
+    if (--server->connections == 0)
         tl_waiters_drop(&server->waiters);
     tl_server_unref(server);
 }
@@ -101,10 +111,24 @@ static void pause_listener(struct tl_listener *listener, const char *message, in
     report(server, message, code, &listener->address);
 }
 
-/* Errors of accept that mean "no more for now". */
+/* Errors of accept that mean "no more for now": there is none, or it was this connection's own
+ * error, which accept has taken with it (accept(2) names these). */
 static bool ends_burst(int code)
 {
-    return code == -EAGAIN || code == -ECONNABORTED;
+    switch (code) {
+    case -EAGAIN:
+    case -ECONNABORTED:
+    case -EHOSTDOWN:
+    case -EHOSTUNREACH:
+    case -ENETDOWN:
+    case -ENETUNREACH:
+    case -ENONET:
+    case -ENOPROTOOPT:
+    case -EPROTO:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static bool is_shortage(int code)

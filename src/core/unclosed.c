@@ -86,7 +86,7 @@ static bool has_address(const struct tl_fd *fd, tl_addr *ret)
 
 /* What was made elsewhere stays open, and is none of the loop's business; nor is what is about to
  * be a transport's. */
-static void report_fd(tl_loop *loop, const struct tl_fd *fd)
+static void report_fd(struct tl_fd *fd)
 {
     tl_addr addr;
     if (fd->adopted || fd->claimed)
@@ -98,17 +98,12 @@ static void report_fd(tl_loop *loop, const struct tl_fd *fd)
         .socket = has_address(fd, &addr) ? &addr : NULL,
         .source_traceback = origin,
     };
-    tl_loop_call_exception_handler(loop, &context);
+    tl_loop_call_exception_handler(fd->loop, &context);
     tl_traceback_free(origin);
 }
 
 void tl_loop_report_unclosed(tl_loop *loop)
 {
     report_all_live(loop);
-    int count = (int)tl_fds_count(loop);
-    for (int number = 0; number < count; number++) {
-        const struct tl_fd *fd = tl_fd_find(loop, (tl_socket){number});
-        if (fd != NULL)
-            report_fd(loop, fd);
-    }
+    tl_fds_visit(loop, report_fd);
 }

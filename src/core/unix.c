@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/given.h"
+#include "core/log.h"
 #include "core/opening.h"
 #include "core/tls.h"
 
@@ -133,7 +134,7 @@ static struct path path_of(const tl_addr *addr)
     return path;
 }
 
-/* Whatever goes wrong here, bind will say what matters. */
+/* asyncio: whatever else goes wrong here is logged, and bind will say what matters. */
 void tl_unix_remove_socket(struct tl_kernel *kernel, const tl_addr *addr)
 {
     struct path path;
@@ -141,6 +142,10 @@ void tl_unix_remove_socket(struct tl_kernel *kernel, const tl_addr *addr)
     if (addr->len == 0 || tl_unix_is_abstract(addr))
         return;
     path = path_of(addr);
-    if (kernel->ops->stat(kernel, path.text, &status) == 0 && status.kind == TL_ADOPTED_SOCKET)
-        (void)kernel->ops->unlink(kernel, path.text);
+    int r = kernel->ops->stat(kernel, path.text, &status);
+    if (r == 0 && status.kind == TL_ADOPTED_SOCKET)
+        r = kernel->ops->unlink(kernel, path.text);
+    if (r < 0 && r != -ENOENT)
+        tl_log(TL_LOG_ERROR, "Unable to check or remove stale UNIX socket '%s': %s", path.text,
+               tl_strerror(r));
 }

@@ -24,7 +24,7 @@ static enum tl_adopted_kind socket_kind(int fd)
     case SOCK_DGRAM:
         return TL_ADOPTED_DATAGRAM;
     default:
-        return TL_ADOPTED_OTHER;
+        return TL_ADOPTED_SOCKET;
     }
 }
 

@@ -161,7 +161,8 @@ static ssize_t read_pipe(int fd, struct tl_message *message)
 
 /* Nothing but the thread's mask keeps SIGPIPE from being raised where there is no MSG_NOSIGNAL. If
  * the call between these two raised one, it is taken out again before the mask is restored; one
- * that was waiting before stays. */
+ * that was waiting before stays. A call that was stopped by it after a part says how much that was,
+ * so every short count may mean one. */
 struct sigpipe {
     sigset_t before; /* the thread's mask */
     bool waiting;
@@ -179,17 +180,26 @@ static void block_sigpipe(struct sigpipe *state)
     pthread_sigmask(SIG_BLOCK, &sigpipe, &state->before);
 }
 
-static void restore_sigpipe(const struct sigpipe *state, bool raised)
+static void restore_sigpipe(const struct sigpipe *state, bool maybe)
 {
     static const struct timespec at_once;
     sigset_t sigpipe;
 
     sigemptyset(&sigpipe);
     sigaddset(&sigpipe, SIGPIPE);
-    if (raised && !state->waiting)
+    if (maybe && !state->waiting)
         while (sigtimedwait(&sigpipe, NULL, &at_once) < 0 && errno == EINTR)
             ;
     pthread_sigmask(SIG_SETMASK, &state->before, NULL);
+}
+
+static size_t size_of(const struct tl_message *message)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < message->iov_count; i++)
+        size += message->iov[i].iov_len;
+    return size;
 }
 
 static ssize_t write_pipe(int fd, struct tl_message *message)
@@ -203,7 +213,7 @@ static ssize_t write_pipe(int fd, struct tl_message *message)
         n = writev(fd, message->iov, (int)pieces(message));
     } while (n < 0 && errno == EINTR);
     error = n < 0 ? errno : 0;
-    restore_sigpipe(&state, error == EPIPE);
+    restore_sigpipe(&state, error == EPIPE || (n >= 0 && (size_t)n < size_of(message)));
     if (n < 0)
         return -error;
     message->len = (size_t)n;
@@ -299,7 +309,7 @@ ssize_t tl_real_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *of
         n = sendfile(fd, file, &at, count);
     } while (n < 0 && errno == EINTR);
     error = n < 0 ? errno : 0;
-    restore_sigpipe(&state, error == EPIPE);
+    restore_sigpipe(&state, error == EPIPE || (n >= 0 && (size_t)n < count));
     if (n < 0)
         return -error;
     if (witness != NULL)

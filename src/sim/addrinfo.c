@@ -52,12 +52,14 @@ static bool allows(const tl_addrinfo_hints *hints, const struct type *type)
            (hints->protocol == 0 || type->protocol == 0 || hints->protocol == type->protocol);
 }
 
-/* A port by number, or PORT_UNKNOWN. Numbers that are too large are cut, as the C library does. */
-static int port_number(const char *service)
+/* A port by number, or PORT_UNKNOWN. Numbers that are too large are cut, as the C library does, and
+ * negative ones are none, although they are not taken for names. */
+static int port_number(const char *service, bool *ret_named)
 {
     char *end;
     int number = (int)strtoul(service, &end, 10);
-    return *end == '\0' && number >= 0 ? number & UINT16_MAX : PORT_UNKNOWN;
+    *ret_named = *end != '\0';
+    return !*ret_named && number >= 0 ? number & UINT16_MAX : PORT_UNKNOWN;
 }
 
 /* The port for one type of socket, or PORT_UNKNOWN. */
@@ -138,14 +140,16 @@ static bool parse_inet(const char *host, struct tl_ip *ret)
     return true;
 }
 
-/* Interfaces have names too. */
-static bool parse_scope(const char *text, uint32_t *ret)
+/* Interfaces have names too, for addresses that mean something on one alone. */
+static bool parse_scope(const char *text, const struct tl_ip *ip, uint32_t *ret)
 {
+    bool local = (ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80) ||
+                 (ip->bytes[0] == 0xff && (ip->bytes[1] & 0x0f) == 0x02);
     char *end;
     unsigned long number = strtoul(text, &end, 10);
-    if (strcmp(text, "lo") == 0)
+    if (local && strcmp(text, "lo") == 0)
         number = INTERFACE_LOOPBACK;
-    else if (strcmp(text, "eth0") == 0)
+    else if (local && strcmp(text, "eth0") == 0)
         number = INTERFACE_NETWORK;
     else if (*text == '\0' || *end != '\0' || number > UINT32_MAX)
         return false;
@@ -163,7 +167,7 @@ static bool parse_inet6(const char *host, struct tl_ip *ret, uint32_t *ret_scope
     digits[len] = '\0';
     if (inet_pton(AF_INET6, digits, ret->bytes) != 1)
         return false;
-    return host[len] == '\0' || parse_scope(host + len + 1, ret_scope);
+    return host[len] == '\0' || parse_scope(host + len + 1, ret, ret_scope);
 }
 
 /* A numeric host: 1, or TL_EAI_*; 0 when it is a name. */
@@ -172,9 +176,13 @@ static int find_number(const tl_addrinfo_hints *hints, const char *host, struct 
     bool v4 = parse_inet(host, &ret->ips[0]);
     if (!v4 && !parse_inet6(host, &ret->ips[0], &ret->scope))
         return 0;
-    ret->mapped = v4 && hints->family == TL_FAMILY_INET6;
-    if (ret->mapped ? (hints->flags & TL_AI_V4MAPPED) == 0 : !wants_family(hints, v4))
-        return TL_EAI_ADDRFAMILY;
+    if (!v4 && tl_ip_is_v4(&ret->ips[0])) { /* "::ffff:127.0.0.1" is of both families */
+        ret->mapped = hints->family != TL_FAMILY_INET;
+    } else {
+        ret->mapped = v4 && hints->family == TL_FAMILY_INET6;
+        if (ret->mapped ? (hints->flags & TL_AI_V4MAPPED) == 0 : !wants_family(hints, v4))
+            return TL_EAI_ADDRFAMILY;
+    }
     ret->count = 1;
     ret->canonname = host;
     return 1;
@@ -255,7 +263,7 @@ static int find(tl_host *host, const struct tl_query *query, uint32_t turn, stru
 
 /* --- getaddrinfo ------------------------------------------------------------------------------ */
 
-static int check(const struct tl_query *query, const char *service, int number)
+static int check(const struct tl_query *query, bool named)
 {
     const tl_addrinfo_hints *hints = &query->hints;
     if (query->host == NULL && query->service == NULL)
@@ -263,7 +271,7 @@ static int check(const struct tl_query *query, const char *service, int number)
     if ((hints->flags & ~(unsigned)AI_FLAGS) != 0 ||
         ((hints->flags & TL_AI_CANONNAME) && query->host == NULL))
         return TL_EAI_BADFLAGS;
-    if (service != NULL && number == PORT_UNKNOWN && (hints->flags & TL_AI_NUMERICSERV))
+    if (named && (hints->flags & TL_AI_NUMERICSERV))
         return TL_EAI_NONAME;
     if (hints->family != TL_FAMILY_NONE && hints->family != TL_FAMILY_INET &&
         hints->family != TL_FAMILY_INET6)
@@ -306,8 +314,9 @@ static int answer_addresses(tl_host *host, struct tl_query *query, uint32_t turn
     struct wanted wanted = {.count = 0};
     if (service != NULL && service[0] == '\0')
         service = NULL;
-    int number = service != NULL ? port_number(service) : 0;
-    int r = check(query, service, number);
+    bool named = false; /* service */
+    int number = service != NULL ? port_number(service, &named) : 0;
+    int r = check(query, named);
     if (r == 0)
         r = want_sockets(&query->hints, service, number, &wanted);
     if (r == 0)

@@ -244,6 +244,8 @@ int tl_play_script_take(struct tl_play_script *script, const struct tl_trace_eve
 {
     switch (event->kind) {
     case TL_TRACE_WATCH:
+        tl_play_script_take_watch(script, event);
+        return 0;
     case TL_TRACE_CANCEL:
     case TL_TRACE_RETIRE:
     case TL_TRACE_NOTE:

@@ -49,6 +49,15 @@ int tl_play_script_take_pipe(struct tl_play_script *script, const struct tl_trac
     return 0;
 }
 
+void tl_play_script_take_watch(struct tl_play_script *script, const struct tl_trace_event *event)
+{
+    if (event->result != -EPERM)
+        return;
+    struct tl_play_peer *peer = tl_play_script_peer(script, event->object);
+    if (peer != NULL && peer->role == TL_PEER_PIPE)
+        peer->no_watch = true;
+}
+
 /* What it is by what was found when it was looked at. */
 static int take_kind(struct tl_play_script *script, struct tl_play_peer *peer)
 {

@@ -74,6 +74,8 @@ int tl_play_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token
 
     if (replay->fate != 0 || handle == NULL)
         return replay->fate != 0 ? replay->fate : -EBADF;
+    if (events != 0 && handle->peer != NULL && handle->peer->no_watch)
+        return -EPERM;
     handle->interest = events;
     handle->token = token;
     tl_play_update(replay, handle);

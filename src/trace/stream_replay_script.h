@@ -148,6 +148,7 @@ struct tl_play_peer {
     bool given;                          /* it came to be by pipe or adopt */
     bool no_read;                        /* the end of a pipe that only writes, */
     bool no_write;                       /* and that only reads */
+    bool no_watch;                       /* a device that tells nobody when it is ready */
     bool elsewhere;                      /* it was brought in */
     const struct tl_play_peer *partner;  /* the other end of a pipe or socket pair */
     struct tl_adopted adopted;           /* what it was when it was brought in */
@@ -366,9 +367,11 @@ int tl_play_script_take_ready(struct tl_play_script *script, const struct tl_tra
 int tl_play_script_take_connect(struct tl_play_script *script, const struct tl_trace_event *event,
                                 struct tl_play_peer *peer);
 
-/* Takes in a pipe, and a descriptor that was brought in (stream_replay_load_given.c). */
+/* Takes in a pipe, a descriptor that was brought in, and that there is nothing to watch about one
+ * (stream_replay_load_given.c). */
 int tl_play_script_take_pipe(struct tl_play_script *script, const struct tl_trace_event *event);
 int tl_play_script_take_adopt(struct tl_play_script *script, const struct tl_trace_event *event);
+void tl_play_script_take_watch(struct tl_play_script *script, const struct tl_trace_event *event);
 
 /* Takes in what is about a child (stream_replay_load_children.c). */
 int tl_play_script_take_child(struct tl_play_script *script, const struct tl_trace_event *event);

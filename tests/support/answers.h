@@ -9,7 +9,7 @@
 
 #include "support/patch.h"
 
-enum { ANSWERS_MAX = 8, ANSWERS_SOCKETS_MAX = 32 };
+enum { ANSWERS_MAX = 24, ANSWERS_SOCKETS_MAX = 32 };
 
 /* What one lookup is answered. */
 struct answer {
