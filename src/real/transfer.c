@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "real/real.h"
+#include "real/syscall.h"
 
 /* How many datagrams one system call takes at most; the caller asks again for more. */
 #define DATAGRAMS_MAX 16
@@ -25,8 +26,10 @@
 static inline bool is_plain(const struct tl_real *real, int fd, const struct tl_message *message,
                             size_t count)
 {
-    return (unsigned)fd < real->fds_count && real->fds[fd].kind == TL_REAL_STREAM && count == 1 &&
-           message->iov_count == 1;
+    unsigned number = (unsigned)fd;
+
+    return count == 1 && message->iov_count == 1 && number < real->fds_count &&
+           real->fds[number].kind == TL_REAL_STREAM;
 }
 
 /* A stream takes as many pieces as the system lets it, the caller comes again for the rest. */
@@ -245,25 +248,16 @@ static __attribute__((noinline)) ssize_t write_other(struct tl_kernel *kernel, i
 
 ssize_t tl_real_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count)
 {
-    if (!is_plain(tl_real_of(kernel), fd, messages, count))
-        return read_other(kernel, fd, messages, count);
-    ssize_t n = recv(fd, messages->iov->iov_base, messages->iov->iov_len, MSG_DONTWAIT);
-    if (n < 0)
-        return -errno;
-    messages->len = (size_t)n;
-    return n;
+    if (is_plain(tl_real_of(kernel), fd, messages, count))
+        return tl_sys_recv(fd, messages->iov, MSG_DONTWAIT);
+    return read_other(kernel, fd, messages, count);
 }
 
 ssize_t tl_real_write(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count)
 {
-    if (!is_plain(tl_real_of(kernel), fd, messages, count))
-        return write_other(kernel, fd, messages, count);
-    ssize_t n =
-        send(fd, messages->iov->iov_base, messages->iov->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n < 0)
-        return -errno;
-    messages->len = (size_t)n;
-    return n;
+    if (is_plain(tl_real_of(kernel), fd, messages, count))
+        return tl_sys_send(fd, messages->iov, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return write_other(kernel, fd, messages, count);
 }
 
 /* Has the witness see len bytes of the file that have been sent, as far as they are still there. */
