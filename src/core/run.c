@@ -77,10 +77,11 @@ static __attribute__((noinline)) void deliver_rare(tl_loop *loop, const struct t
 
 /* Queues what poll has brought. The queue hears of its new tail when that is no longer kept at
  * hand: before anything rare, and at the end. */
-static inline void deliver(tl_loop *loop, const struct tl_event *event, int count)
+static inline void deliver(tl_loop *loop, const struct tl_event *events, int count)
 {
     struct tl_ready *last = tl_ready_queue_tail(&loop->ready);
-    for (const struct tl_event *end = event + count; event < end; event++) {
+    for (int i = 0; i < count; i++) {
+        const struct tl_event *event = &events[i];
         if (__builtin_expect(event->kind == TL_EVENT_FD && event->ready == TL_READABLE, 1)) {
             last = tl_watch_deliver_readable(event->token, loop, last);
             continue;

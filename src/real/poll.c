@@ -134,28 +134,26 @@ static inline struct tl_real_fd *entry_of(const struct tl_real *real, int i)
     return &real->fds[real->batch[i].data.fd];
 }
 
-static inline void tell(struct tl_event *event, const struct tl_real_fd *entry, uint32_t events)
+static inline void tell(struct tl_event *event, const struct tl_real_fd *entry, uint32_t ready)
 {
     event->token = entry->token;
+    event->ready = ready;
     event->kind = TL_EVENT_FD;
-    event->ready = TL_READABLE; /* nearly always, and then one store with the kind */
-    if (__builtin_expect(events != EPOLLIN, false))
-        event->ready = from_epoll(events);
 }
 
-/* As deliver, where some are the kernel's own; and what these brought to light. */
-static __attribute__((noinline)) int deliver_mixed(struct tl_real *real, int ready,
+/* The rest of deliver, which has done the first i, of any kind; and what these brought to light. */
+static __attribute__((noinline)) int deliver_mixed(struct tl_real *real, int i, int ready,
                                                    struct tl_event *events, int count)
 {
-    int made = 0;
+    int made = i;
 
-    for (int i = 0; i < ready; i++) {
+    for (; i < ready; i++) {
         const struct tl_real_fd *entry = entry_of(real, i);
 
         if (is_own(entry))
             made += deliver_own(real, entry, &events[made]);
         else
-            tell(&events[made++], entry, real->batch[i].events);
+            tell(&events[made++], entry, from_epoll(real->batch[i].events));
     }
     if (real->pending)
         made += take_pending(real, events + made, count - made);
@@ -163,7 +161,8 @@ static __attribute__((noinline)) int deliver_mixed(struct tl_real *real, int rea
 }
 
 /* Makes events of what epoll has put into the batch; ready may be an error. Nearly always all are
- * of the program's descriptors, and that is done without a call. */
+ * of the program's descriptors and say that there is something to read, and that is done without a
+ * call. */
 static inline int deliver(struct tl_real *real, int ready, struct tl_event *events, int count)
 {
     if (ready < 0)
@@ -171,9 +170,9 @@ static inline int deliver(struct tl_real *real, int ready, struct tl_event *even
     for (int i = 0; i < ready; i++) {
         const struct tl_real_fd *entry = entry_of(real, i);
 
-        if (is_own(entry))
-            return deliver_mixed(real, ready, events, count);
-        tell(&events[i], entry, real->batch[i].events);
+        if (is_own(entry) || real->batch[i].events != EPOLLIN)
+            return deliver_mixed(real, i, ready, events, count);
+        tell(&events[i], entry, TL_READABLE);
     }
     return ready;
 }
