@@ -195,6 +195,17 @@ static void restore_sigpipe(const struct sigpipe *state, bool raised)
     pthread_sigmask(SIG_SETMASK, &state->before, NULL);
 }
 
+static size_t pieces_size(const struct tl_message *message)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < pieces(message); i++)
+        size += message->iov[i].iov_len;
+    return size;
+}
+
+/* A write that has moved something and then finds nobody at the other end, for it had to wait, says
+ * how much that was, and raises the signal all the same. */
 static ssize_t write_pipe(int fd, struct tl_message *message)
 {
     struct sigpipe state;
@@ -206,7 +217,7 @@ static ssize_t write_pipe(int fd, struct tl_message *message)
         n = writev(fd, message->iov, (int)pieces(message));
     } while (n < 0 && errno == EINTR);
     error = n < 0 ? errno : 0;
-    restore_sigpipe(&state, error == EPIPE);
+    restore_sigpipe(&state, n < 0 ? error == EPIPE : (size_t)n < pieces_size(message));
     if (n < 0)
         return -error;
     message->len = (size_t)n;
