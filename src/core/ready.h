@@ -49,8 +49,9 @@ static inline void tl_ready_queue_push(struct tl_ready_queue *queue, struct tl_r
     queue->head.prev = ready;
 }
 
-/* Puts an unqueued place behind last, the queue's tail, and returns it: the new tail. For several in
- * a row: the queue itself hears of its tail by tl_ready_queue_end, before anything else is done. */
+/* Puts an unqueued place behind last, the queue's tail, and returns it: the new tail. For several
+ * in a row: the queue itself hears of its tail by tl_ready_queue_end, before anything else is done.
+ */
 static inline struct tl_ready *tl_ready_queue_extend(struct tl_ready_queue *queue,
                                                      struct tl_ready *last, struct tl_ready *ready)
 {
