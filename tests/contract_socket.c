@@ -329,7 +329,6 @@ static void pieces_are_gathered_and_scattered(struct contract *contract)
 
     seam_connection(kernel, fds);
     assert_int_equal(kernel->ops->write(kernel, fds[0], &message, 1), 6);
-    assert_int_equal(message.len, 6);
     assert_int_equal(seam_read_all(kernel, fds[1], all, 2), 2);
     assert_string_equal(all, "on");
 
@@ -337,7 +336,6 @@ static void pieces_are_gathered_and_scattered(struct contract *contract)
     message = (struct tl_message){.iov = in, .iov_count = 2};
     ssize_t n = kernel->ops->read(kernel, fds[1], &message, 1);
     assert_true(n > 0 && n <= 4);
-    assert_int_equal(message.len, n);
     memcpy(all, "etwo", 4);
     assert_memory_equal(head, all, n < 2 ? n : 2);
     if (n > 2)

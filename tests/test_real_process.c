@@ -148,6 +148,45 @@ static void a_sigpipe_that_was_waiting_stays(void **state)
     kernel->ops->destroy(kernel);
 }
 
+/* Reads what is more than a pipe holds, and then no more. arg is the read end. */
+static void *read_a_part(void *arg)
+{
+    int fd = *(int *)arg;
+    char piece[1000];
+
+    for (size_t left = 100 * sizeof piece; left > 0;) {
+        ssize_t n = read(fd, piece, left < sizeof piece ? left : sizeof piece);
+        if (n <= 0)
+            break;
+        left -= (size_t)n;
+    }
+    close(fd);
+    return NULL;
+}
+
+/* The system raises it also when it says how much was written before. */
+static void nor_by_a_write_that_gets_on_for_a_while(void **state)
+{
+    static char data[1 << 20];
+    struct tl_kernel *kernel = real_kernel();
+    struct sigaction before = catch (SIGPIPE, 0);
+    struct tl_adopted adopted;
+    pthread_t reader;
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0); /* in blocking mode, and stays in it */
+    assert_int_equal(kernel->ops->adopt(kernel, fds[1], &adopted), 0);
+    assert_int_equal(pthread_create(&reader, NULL, read_a_part, &fds[0]), 0);
+    ssize_t n = seam_write(kernel, fds[1], data, sizeof data);
+    seam_close(kernel, fds[1]);
+    assert_int_equal(pthread_join(reader, NULL), 0);
+    assert_true(n > 0 && n < (ssize_t)sizeof data);
+    assert_int_equal(handled_count, 0);
+    sigaction(SIGPIPE, &before, NULL);
+    kernel->ops->destroy(kernel);
+}
+
 /* --- Signals --- */
 
 static void deliveries_are_counted_and_come_by_number(void **state)
@@ -508,6 +547,7 @@ int main(void)
         cmocka_unit_test(sigpipe_is_never_raised),
         cmocka_unit_test(sigpipe_is_not_raised_for_a_part_of_a_file),
         cmocka_unit_test(a_sigpipe_that_was_waiting_stays),
+        cmocka_unit_test(nor_by_a_write_that_gets_on_for_a_while),
         cmocka_unit_test(deliveries_are_counted_and_come_by_number),
         cmocka_unit_test(the_earlier_handler_is_called_and_put_back),
         cmocka_unit_test(a_handler_put_above_ours_stays),

@@ -57,8 +57,8 @@ enum tl_event_kind {
 
 struct tl_event {
     void *token;
-    uint32_t kind;  /* enum tl_event_kind */
     uint32_t ready; /* TL_READABLE ... */
+    uint32_t kind;  /* enum tl_event_kind */
     int64_t value;
 };
 
@@ -67,7 +67,7 @@ struct tl_message {
     struct iovec *iov;
     size_t iov_count;
     tl_addr *addr;      /* read: NULL or filled with the source; write: NULL or the destination */
-    size_t len;         /* result: bytes transferred */
+    size_t len;         /* result: the datagram's bytes that were transferred */
     unsigned truncated; /* result of read: the datagram was longer */
 };
 
@@ -279,9 +279,10 @@ struct tl_kernel_ops {
     int (*close)(struct tl_kernel *kernel, int fd);
 
     /* recv, readv, recvfrom, recvmmsg in one, and send, writev, sendto, sendmmsg. With count 1: the
-     * bytes transferred, also in messages[0].len; read returns 0 at the end of a stream. With more
-     * (datagrams only): the messages transferred, which may be fewer than could be: a kernel need
-     * not take more than 16 at once. -EAGAIN when none could be. An error of the first message is
+     * bytes transferred; read returns 0 at the end of a stream. With more (datagrams only): the
+     * messages transferred, which may be fewer than could be: a kernel need not take more than 16
+     * at once. Results in the messages themselves are those of datagrams: a stream's need not be
+     * set. -EAGAIN when none could be. An error of the first message is
      * returned, one of a later message ends the call there and is met by the next. A write never
      * raises SIGPIPE: -EPIPE. */
     ssize_t (*read)(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count);

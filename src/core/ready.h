@@ -49,6 +49,28 @@ static inline void tl_ready_queue_push(struct tl_ready_queue *queue, struct tl_r
     queue->head.prev = ready;
 }
 
+/* Puts an unqueued place behind last, the queue's tail, and returns it: the new tail. For several
+ * in a row: the queue itself hears of its tail by tl_ready_queue_end, before anything else is done.
+ */
+static inline struct tl_ready *tl_ready_queue_extend(struct tl_ready_queue *queue,
+                                                     struct tl_ready *last, struct tl_ready *ready)
+{
+    ready->prev = last;
+    last->next = ready;
+    ready->next = &queue->head;
+    return ready;
+}
+
+static inline struct tl_ready *tl_ready_queue_tail(const struct tl_ready_queue *queue)
+{
+    return queue->head.prev;
+}
+
+static inline void tl_ready_queue_end(struct tl_ready_queue *queue, struct tl_ready *last)
+{
+    queue->head.prev = last;
+}
+
 /* Makes a place, of which nothing is said before, and puts it at the tail. */
 static inline void tl_ready_queue_add(struct tl_ready_queue *queue, struct tl_ready *ready,
                                       tl_callback callback, void *arg)

@@ -48,10 +48,13 @@ static inline tl_time prepare(tl_loop *loop)
     return tl_timers_empty(&loop->timers) ? -1 : until_timer(loop);
 }
 
-/* Anything but readiness. */
+/* Anything but a descriptor that can be read. */
 static __attribute__((noinline)) void deliver_rare(tl_loop *loop, const struct tl_event *event)
 {
     switch (event->kind) {
+    case TL_EVENT_FD:
+        tl_watch_deliver(event->token, loop, event->ready);
+        break;
     case TL_EVENT_POSTED:
         tl_posts_deliver(loop, event->token);
         break;
@@ -72,6 +75,24 @@ static __attribute__((noinline)) void deliver_rare(tl_loop *loop, const struct t
     }
 }
 
+/* Queues what poll has brought. The queue hears of its new tail when that is no longer kept at
+ * hand: before anything rare, and at the end. */
+static inline void deliver(tl_loop *loop, const struct tl_event *events, int count)
+{
+    struct tl_ready *last = tl_ready_queue_tail(&loop->ready);
+    for (int i = 0; i < count; i++) {
+        const struct tl_event *event = &events[i];
+        if (__builtin_expect(event->kind == TL_EVENT_FD && event->ready == TL_READABLE, 1)) {
+            last = tl_watch_deliver_readable(event->token, loop, last);
+            continue;
+        }
+        tl_ready_queue_end(&loop->ready, last);
+        deliver_rare(loop, event);
+        last = tl_ready_queue_tail(&loop->ready);
+    }
+    tl_ready_queue_end(&loop->ready, last);
+}
+
 /* As run_once, always part of run: a server with few connections makes one iteration for every
  * message. */
 static inline __attribute__((always_inline)) int wait(tl_loop *loop, tl_time timeout)
@@ -84,12 +105,7 @@ static inline __attribute__((always_inline)) int wait(tl_loop *loop, tl_time tim
         (void)tl_loop_iteration_time(loop);
     if (count < 0)
         return count;
-    for (int i = 0; i < count; i++) {
-        if (__builtin_expect(events[i].kind == TL_EVENT_FD, 1))
-            tl_watch_deliver(events[i].token, loop, events[i].ready);
-        else
-            deliver_rare(loop, &events[i]);
-    }
+    deliver(loop, events, count);
     return 0;
 }
 

@@ -83,10 +83,10 @@ static __attribute__((noinline)) void receive_nothing(struct tl_stream *stream, 
         tl_stream_type(stream)->read_nothing(stream, result);
 }
 
-static inline ssize_t read_to(struct tl_stream *stream, struct tl_message *message)
+static inline ssize_t read_to(tl_loop *loop, const struct tl_stream *stream, struct tl_piece *piece)
 {
-    struct tl_kernel *kernel = stream->transport.loop->kernel;
-    return kernel->ops->read(kernel, stream->watch.fd, message, 1);
+    struct tl_kernel *kernel = loop->kernel;
+    return kernel->ops->read(kernel, stream->watch.fd, &piece->message, 1);
 }
 
 /* The first read of this thread: makes its buffer. Whether there is one now. */
@@ -99,33 +99,41 @@ static __attribute__((noinline)) bool make_buffer(tl_loop *loop)
     return self->read_buffer != NULL;
 }
 
-static inline struct tl_piece *incoming(const struct tl_stream *stream)
+/* Gives a streaming protocol the first bytes of the buffer. */
+static inline void give_data(struct tl_stream *stream, tl_protocol *protocol, size_t len)
 {
-    return &stream->transport.loop->incoming;
+    if (protocol->ops->data_received == NULL)
+        return;
+    tl_protocol_hold(protocol);
+    const void *data = stream->transport.loop->incoming.bytes.iov_base;
+    int r = protocol->ops->data_received(protocol, data, len);
+    if (r < 0)
+        failed(stream, protocol, "Fatal error: protocol.data_received() call failed.", r);
+    tl_protocol_unhold(protocol);
 }
 
-/* Reads once for a streaming protocol; whether there may well be more, and it is wanted. */
-static inline __attribute__((always_inline)) bool receive_data(struct tl_stream *stream)
+/* Reads once for the stream's protocol, which is a streaming one; whether there may well be more,
+ * and it is wanted. */
+static inline __attribute__((always_inline)) bool receive_data(struct tl_stream *stream,
+                                                               tl_protocol *protocol)
 {
-    tl_protocol *protocol = stream->transport.protocol;
-    if (incoming(stream)->bytes.iov_base == NULL && !make_buffer(stream->transport.loop)) {
+    tl_loop *loop = stream->transport.loop;
+    if (loop->incoming.bytes.iov_base == NULL && !make_buffer(loop)) {
         tl_stream_end(stream, -ENOMEM);
         return false;
     }
-    ssize_t len = read_to(stream, &incoming(stream)->message);
+    ssize_t len = read_to(loop, stream, &loop->incoming);
     if (len <= 0) {
         receive_nothing(stream, (int)len);
         return false;
     }
-    if (protocol->ops->data_received != NULL) {
-        tl_protocol_hold(protocol);
-        int r =
-            protocol->ops->data_received(protocol, incoming(stream)->bytes.iov_base, (size_t)len);
-        if (r < 0)
-            failed(stream, protocol, "Fatal error: protocol.data_received() call failed.", r);
-        tl_protocol_unhold(protocol);
+    /* Looked at first, so that the length need not be kept. */
+    if (__builtin_expect(len == TL_READ_BUFFER_SIZE, false)) {
+        give_data(stream, protocol, TL_READ_BUFFER_SIZE);
+        return reading(stream);
     }
-    return len == TL_READ_BUFFER_SIZE && reading(stream);
+    give_data(stream, protocol, (size_t)len);
+    return false;
 }
 
 /* Asks a buffered protocol where to read to, which goes into the loop's piece; whether it is worth
@@ -143,41 +151,61 @@ static inline bool get_buffer(struct tl_stream *stream, tl_protocol *protocol,
     return reading(stream) && stream->transport.protocol == protocol;
 }
 
-/* As receive_data, with the protocol held by the caller. */
-static inline bool receive_into(struct tl_stream *stream, tl_protocol *protocol)
+/* Tells a buffered protocol how much has come. */
+static inline void tell_updated(struct tl_stream *stream, tl_protocol *protocol, size_t len)
 {
-    struct tl_piece *piece = &stream->transport.loop->offered;
-    if (!get_buffer(stream, protocol, piece))
-        return false;
-    ssize_t len = read_to(stream, &piece->message);
-    if (len <= 0) {
-        receive_nothing(stream, (int)len);
-        return false;
-    }
-    bool filled = (size_t)len == piece->bytes.iov_len;
-    int r = protocol->ops->buffer_updated(protocol, (size_t)len);
+    int r = protocol->ops->buffer_updated(protocol, len);
     if (r < 0)
         failed(stream, protocol, "Fatal error: protocol.buffer_updated() call failed.", r);
-    return filled && reading(stream);
 }
 
-static inline __attribute__((always_inline)) bool receive_buffered(struct tl_stream *stream)
+/* Reads to where a buffered protocol wants it. How much has come; nothing to be told is 0. */
+static inline size_t read_offered(tl_loop *loop, struct tl_stream *stream, tl_protocol *protocol)
 {
-    tl_protocol *protocol = stream->transport.protocol;
-    tl_protocol_hold(protocol);
-    bool more = receive_into(stream, protocol);
+    if (!get_buffer(stream, protocol, &loop->offered))
+        return 0;
+    ssize_t len = read_to(loop, stream, &loop->offered);
+    if (len > 0)
+        return (size_t)len;
+    receive_nothing(stream, (int)len);
+    return 0;
+}
+
+/* The rest of receive_buffered when the buffer is full. */
+static __attribute__((noinline)) bool receive_full(struct tl_stream *stream, tl_protocol *protocol)
+{
+    tell_updated(stream, protocol, stream->transport.loop->offered.bytes.iov_len);
+    bool more = reading(stream);
     tl_protocol_unhold(protocol);
     return more;
 }
 
-static inline bool is_buffered(const struct tl_stream *stream)
+/* As receive_data, for a buffered one. */
+static inline __attribute__((always_inline)) bool receive_buffered(struct tl_stream *stream,
+                                                                   tl_protocol *protocol)
 {
-    return stream->transport.protocol->ops->kind == TL_PROTOCOL_BUFFERED;
+    tl_loop *loop = stream->transport.loop;
+    tl_protocol_hold(protocol);
+    size_t len = read_offered(loop, stream, protocol);
+    if (len > 0) {
+        if (len == loop->offered.bytes.iov_len)
+            return receive_full(stream, protocol);
+        tell_updated(stream, protocol, len);
+    }
+    tl_protocol_unhold(protocol);
+    return false;
+}
+
+static inline bool is_buffered(const tl_protocol *protocol)
+{
+    return protocol->ops->kind == TL_PROTOCOL_BUFFERED;
 }
 
 static bool receive(struct tl_stream *stream)
 {
-    return is_buffered(stream) ? receive_buffered(stream) : receive_data(stream);
+    tl_protocol *protocol = stream->transport.protocol;
+    return is_buffered(protocol) ? receive_buffered(stream, protocol)
+                                 : receive_data(stream, protocol);
 }
 
 /* Up to so many rounds. The protocol, and with it the way it reads, may change between two. */
@@ -196,10 +224,17 @@ static __attribute__((noinline)) void ready_to_write(struct tl_stream *stream)
         tl_stream_writable(stream);
 }
 
-/* A buffered protocol's, and all that there is. */
-static __attribute__((noinline)) void ready_buffered(struct tl_stream *stream)
+/* All that there is for a buffered protocol, and for a streaming one. */
+static __attribute__((noinline)) void ready_buffered(struct tl_stream *stream,
+                                                     tl_protocol *protocol)
 {
-    if (receive_buffered(stream))
+    if (receive_buffered(stream, protocol))
+        read_rounds(stream, READS_MAX - 1);
+}
+
+static __attribute__((noinline)) void ready_data(struct tl_stream *stream, tl_protocol *protocol)
+{
+    if (receive_data(stream, protocol))
         read_rounds(stream, READS_MAX - 1);
 }
 
@@ -207,12 +242,13 @@ static __attribute__((noinline)) void ready_buffered(struct tl_stream *stream)
 void tl_stream_ready(void *arg)
 {
     struct tl_stream *stream = arg;
+    tl_protocol *protocol = stream->transport.protocol;
     if (stream->watch.ready != TL_READABLE)
         ready_to_write(stream);
-    else if (is_buffered(stream))
-        ready_buffered(stream);
-    else if (receive_data(stream))
-        read_rounds(stream, READS_MAX - 1);
+    else if (is_buffered(protocol))
+        ready_buffered(stream, protocol);
+    else
+        ready_data(stream, protocol);
 }
 
 int tl_stream_pause_reading(tl_transport *transport)

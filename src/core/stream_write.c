@@ -34,11 +34,13 @@ static inline const struct iovec *outgoing(const struct tl_stream *stream)
     return &stream->transport.loop->outgoing.bytes;
 }
 
-/* A stream of a closed loop is not OPEN: see tl_streams_closing. */
+/* A stream of a closed loop is not OPEN: see tl_streams_closing. Put like this it is one look at
+ * all three, which are neighbours. */
 static inline bool may_write(const tl_transport *transport)
 {
-    return transport->phase == TL_TRANSPORT_OPEN && transport->output == TL_OUTPUT_OPEN &&
-           !transport->sending_file;
+    bool barred = transport->phase != TL_TRANSPORT_OPEN || transport->output != TL_OUTPUT_OPEN ||
+                  transport->sending_file;
+    return !barred;
 }
 
 /* A write that may not be made, of something or of nothing. Why it may not. */

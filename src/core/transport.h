@@ -38,12 +38,12 @@ struct tl_transport {
     int error;             /* what connection_lost is told; 0: nothing went wrong */
     enum tl_transport_phase phase : 8;
     enum tl_transport_output output : 7;
+    bool sending_file : 1;   /* the watch is a sendfile's, see core/sendfile.c */
     bool traced : 1;         /* where it was made is behind it: see tl_transport_origin */
     bool made : 1;           /* connection_made has been called */
     bool reading_paused : 1; /* by the program */
     bool eof_received : 1;   /* there is nothing more to read */
     bool writing_paused : 1; /* pause_writing has been called last, not resume_writing */
-    bool sending_file : 1;   /* the watch is a sendfile's, see core/sendfile.c */
     uint8_t ignored : 3;     /* writes that came too late, as far as TL_IGNORED_QUIETLY */
     uint8_t info;            /* the kind of its extra info: see core/extra_info.h */
 };

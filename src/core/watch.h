@@ -59,4 +59,17 @@ static inline void tl_watch_deliver(struct tl_watch *watch, tl_loop *loop, uint3
     tl_loop_queue(loop, &watch->place);
 }
 
+/* The same for an event that says TL_READABLE and nothing else, with the ready queue's tail at
+ * hand; what comes back is its tail then (tl_ready_queue_extend). */
+static inline struct tl_ready *tl_watch_deliver_readable(struct tl_watch *watch, tl_loop *loop,
+                                                         struct tl_ready *last)
+{
+    if ((watch->wanted & TL_READABLE) == 0)
+        return last;
+    watch->ready = TL_READABLE;
+    if (tl_ready_queued(&watch->place))
+        return last;
+    return tl_ready_queue_extend(&loop->ready, last, &watch->place);
+}
+
 #endif

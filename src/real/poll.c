@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "real/real.h"
+#include "real/syscall.h"
 
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2 441
@@ -33,8 +34,6 @@ _Static_assert(EPOLLIN == 1 && EPOLLOUT == 4 && EPOLLERR == 8 && EPOLLHUP == 16,
 
 static inline uint32_t from_epoll(uint32_t events)
 {
-    if (events == EPOLLIN) /* nearly always */
-        return TL_READABLE;
     return (events & TL_READABLE) | (events >> 1 & TL_WRITABLE) | (events >> 2 & TL_HANGUP) |
            (events & TL_FAULT);
 }
@@ -57,28 +56,16 @@ int tl_real_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token
     return 0;
 }
 
+/* epoll_wait for no time (0) or for ever (-1): how many events epoll has put into the batch, or a
+ * negative errno. A loop that is busy looks once for every batch of callbacks. */
+static inline int wait_plain(struct tl_real *real, int room, int timeout)
+{
+    return tl_sys_epoll_wait(real->epoll, real->batch, room, timeout);
+}
+
 static inline int result(int n)
 {
     return n < 0 ? -errno : n;
-}
-
-/* epoll_wait for no time (0) or for ever (-1): how many events epoll has put into the batch, or a
- * negative errno. With some mitigations on, a processor has forgotten after a system call where the
- * calls in progress return to; each return then costs a tenth of a look at epoll. So there is none
- * here that can be spared: a loop that is busy looks once for every batch of callbacks. */
-static inline int wait_plain(struct tl_real *real, int room, int timeout)
-{
-#if defined(__x86_64__) && defined(__LP64__) && !defined(__SANITIZE_THREAD__)
-    long n = SYS_epoll_wait;
-    register long ms __asm__("r10") = timeout;
-    __asm__ volatile("syscall"
-                     : "+a"(n)
-                     : "D"((long)real->epoll), "S"(real->batch), "d"((long)room), "r"(ms)
-                     : "rcx", "r11", "memory");
-    return (int)n;
-#else
-    return result(epoll_wait(real->epoll, real->batch, room, timeout));
-#endif
 }
 
 /* epoll_wait for kernels older than 5.11 and where a filter forbids the newer call. */
@@ -147,26 +134,26 @@ static inline struct tl_real_fd *entry_of(const struct tl_real *real, int i)
     return &real->fds[real->batch[i].data.fd];
 }
 
-static inline void tell(struct tl_event *event, const struct tl_real_fd *entry, uint32_t events)
+static inline void tell(struct tl_event *event, const struct tl_real_fd *entry, uint32_t ready)
 {
     event->token = entry->token;
+    event->ready = ready;
     event->kind = TL_EVENT_FD;
-    event->ready = from_epoll(events);
 }
 
-/* As deliver, where some are the kernel's own; and what these brought to light. */
-static __attribute__((noinline)) int deliver_mixed(struct tl_real *real, int ready,
+/* The rest of deliver, which has done the first i, of any kind; and what these brought to light. */
+static __attribute__((noinline)) int deliver_mixed(struct tl_real *real, int i, int ready,
                                                    struct tl_event *events, int count)
 {
-    int made = 0;
+    int made = i;
 
-    for (int i = 0; i < ready; i++) {
+    for (; i < ready; i++) {
         const struct tl_real_fd *entry = entry_of(real, i);
 
         if (is_own(entry))
             made += deliver_own(real, entry, &events[made]);
         else
-            tell(&events[made++], entry, real->batch[i].events);
+            tell(&events[made++], entry, from_epoll(real->batch[i].events));
     }
     if (real->pending)
         made += take_pending(real, events + made, count - made);
@@ -174,7 +161,8 @@ static __attribute__((noinline)) int deliver_mixed(struct tl_real *real, int rea
 }
 
 /* Makes events of what epoll has put into the batch; ready may be an error. Nearly always all are
- * of the program's descriptors, and that is done without a call. */
+ * of the program's descriptors and say that there is something to read, and that is done without a
+ * call. */
 static inline int deliver(struct tl_real *real, int ready, struct tl_event *events, int count)
 {
     if (ready < 0)
@@ -182,9 +170,9 @@ static inline int deliver(struct tl_real *real, int ready, struct tl_event *even
     for (int i = 0; i < ready; i++) {
         const struct tl_real_fd *entry = entry_of(real, i);
 
-        if (is_own(entry))
-            return deliver_mixed(real, ready, events, count);
-        tell(&events[i], entry, real->batch[i].events);
+        if (is_own(entry) || real->batch[i].events != EPOLLIN)
+            return deliver_mixed(real, i, ready, events, count);
+        tell(&events[i], entry, TL_READABLE);
     }
     return ready;
 }

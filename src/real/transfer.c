@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "real/real.h"
+#include "real/syscall.h"
 
 /* How many datagrams one system call takes at most; the caller asks again for more. */
 #define DATAGRAMS_MAX 16
@@ -25,8 +26,10 @@
 static inline bool is_plain(const struct tl_real *real, int fd, const struct tl_message *message,
                             size_t count)
 {
-    return (unsigned)fd < real->fds_count && real->fds[fd].kind == TL_REAL_STREAM && count == 1 &&
-           message->iov_count == 1;
+    unsigned number = (unsigned)fd;
+
+    return count == 1 && message->iov_count == 1 && number < real->fds_count &&
+           real->fds[number].kind == TL_REAL_STREAM;
 }
 
 /* A stream takes as many pieces as the system lets it, the caller comes again for the rest. */
@@ -193,15 +196,17 @@ static void restore_sigpipe(const struct sigpipe *state, bool maybe)
     pthread_sigmask(SIG_SETMASK, &state->before, NULL);
 }
 
-static size_t size_of(const struct tl_message *message)
+static size_t pieces_size(const struct tl_message *message)
 {
     size_t size = 0;
 
-    for (size_t i = 0; i < message->iov_count; i++)
+    for (size_t i = 0; i < pieces(message); i++)
         size += message->iov[i].iov_len;
     return size;
 }
 
+/* A write that has moved something and then finds nobody at the other end, for it had to wait, says
+ * how much that was, and raises the signal all the same. */
 static ssize_t write_pipe(int fd, struct tl_message *message)
 {
     struct sigpipe state;
@@ -213,7 +218,7 @@ static ssize_t write_pipe(int fd, struct tl_message *message)
         n = writev(fd, message->iov, (int)pieces(message));
     } while (n < 0 && errno == EINTR);
     error = n < 0 ? errno : 0;
-    restore_sigpipe(&state, error == EPIPE || (n >= 0 && (size_t)n < size_of(message)));
+    restore_sigpipe(&state, n < 0 ? error == EPIPE : (size_t)n < pieces_size(message));
     if (n < 0)
         return -error;
     message->len = (size_t)n;
@@ -255,25 +260,16 @@ static __attribute__((noinline)) ssize_t write_other(struct tl_kernel *kernel, i
 
 ssize_t tl_real_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count)
 {
-    if (!is_plain(tl_real_of(kernel), fd, messages, count))
-        return read_other(kernel, fd, messages, count);
-    ssize_t n = recv(fd, messages->iov->iov_base, messages->iov->iov_len, MSG_DONTWAIT);
-    if (n < 0)
-        return -errno;
-    messages->len = (size_t)n;
-    return n;
+    if (is_plain(tl_real_of(kernel), fd, messages, count))
+        return tl_sys_recv(fd, messages->iov, MSG_DONTWAIT);
+    return read_other(kernel, fd, messages, count);
 }
 
 ssize_t tl_real_write(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count)
 {
-    if (!is_plain(tl_real_of(kernel), fd, messages, count))
-        return write_other(kernel, fd, messages, count);
-    ssize_t n =
-        send(fd, messages->iov->iov_base, messages->iov->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n < 0)
-        return -errno;
-    messages->len = (size_t)n;
-    return n;
+    if (is_plain(tl_real_of(kernel), fd, messages, count))
+        return tl_sys_send(fd, messages->iov, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return write_other(kernel, fd, messages, count);
 }
 
 /* Has the witness see len bytes of the file that have been sent, as far as they are still there. */
