@@ -257,6 +257,60 @@ static void a_loop_may_be_closed_under_it(struct contract *contract)
     parties_close(&parties);
 }
 
+/* Nobody has asked before the loop was closed. */
+static void names_stay_when_the_loop_is_closed(struct contract *contract)
+{
+    tl_addr local = numeric("127.0.0.1", 0);
+    struct party one = {.addr = {.family = TL_FAMILY_NONE}};
+    struct parties parties;
+    parties_open_loop(&parties, contract);
+    assert_int_equal(party_open(&parties.two, parties.loop, &local, NULL, NULL), 0);
+    one.loop = parties.loop;
+    tl_future_detach(tl_loop_create_datagram_endpoint(parties.loop, party_factory, &one, NULL,
+                                                      &parties.two.addr, NULL));
+    loop_turn(parties.loop);
+    parties_close(&parties);
+    assert_string_equal(one.log, "made released");
+    assert_true(tl_transport_is_closing(one.transport));
+    const tl_value *own = tl_transport_get_extra_info(one.transport, "sockname", NULL);
+    assert_int_equal(own->kind, TL_VALUE_POINTER);
+    assert_int_not_equal(((const tl_addr *)own->pointer)->port, 0);
+    const tl_value *peer = tl_transport_get_extra_info(one.transport, "peername", NULL);
+    assert_true(tl_addr_equal(peer->pointer, &parties.two.addr));
+    assert_int_equal(tl_transport_get_extra_info(one.transport, "socket", NULL)->integer, -1);
+    tl_transport_unref(one.transport);
+}
+
+static tl_protocol *closing_factory(void *farg)
+{
+    struct party *party = farg;
+    assert_int_equal(tl_loop_close(party->loop), 0);
+    return party_factory(party);
+}
+
+/* Before there is a transport, and as the call itself calls the factory. */
+static void a_factory_may_close_the_loop(struct contract *contract)
+{
+    tl_addr local = numeric("127.0.0.1", 0);
+    for (int given = 0; given < 2; given++) {
+        struct parties parties;
+        tl_socket socket = {-1};
+        tl_datagram_opts opts = {.sock = given ? &socket : NULL};
+        parties_open_loop(&parties, contract);
+        parties.one.loop = parties.loop;
+        if (given)
+            assert_int_equal(tl_socket_open(parties.loop, TL_FAMILY_INET, TL_DATAGRAM, &socket), 0);
+        tl_timer_handle_cancel(parties.guard);
+        tl_future *future = tl_loop_create_datagram_endpoint(
+            parties.loop, closing_factory, &parties.one, given ? NULL : &local, NULL, &opts);
+        assert_true(tl_future_done(future));
+        assert_int_equal(tl_future_exception(future)->code, TL_ECLOSED);
+        tl_future_unref(future);
+        assert_string_equal(parties.one.log, "released");
+        parties_close(&parties);
+    }
+}
+
 static void debug_mode_tells_what_was_left_open(struct contract *contract)
 {
     struct parties parties;
@@ -504,6 +558,8 @@ static const struct contract_case cases[] = {
     CONTRACT(a_protocol_must_be_one_of_datagrams),
     CONTRACT(cancelling_closes_what_was_made),
     CONTRACT(a_loop_may_be_closed_under_it),
+    CONTRACT(names_stay_when_the_loop_is_closed),
+    CONTRACT(a_factory_may_close_the_loop),
     CONTRACT(debug_mode_tells_what_was_left_open),
     CONTRACT(datagrams_arrive_whole_with_their_source),
     CONTRACT(one_readiness_delivers_at_most_64),

@@ -39,9 +39,10 @@ typedef struct tl_datagram_opts {
 /* Row loop.create_datagram_endpoint. A socket bound to local, if that is not NULL, and connected to
  * remote, if that is not NULL: then sendto needs no address, and only what comes from there is
  * received. Without either the family has to be given, and the socket is bound when it first sends.
- * Calls factory(farg), connection_made, and begins to read; then the future is done, with a
- * tl_pair. Errors: -EINVAL for arguments that do not fit together, else the kernel's, with a
- * message that names the address. opts may be NULL. */
+ * The socket is made and factory(farg) called before this returns. Then connection_made is called
+ * from the loop, and reading begins; then the future is done, with a tl_pair. Errors: -EINVAL for
+ * arguments that do not fit together, -ENOMEM also when the factory returns NULL, else the
+ * kernel's, with a message that names the address. opts may be NULL. */
 tl_future *tl_loop_create_datagram_endpoint(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                             const tl_addr *local, const tl_addr *remote,
                                             const tl_datagram_opts *opts);

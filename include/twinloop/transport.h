@@ -95,7 +95,7 @@ void tl_transport_abort(tl_transport *transport);
 /* Row WriteTransport.get_write_buffer_size. Bytes queued here, not counting the kernel's. */
 size_t tl_transport_get_write_buffer_size(const tl_transport *transport);
 
-/* The water marks in force, in bytes. */
+/* The water marks in force, in bytes; 0 and 0 of a transport that is only read from. */
 void tl_transport_get_write_buffer_limits(const tl_transport *transport, size_t *ret_low,
                                           size_t *ret_high);
 

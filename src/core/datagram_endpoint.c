@@ -198,7 +198,9 @@ static void create(tl_loop *loop, tl_protocol_factory factory, void *farg, const
     plan.connected = remote != NULL && !opts->allow_broadcast;
     if (remote != NULL)
         plan.remote = *remote;
-    if (!open_transport(loop, fd, factory, farg, &plan, future))
+    bool made = open_transport(loop, fd, factory, farg, &plan, future);
+    /* Unless the factory has closed the loop, and so everything that was its. */
+    if (!made && tl_loop_open(loop))
         (void)kernel->ops->close(kernel, fd);
 }
 
@@ -236,7 +238,7 @@ static void create_given(tl_loop *loop, tl_protocol_factory factory, void *farg,
         plan.remote = (tl_addr){.family = TL_FAMILY_NONE};
     if (open_transport(loop, socket.fd, factory, farg, &plan, future))
         tl_fd_give_up(given);
-    else
+    else if (tl_loop_open(loop))
         tl_given_unclaim(given);
 }
 
