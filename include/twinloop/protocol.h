@@ -94,8 +94,8 @@ struct tl_protocol {
 /* The user's struct around an embedded member. */
 #define tl_container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
-/* Makes a protocol for one connection; NULL when it cannot. Called from the loop, but for a datagram
- * endpoint: inside the call that makes it. */
+/* Makes a protocol for one connection; NULL when it cannot. Called from the loop; for a datagram
+ * endpoint inside the call that makes it. */
 typedef tl_protocol *(*tl_protocol_factory)(void *farg);
 
 #endif
