@@ -62,6 +62,7 @@ struct actor {
 struct play {
     struct kernel_patch patch;
     tl_loop *loop;
+    struct ladder *ladder; /* or NULL: no allocation fails */
     tl_timer_handle *guard;
     uint64_t writes;
     int pauses;
@@ -135,6 +136,11 @@ static void write_some(struct end *end)
     int r = draw(end, 2) == 0 ? tl_transport_write(end->transport, bytes, len)
                               : write_pieces(end, bytes, len);
     free(bytes);
+    if (allowed && r == -ENOMEM) {
+        assert_non_null(end->play->ladder);
+        assert_true(tl_transport_is_closing(end->transport));
+        return;
+    }
     assert_int_equal(r, allowed ? 0 : TL_ECLOSED);
 }
 
@@ -258,7 +264,11 @@ static void tick(void *arg)
         if (end->steps == 0 && end->silent && !tl_transport_is_closing(end->transport))
             toggle_reading(end);
     }
-    (void)tl_loop_call_later(end->play->loop, 50 * TL_MICROSECOND, tick, end, NULL);
+    tl_loop *loop = end->play->loop;
+    if (tl_loop_call_later(loop, 50 * TL_MICROSECOND, tick, end, NULL) == 0)
+        return;
+    ladder_disarm(end->play->ladder);
+    assert_int_equal(tl_loop_call_later(loop, 50 * TL_MICROSECOND, tick, end, NULL), 0);
 }
 
 /* --- What an end is told --- */
@@ -269,6 +279,8 @@ static int on_made(tl_protocol *protocol, tl_transport *transport)
     assert_false(end->made);
     end->made = true;
     end->transport = tl_transport_ref(transport);
+    if (end->play->ladder != NULL && end->play->reader.made && end->play->writer.made)
+        ladder_arm(end->play->ladder);
     return maybe_step(end);
 }
 
@@ -478,7 +490,8 @@ static int run(struct contract *contract, enum tl_pipe_kind kind, uint64_t numbe
 {
     static struct play play;
     tl_socket sockets[2];
-    play = (struct play){.writes = number, .loop = contract_loop(contract)};
+    play = (struct play){
+        .writes = number, .loop = contract_loop(contract), .ladder = contract->ladder};
     if (number % 4 == 3)
         play.cut = (int)(number % 50) + 1;
     end_init(&play.reader, &play, 2 * number + 1);
@@ -497,6 +510,8 @@ static int run(struct contract *contract, enum tl_pipe_kind kind, uint64_t numbe
     assert_int_equal(tl_loop_run_forever(play.loop), 0);
     tl_timer_handle_cancel(play.guard);
     tl_timer_handle_unref(play.guard);
+    if (play.ladder != NULL)
+        ladder_disarm(play.ladder);
     assert_int_equal(play.failures, 0);
     check_whole(&play.writer, &play.reader);
     play.closing = true;
@@ -524,9 +539,15 @@ static void anything_at_any_time_on_a_pair(struct contract *contract)
     runs(contract, TL_PIPE_STREAM_PAIR);
 }
 
+static void any_allocation_may_fail(struct contract *contract)
+{
+    (void)run(contract, TL_PIPE_ONE_WAY, 1);
+}
+
 static const struct contract_case cases[] = {
     CONTRACT(anything_at_any_time),
     CONTRACT(anything_at_any_time_on_a_pair),
+    CONTRACT_LADDER(any_allocation_may_fail, 10),
 };
 
 int main(int argc, char **argv)
