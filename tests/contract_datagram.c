@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Datagram endpoints: making them, moving datagrams, errors, and their end. What is queued is in
- * contract_datagram_queue.c.
+ * Datagram endpoints: making them, moving datagrams, and their end. What is queued is in
+ * contract_datagram_queue.c, what goes wrong in contract_datagram_errors.c.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -452,71 +452,6 @@ static void streams_calls_are_not_for_datagrams(struct contract *contract)
     parties_close(&parties);
 }
 
-/* --- Errors --- */
-
-static void without_an_address_there_is_nowhere_to_send(struct contract *contract)
-{
-    struct parties parties;
-    parties_open(&parties, contract, NULL);
-    const tl_addr none = {.family = TL_FAMILY_NONE};
-    assert_int_equal(party_send(&parties.one, "x", NULL), -EDESTADDRREQ);
-    assert_int_equal(party_send(&parties.one, "x", &none), -EDESTADDRREQ);
-    assert_false(tl_transport_is_closing(parties.one.transport));
-    assert_int_equal(party_send(&parties.one, "y", &parties.two.addr), 0);
-    party_await(&parties.two, 1);
-    assert_string_equal(parties.one.log, "made");
-    parties_close(&parties);
-}
-
-static void an_error_of_sending_is_told_inside_the_call(struct contract *contract)
-{
-    struct parties parties;
-    char *large = calloc(1, 70000);
-    parties_open(&parties, contract, NULL);
-    assert_int_equal(
-        tl_datagram_transport_sendto(parties.one.transport, large, 70000, &parties.two.addr), 0);
-    assert_string_equal(parties.one.log, "made error:EMSGSIZE");
-    assert_int_equal(party_send(&parties.one, "next", &parties.two.addr), 0);
-    party_await(&parties.two, 1);
-    assert_string_equal(parties.two.log, "made (next)");
-    free(large);
-    parties_close(&parties);
-}
-
-static int stop_on_error(struct party *party, int code)
-{
-    (void)code;
-    tl_loop_stop(party->loop);
-    return -EPROTO;
-}
-
-static void a_refusal_is_told_and_the_endpoint_goes_on(struct contract *contract)
-{
-    tl_addr local = numeric("127.0.0.1", 0);
-    struct parties parties;
-    parties_open(&parties, contract, NULL);
-    struct party client = {.deeds = {.error = stop_on_error}};
-    tl_addr server = parties.two.addr;
-    tl_transport_close(parties.two.transport);
-    party_await_end(&parties.two);
-    assert_int_equal(party_open(&client, parties.loop, &local, &server, NULL), 0);
-    assert_int_equal(party_send(&client, "anybody?", NULL), 0);
-    assert_int_equal(tl_loop_run_forever(parties.loop), 0);
-    assert_string_equal(client.log, "made error:ECONNREFUSED");
-    assert_string_equal(parties.errors,
-                        "Exception in callback protocol.error_received(): EPROTO\n");
-
-    tl_transport_unref(parties.two.transport);
-    struct party again = {0};
-    assert_int_equal(party_open(&again, parties.loop, &server, NULL, NULL), 0);
-    assert_int_equal(party_send(&client, "now?", NULL), 0);
-    party_await(&again, 1);
-    assert_string_equal(again.log, "made (now?)");
-    parties.two.transport = again.transport;
-    tl_transport_unref(client.transport);
-    parties_close(&parties);
-}
-
 /* --- The allocation ladder --- */
 
 static void climb(struct parties *parties, bool batch)
@@ -569,9 +504,6 @@ static const struct contract_case cases[] = {
     CONTRACT(nothing_is_delivered_after_close),
     CONTRACT(an_error_of_the_callback_is_reported_and_no_more),
     CONTRACT(streams_calls_are_not_for_datagrams),
-    CONTRACT(without_an_address_there_is_nowhere_to_send),
-    CONTRACT(an_error_of_sending_is_told_inside_the_call),
-    CONTRACT(a_refusal_is_told_and_the_endpoint_goes_on),
     CONTRACT_LADDER(every_allocation_may_fail, 10),
 };
 

@@ -19,7 +19,7 @@
 
 /* --- A kernel that takes little --- */
 
-/* Every other write finds no room; the rest take a few bytes of the first piece. */
+/* Every other write finds no room or takes nothing; the rest take a few bytes of the first. */
 struct dribble {
     struct kernel_patch patch;
     int writes;
@@ -31,7 +31,7 @@ static ssize_t dribble_write(struct tl_kernel *kernel, int fd, struct tl_message
 {
     struct dribble *dribble = tl_container_of(kernel_patch(kernel), struct dribble, patch);
     if (dribble->writes++ % 2 == 0)
-        return -EAGAIN;
+        return dribble->writes % 4 == 1 ? -EAGAIN : 0;
     struct iovec iov = messages[0].iov[0];
     if (iov.iov_len > 7)
         iov.iov_len = 7;

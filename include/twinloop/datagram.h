@@ -48,12 +48,13 @@ tl_future *tl_loop_create_datagram_endpoint(tl_loop *loop, tl_protocol_factory f
                                             const tl_datagram_opts *opts);
 
 /* Row DatagramTransport.sendto. Sends one datagram, which may be empty, or queues a copy while the
- * kernel takes none: 8 bytes more than it has count for the water marks. addr is where to; NULL, one
- * without a family, or the same for an endpoint with a remote address. 0; TL_ECLOSED when closing (the datagram is
- * dropped); -EDESTADDRREQ without any address; -EINVAL for another than the remote one; -ENOMEM
- * when it cannot be queued. What the kernel says against it (-EMSGSIZE, -ECONNREFUSED for an
- * earlier one, ...) is not returned: error_received is called with it, inside this call, and the
- * datagram is dropped. */
+ * kernel takes none: 8 bytes more than it has count for the water marks. addr is where to; NULL (or
+ * one without a family, or the same) for an endpoint with a remote address. 0; TL_ECLOSED when
+ * closing: the datagram is dropped, from the fifth time on with a warning in the log;
+ * -EDESTADDRREQ without any address; -EINVAL for another than the remote one; -ENOMEM when it
+ * cannot be queued. What the kernel says against it (-EMSGSIZE, -ECONNREFUSED for an earlier one,
+ * ...) is not returned: error_received is called with it, inside this call, and the datagram is
+ * dropped. */
 int tl_datagram_transport_sendto(tl_transport *transport, const void *data, size_t len,
                                  const tl_addr *addr);
 
