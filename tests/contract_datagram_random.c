@@ -296,11 +296,11 @@ static void step(struct end *end)
     }
 }
 
-/* In a callback; what that answers, which is an error now and then. */
+/* In a callback, of which another may be the victim; what that answers, an error now and then. */
 static int maybe_step(struct end *end)
 {
     for (uint32_t n = draw(end, 3); n > 0; n--)
-        step(end);
+        step(draw(end, 4) == 0 ? &end->play->ends[draw(end, ENDS)] : end);
     if (end->steps == 0 || draw(end, 60) > 0)
         return 0;
     end->play->failures++;

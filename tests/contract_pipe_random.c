@@ -227,11 +227,13 @@ static void step(struct end *end)
     }
 }
 
-/* In a callback; what that answers, which is an error now and then. */
+/* In a callback, of which the other end may be the victim; what that answers, which is an error now
+ * and then. */
 static int maybe_step(struct end *end)
 {
+    struct end *other = end->writes ? &end->play->reader : &end->play->writer;
     for (uint32_t n = draw(end, 3); n > 0; n--)
-        step(end);
+        step(draw(end, 4) == 0 ? other : end);
     if (end->steps == 0 || draw(end, 60) > 0)
         return 0;
     end->play->failures++;

@@ -202,8 +202,9 @@ static void step(struct end *end)
 
 static int maybe_step(struct end *end)
 {
+    struct end *other = &end->play->ends[end == &end->play->ends[0] ? 1 : 0];
     if (draw(end, 2) == 0)
-        step(end);
+        step(draw(end, 4) == 0 ? other : end);
     if (end->steps == 0 || draw(end, 100) > 0)
         return 0;
     end->play->failures++;
