@@ -554,6 +554,7 @@ static void run(struct contract *contract, struct play *play, uint64_t number, t
         ladder_disarm(play->ladder);
     assert_int_equal(play->failures, 0);
     play->closing = true;
+    assert_int_equal(tl_loop_close(play->loop), 0);
     tl_loop_free(play->loop);
     for (int i = 0; i < ENDS; i++)
         end_finish(&play->ends[i]);
@@ -566,7 +567,7 @@ static void runs(struct contract *contract, tl_addr local)
     for (uint64_t number = 0; number < RUNS; number++)
         run(contract, &play, number, local);
     /* It is no test otherwise. */
-    assert_true(play.pauses > RUNS && play.refusals > RUNS && play.received > 10 * RUNS);
+    assert_true(play.pauses > RUNS && play.refusals > RUNS / 3 && play.received > RUNS);
 }
 
 static void anything_at_any_time(struct contract *contract)
@@ -589,7 +590,7 @@ static void any_allocation_may_fail(struct contract *contract)
 static const struct contract_case cases[] = {
     CONTRACT(anything_at_any_time),
     CONTRACT(anything_among_unix_sockets),
-    CONTRACT_LADDER(any_allocation_may_fail, 10),
+    CONTRACT_LADDER(any_allocation_may_fail, 4),
 };
 
 int main(int argc, char **argv)

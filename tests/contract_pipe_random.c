@@ -523,6 +523,7 @@ static int run(struct contract *contract, enum tl_pipe_kind kind, uint64_t numbe
     assert_int_equal(play.failures, 0);
     check_whole(&play.writer, &play.reader);
     play.closing = true;
+    assert_int_equal(tl_loop_close(play.loop), 0);
     tl_loop_free(play.loop);
     end_finish(&play.reader);
     end_finish(&play.writer);
@@ -534,7 +535,7 @@ static void runs(struct contract *contract, enum tl_pipe_kind kind)
     int pauses = 0;
     for (uint64_t number = 0; number < RUNS; number++)
         pauses += run(contract, kind, number);
-    assert_true(pauses > RUNS); /* it is no test of flow control otherwise */
+    assert_true(pauses > RUNS / 3); /* it is no test of flow control otherwise */
 }
 
 static void anything_at_any_time(struct contract *contract)
@@ -555,7 +556,7 @@ static void any_allocation_may_fail(struct contract *contract)
 static const struct contract_case cases[] = {
     CONTRACT(anything_at_any_time),
     CONTRACT(anything_at_any_time_on_a_pair),
-    CONTRACT_LADDER(any_allocation_may_fail, 10),
+    CONTRACT_LADDER(any_allocation_may_fail, 4),
 };
 
 int main(int argc, char **argv)
