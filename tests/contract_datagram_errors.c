@@ -80,7 +80,7 @@ static void a_refusal_is_told_and_the_endpoint_goes_on(struct contract *contract
 
 struct cutting {
     struct kernel_patch patch;
-    int cut; /* the number of the datagram of a read that is said to have been longer */
+    int cut; /* datagrams before the one that is said to have been longer */
 };
 
 static ssize_t cutting_read(struct tl_kernel *kernel, int fd, struct tl_message *messages,
@@ -88,8 +88,9 @@ static ssize_t cutting_read(struct tl_kernel *kernel, int fd, struct tl_message 
 {
     struct cutting *cutting = tl_container_of(kernel_patch(kernel), struct cutting, patch);
     ssize_t n = cutting->patch.inner->read(kernel, fd, messages, count);
-    if (n > cutting->cut)
-        messages[cutting->cut].truncated = 1;
+    ssize_t received = count == 1 && n >= 0 ? 1 : n;
+    for (ssize_t i = 0; i < received; i++)
+        messages[i].truncated = cutting->cut-- == 0;
     return n;
 }
 

@@ -15,8 +15,8 @@ cd "$(dirname "$0")/.."
 
 failures=0
 for name in stream stream_end stream_flow stream_write connect server server_close timers \
-    executor executor_end post datagram sendfile sendfile_end sock_sendfile file pipe_transport \
-    pipe_fail pipe_given given unix_transport child; do
+    executor executor_end post datagram datagram_errors sendfile sendfile_end sock_sendfile file \
+    pipe_transport pipe_fail pipe_given given unix_transport child; do
     said=$(CONTRACT_REPLAY=stream "${BUILD:?the folder of a variant}/tests/contract_$name" \
         'replay-*' 2>&1)
     status=$?
