@@ -203,8 +203,10 @@ static void step(struct end *end)
 static int maybe_step(struct end *end)
 {
     struct end *other = &end->play->ends[end == &end->play->ends[0] ? 1 : 0];
+    const tl_protocol *called = end->protocol;
     if (draw(end, 2) == 0)
         step(draw(end, 4) == 0 ? other : end);
+    assert_true(called->holds > 0); /* also if it has replaced itself */
     if (end->steps == 0 || draw(end, 100) > 0)
         return 0;
     end->play->failures++;
@@ -253,8 +255,9 @@ static int on_made(tl_protocol *protocol, tl_transport *transport)
     assert_false(end->made);
     end->made = true;
     end->transport = transport;
+    int r = maybe_step(end);
     tick(end);
-    return 0;
+    return r;
 }
 
 static void on_lost(tl_protocol *protocol, const tl_error *exc)
