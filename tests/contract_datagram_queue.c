@@ -22,9 +22,10 @@
 
 struct full {
     struct kernel_patch patch;
-    int room;   /* datagrams that are still taken; negative: any number */
-    int error;  /* what the next write says, once; 0: nothing */
-    int writes; /* calls that took something */
+    int room;        /* datagrams that are still taken; negative: any number */
+    int error;       /* what the next write says, once; 0: nothing */
+    int writes;      /* calls that took something */
+    unsigned wanted; /* what was last asked to be watched */
 };
 
 static ssize_t full_write(struct tl_kernel *kernel, int fd, struct tl_message *messages,
@@ -50,11 +51,19 @@ static ssize_t full_write(struct tl_kernel *kernel, int fd, struct tl_message *m
     return asked > 1 && count == 1 ? 1 : n;
 }
 
+static int full_watch(struct tl_kernel *kernel, int fd, unsigned events, void *token)
+{
+    struct full *full = tl_container_of(kernel_patch(kernel), struct full, patch);
+    full->wanted = events;
+    return full->patch.inner->watch(kernel, fd, events, token);
+}
+
 static void fill(struct full *full, struct parties *parties, int room)
 {
     memset(full, 0, sizeof *full);
     kernel_patch_apply(&full->patch, tl_loop_kernel(parties->loop));
     full->patch.ops.write = full_write;
+    full->patch.ops.watch = full_watch;
     full->room = room;
 }
 
@@ -72,6 +81,7 @@ static void what_is_not_taken_waits_its_turn(struct contract *contract)
     loop_turn(parties.loop);
     loop_turn(parties.loop);
     assert_int_equal(tl_transport_get_write_buffer_size(parties.one.transport), 7 + 3 * 8);
+    assert_int_equal(full.wanted, TL_READABLE | TL_WRITABLE);
     full.room = 2;
     full.writes = 0;
     loop_turn(parties.loop);
@@ -80,6 +90,7 @@ static void what_is_not_taken_waits_its_turn(struct contract *contract)
     full.room = -1;
     party_await(&parties.two, 4);
     assert_string_equal(parties.two.log, "made (one) (two) () (four)");
+    assert_int_equal(full.wanted, TL_READABLE);
     assert_int_equal(tl_transport_get_write_buffer_size(parties.one.transport), 0);
     assert_string_equal(parties.one.log, "made");
     parties_close(&parties);

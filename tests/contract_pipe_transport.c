@@ -298,6 +298,9 @@ static int ask_reader(struct side *side)
     assert_int_equal(tl_transport_write_eof(transport), -EOPNOTSUPP);
     assert_int_equal(tl_transport_set_write_buffer_limits(transport, 1, 0), -EOPNOTSUPP);
     assert_int_equal(tl_transport_get_write_buffer_size(transport), 0);
+    size_t low = 1, high = 1;
+    tl_transport_get_write_buffer_limits(transport, &low, &high);
+    assert_true(low == 0 && high == 0);
     assert_true(tl_transport_is_reading(transport));
     return 0;
 }

@@ -19,7 +19,7 @@
 
 /* --- A kernel that takes little --- */
 
-/* Every other write finds no room; the rest take a few bytes of the first piece. */
+/* Every other write finds no room or takes nothing; the rest take a few bytes of the first. */
 struct dribble {
     struct kernel_patch patch;
     int writes;
@@ -31,7 +31,7 @@ static ssize_t dribble_write(struct tl_kernel *kernel, int fd, struct tl_message
 {
     struct dribble *dribble = tl_container_of(kernel_patch(kernel), struct dribble, patch);
     if (dribble->writes++ % 2 == 0)
-        return -EAGAIN;
+        return dribble->writes % 4 == 1 ? -EAGAIN : 0;
     struct iovec iov = messages[0].iov[0];
     if (iov.iov_len > 7)
         iov.iov_len = 7;
@@ -129,9 +129,9 @@ static int set_limits(struct side *side)
         ssize_t high;
         ssize_t low;
     } rows[] = {
-        {100, 50},      {TL_UNSET, 1000},     {1000, TL_UNSET}, {0, TL_UNSET},
-        {10, 11},       {-1, TL_UNSET},       {TL_UNSET, -1},   {TL_UNSET, SSIZE_MAX},
-        {SSIZE_MAX, 0}, {TL_UNSET, TL_UNSET},
+        {100, 50},      {TL_UNSET, 1000},     {1000, TL_UNSET},       {0, TL_UNSET},
+        {10, 11},       {-1, TL_UNSET},       {TL_UNSET, -1},         {TL_UNSET, SSIZE_MAX},
+        {SSIZE_MAX, 0}, {TL_UNSET, TL_UNSET}, {TL_UNSET, -SSIZE_MAX}, {-SSIZE_MAX, TL_UNSET},
     };
     log_limits(side, 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -152,7 +152,8 @@ static void water_marks(struct contract *contract)
     assert_log(&scene.client,
                "made OK:16384-65536 OK:50-100 OK:1000-4000 OK:250-1000 OK:0-0 EINVAL:0-0 "
                "EINVAL:0-0 EINVAL:0-0 OK:9223372036854775807-9223372036854775807 "
-               "OK:0-9223372036854775807 OK:16384-65536 TL_ECLOSED lost released");
+               "OK:0-9223372036854775807 OK:16384-65536 EINVAL:16384-65536 EINVAL:16384-65536 "
+               "TL_ECLOSED lost released");
 }
 
 static int move_marks_over_a_queue(struct side *side)

@@ -9,8 +9,12 @@
  *     no data, buffer or end while reading is paused, after closing, or after the end
  *     bytes arrive in order, without a gap; all of them, unless an end was cut short
  *     an end that nobody cut short is told no error
+ *     each callback goes to the protocol of now, and an old one is released exactly once
+ *     an error that a reading callback returns is what connection_lost is told, unless the
+ *         exception handler has aborted meanwhile
  *
- * What is done follows from a number, so that a replay does the same.
+ * Protocols are allocated one by one and freed by their release, so that a sanitizer sees whoever
+ * uses one afterwards. What is done follows from a number, so that a replay does the same.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -18,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <twinloop/sim.h>
 #include <cmocka.h>
@@ -28,11 +33,10 @@ enum { RUNS = 40, FAULTY_RUNS = 200, STEPS = 60, BUFFER_SIZE = 5000, PIECE_MAX =
 
 struct play;
 
-/* One end: a streaming and a buffered protocol, of which one is the transport's. */
+/* One end. Its protocols are streaming and buffered ones by turns. */
 struct end {
     struct play *play;
-    tl_protocol stream;
-    tl_protocol buffered;
+    tl_protocol *protocol;   /* the transport's of now */
     tl_transport *transport; /* NULL before connection_made and in connection_lost */
     uint64_t random;
     int steps;       /* that it still takes */
@@ -46,9 +50,15 @@ struct end {
     bool ended;  /* write_eof */
     bool closed;
     bool aborted;
-    int code; /* connection_lost's */
-    int held; /* protocols that are not released */
+    int failed; /* an error that a callback has returned, and that ended it */
+    int code;   /* connection_lost's */
+    int held;   /* protocols that are not released */
     char buffer[BUFFER_SIZE];
+};
+
+struct actor {
+    tl_protocol protocol;
+    struct end *end;
 };
 
 struct play {
@@ -56,6 +66,7 @@ struct play {
     struct kernel_patch patch;
     uint64_t writes;
     int pauses;
+    int failures;       /* that are still to be reported */
     struct end ends[2]; /* the client, the server */
 };
 
@@ -80,16 +91,25 @@ static uint32_t draw(struct end *end, uint32_t bound)
     return (uint32_t)((end->random >> 33) % bound);
 }
 
-static struct end *end_of(tl_protocol *protocol);
+/* The end of a protocol that is called; it must be the one of now. */
+static struct end *end_of(tl_protocol *protocol)
+{
+    struct end *end = tl_container_of(protocol, struct actor, protocol)->end;
+    assert_ptr_equal(end->protocol, protocol);
+    return end;
+}
+
+static tl_protocol *new_protocol(struct end *end);
 
 /* --- What an end does --- */
 
 static void write_some(struct end *end)
 {
-    static char bytes[PIECE_MAX];
+    char *bytes = malloc(PIECE_MAX);
     size_t len = draw(end, 4) == 0 ? draw(end, PIECE_MAX) : draw(end, 100);
     size_t cut = len > 0 ? draw(end, (uint32_t)len) : 0;
     const tl_buf bufs[] = {{bytes, cut}, {NULL, 0}, {bytes + cut, len - cut}};
+    assert_non_null(bytes);
     for (size_t i = 0; i < len; i++)
         bytes[i] = pattern_byte(end->sent + i);
     bool allowed = !end->closed && !end->ended && !tl_transport_is_closing(end->transport);
@@ -97,6 +117,7 @@ static void write_some(struct end *end)
     end->sent += len; /* it may pause inside, and write more */
     int r = draw(end, 2) == 0 ? tl_transport_write(end->transport, bytes, len)
                               : tl_transport_writelines(end->transport, bufs, 3);
+    free(bytes);
     if (!allowed) {
         assert_int_equal(r, end->closed || end->aborted || tl_transport_is_closing(end->transport)
                                 ? TL_ECLOSED
@@ -127,11 +148,8 @@ static void toggle_reading(struct end *end)
 
 static void change_protocol(struct end *end)
 {
-    tl_protocol *now = tl_transport_get_protocol(end->transport);
-    tl_protocol *next = now == &end->stream ? &end->buffered : &end->stream;
-    if (next->holds > 0)
-        return; /* still in a callback */
-    end->held++;
+    tl_protocol *next = new_protocol(end);
+    end->protocol = next;
     assert_int_equal(tl_transport_set_protocol(end->transport, next), 0);
     assert_ptr_equal(tl_transport_get_protocol(end->transport), next);
 }
@@ -184,9 +202,27 @@ static void step(struct end *end)
 
 static int maybe_step(struct end *end)
 {
+    struct end *other = &end->play->ends[end == &end->play->ends[0] ? 1 : 0];
+    const tl_protocol *called = end->protocol;
     if (draw(end, 2) == 0)
-        step(end);
-    return 0;
+        step(draw(end, 4) == 0 ? other : end);
+    assert_true(called->holds > 0); /* also if it has replaced itself */
+    if (end->steps == 0 || draw(end, 100) > 0)
+        return 0;
+    end->play->failures++;
+    return -EPROTO;
+}
+
+/* As above, in a callback whose error ends the connection, unless that has ended already. */
+static int maybe_fail(struct end *end)
+{
+    int r = maybe_step(end);
+    /* Who has closed in it may still be flushing, and drops what is queued. */
+    if (r < 0 && !end->aborted &&
+        (!tl_transport_is_closing(end->transport) ||
+         tl_transport_get_write_buffer_size(end->transport) > 0))
+        end->failed = r;
+    return r;
 }
 
 /* Between callbacks; the last step lets go of everything that could keep the connection. */
@@ -219,8 +255,9 @@ static int on_made(tl_protocol *protocol, tl_transport *transport)
     assert_false(end->made);
     end->made = true;
     end->transport = transport;
+    int r = maybe_step(end);
     tick(end);
-    return 0;
+    return r;
 }
 
 static void on_lost(tl_protocol *protocol, const tl_error *exc)
@@ -231,6 +268,8 @@ static void on_lost(tl_protocol *protocol, const tl_error *exc)
     assert_int_equal(tl_transport_get_write_buffer_size(end->transport), 0);
     end->lost = true;
     end->code = exc != NULL ? exc->code : 0;
+    if (end->failed != 0)
+        assert_int_equal(end->code, end->failed);
     end->transport = NULL;
     if (++scene->lost == 2)
         tl_loop_stop(scene->loop);
@@ -262,7 +301,7 @@ static int on_resume(tl_protocol *protocol)
 static void check_reading(const struct end *end)
 {
     assert_true(end->made && !end->lost && !end->silent && !end->eof && !end->closed &&
-                !end->aborted);
+                !end->aborted && end->failed == 0);
 }
 
 static void check_bytes(struct end *end, const char *data, size_t len)
@@ -277,28 +316,25 @@ static void check_bytes(struct end *end, const char *data, size_t len)
 static int on_data(tl_protocol *protocol, const void *data, size_t len)
 {
     struct end *end = end_of(protocol);
-    assert_ptr_equal(protocol, &end->stream);
     check_bytes(end, data, len);
-    return maybe_step(end);
+    return maybe_fail(end);
 }
 
 static int on_get_buffer(tl_protocol *protocol, ssize_t hint, void **ret_buffer, size_t *ret_len)
 {
     struct end *end = end_of(protocol);
-    assert_ptr_equal(protocol, &end->buffered);
     assert_int_equal(hint, -1);
     check_reading(end);
     *ret_buffer = end->buffer;
     *ret_len = 1 + draw(end, BUFFER_SIZE);
-    return draw(end, 8) == 0 ? maybe_step(end) : 0;
+    return draw(end, 8) == 0 ? maybe_fail(end) : 0;
 }
 
 static int on_updated(tl_protocol *protocol, size_t len)
 {
     struct end *end = end_of(protocol);
-    assert_ptr_equal(protocol, &end->buffered);
     check_bytes(end, end->buffer, len);
-    return maybe_step(end);
+    return maybe_fail(end);
 }
 
 static int on_eof(tl_protocol *protocol)
@@ -306,7 +342,9 @@ static int on_eof(tl_protocol *protocol)
     struct end *end = end_of(protocol);
     check_reading(end);
     end->eof = true;
-    (void)maybe_step(end);
+    int r = maybe_fail(end);
+    if (r < 0)
+        return r;
     if (draw(end, 2) == 0)
         return 1;
     end->closed = true;
@@ -315,9 +353,10 @@ static int on_eof(tl_protocol *protocol)
 
 static void on_release(tl_protocol *protocol)
 {
-    struct end *end = end_of(protocol);
-    assert_true(end->held > 0);
-    end->held--;
+    struct actor *actor = tl_container_of(protocol, struct actor, protocol);
+    assert_true(actor->end->held > 0 && protocol->holds == 0);
+    actor->end->held--;
+    free(actor);
 }
 
 static const struct tl_protocol_ops stream_ops = {
@@ -343,18 +382,22 @@ static const struct tl_protocol_ops buffered_ops = {
     .release = on_release,
 };
 
-static struct end *end_of(tl_protocol *protocol)
+static tl_protocol *new_protocol(struct end *end)
 {
-    return protocol->ops == &stream_ops ? tl_container_of(protocol, struct end, stream)
-                                        : tl_container_of(protocol, struct end, buffered);
+    struct actor *actor = malloc(sizeof *actor);
+    assert_non_null(actor);
+    actor->end = end;
+    actor->protocol = TL_PROTOCOL_INIT(draw(end, 2) == 0 ? &stream_ops : &buffered_ops);
+    end->held++;
+    return &actor->protocol;
 }
 
 /* --- A run --- */
 
 static tl_protocol *end_start(struct end *end)
 {
-    end->held++;
-    return draw(end, 2) == 0 ? &end->stream : &end->buffered;
+    end->protocol = new_protocol(end);
+    return end->protocol;
 }
 
 static tl_protocol *client_factory(void *arg)
@@ -371,8 +414,6 @@ static void end_init(struct end *end, struct play *play, uint64_t random)
 {
     memset(end, 0, sizeof *end);
     end->play = play;
-    end->stream = TL_PROTOCOL_INIT(&stream_ops);
-    end->buffered = TL_PROTOCOL_INIT(&buffered_ops);
     end->random = random;
     end->steps = STEPS;
 }
@@ -380,6 +421,7 @@ static void end_init(struct end *end, struct play *play, uint64_t random)
 /* What one end sent and the other got, when both are lost. */
 static void check_whole(const struct end *sender, const struct end *receiver)
 {
+    assert_int_equal(sender->play->failures, 0);
     bool cut = sender->aborted || sender->code != 0 || receiver->aborted || receiver->code != 0;
     assert_true(receiver->received <= sender->sent);
     assert_true(sender->held == 0 && receiver->held == 0);
@@ -387,8 +429,27 @@ static void check_whole(const struct end *sender, const struct end *receiver)
         assert_int_equal(receiver->received, sender->sent);
 }
 
+/* Reports are of what the callbacks have returned; who is told of one may well abort. */
+static void on_exception(tl_loop *loop, const tl_exc_context *context, void *arg)
+{
+    struct play *play = arg;
+    struct end *end = &play->ends[context->transport == play->ends[0].transport ? 0 : 1];
+    (void)loop;
+    assert_non_null(context->exception);
+    assert_int_equal(context->exception->code, -EPROTO);
+    assert_ptr_equal(context->transport, end->transport);
+    play->failures--;
+    if (draw(end, 3) > 0)
+        return;
+    end->failed = 0;
+    end->aborted = true;
+    tl_transport_abort(end->transport);
+}
+
 static void play_init(struct play *play, uint64_t number)
 {
+    tl_loop_set_exception_handler(play->scene.loop, on_exception, play);
+    play->failures = 0;
     play->pauses = 0;
     play->writes = number;
     end_init(&play->ends[0], play, 2 * number + 1);

@@ -16,12 +16,12 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 failures=0
-for name in asyncgen child connect datagram debug exception executor executor_end file future gather \
-    getaddrinfo given lifecycle loop peers pipe_fail pipe_given pipe_transport policy post \
-    refusals schedule sendfile sendfile_end serve_forever server server_close server_names sock \
-    sock_blocking sock_sendfile stream stream_buffered stream_end stream_flow stream_report \
-    stream_state stream_write task task_cancel task_end timers tls unclosed unix_transport \
-    wait_for; do
+for name in asyncgen child connect datagram datagram_by_name datagram_errors debug exception \
+    executor executor_end file future gather getaddrinfo given in lifecycle loop peers pipe_fail \
+    pipe_given pipe_transport policy post refusals schedule sendfile sendfile_end serve_forever \
+    server server_close server_names sock sock_blocking sock_by_name sock_sendfile stream \
+    stream_buffered stream_end stream_flow stream_report stream_state stream_write task \
+    task_cancel task_end timers tls unclosed unix_transport wait_for; do
     said=$(CONTRACT_REPLAY=stream "${BUILD:?the folder of a variant}/tests/contract_$name" \
         'replay-*' 2>&1)
     status=$?

@@ -54,21 +54,24 @@ typedef struct tl_datagram_opts {
  * given, and the socket is bound when it first sends. A socket of the Unix domain that was left at
  * the local path is removed first.
  *
- * Calls factory(farg), connection_made, and begins to read; then the future is done, with a
- * tl_pair. Errors: -EINVAL for arguments that do not fit together and for sides that have no family
- * in common, TL_EAI_* for names, else the kernel's, with a message that names the address: the
- * first family's, if several were tried. Cancelling closes what there is. opts may be NULL. */
+ * Unless a name has to be looked up first, the socket is made and factory(farg) called before this
+ * returns. Then connection_made is called from the loop, and reading begins; then the future is
+ * done, with a tl_pair. Errors: -EINVAL for arguments that do not fit together and for sides that
+ * have no family in common, TL_EAI_* for names, -ENOMEM also when the factory returns NULL, else
+ * the kernel's, with a message that names the address: the first family's, if several were tried.
+ * Cancelling closes what there is. opts may be NULL. */
 tl_future *tl_loop_create_datagram_endpoint(tl_loop *loop, tl_protocol_factory factory, void *farg,
                                             const tl_addr *local, const tl_addr *remote,
                                             const tl_datagram_opts *opts);
 
 /* Row DatagramTransport.sendto. Sends one datagram, which may be empty, or queues a copy while the
  * kernel takes none: 8 bytes more than it has count for the water marks. addr is where to; NULL (or
- * the same) for an endpoint with a remote address. 0; TL_ECLOSED when closing (the datagram is
- * dropped); -EDESTADDRREQ without any address; -EINVAL for another than the remote one; -ENOMEM
- * when it cannot be queued. What the kernel says against it (-EMSGSIZE, -ECONNREFUSED for an
- * earlier one, ...) is not returned: error_received is called with it, inside this call, and the
- * datagram is dropped. */
+ * one without a family, or the same) for an endpoint with a remote address. 0; TL_ECLOSED when
+ * closing: the datagram is dropped, from the fifth time on with a warning in the log;
+ * -EDESTADDRREQ without any address; -EINVAL for another than the remote one; -ENOMEM when it
+ * cannot be queued. What the kernel says against it (-EMSGSIZE, -ECONNREFUSED for an earlier one,
+ * ...) is not returned: error_received is called with it, inside this call, and the datagram is
+ * dropped. */
 int tl_datagram_transport_sendto(tl_transport *transport, const void *data, size_t len,
                                  const tl_addr *addr);
 

@@ -24,8 +24,8 @@
  * error is told the exception handler (but not EIO, by which a terminal says that its other side
  * has gone) and connection_lost.
  *
- * get_extra_info knows "pipe" (the descriptor as an integer). Writing to such a transport is
- * -EOPNOTSUPP.
+ * get_extra_info knows "pipe" (the descriptor as an integer, -1 once closed). Writing to such a
+ * transport is -EOPNOTSUPP.
  *
  * Fails with -EINVAL "Pipe transport is for pipes/sockets only." for a regular file and whatever
  * else this is not for, -EBADF for what is no open descriptor, -EBUSY for a transport's and for one

@@ -5,9 +5,13 @@
  * A protocol is the user's memory: a struct of the user's with a tl_protocol in it, made by a
  * factory when a connection exists. The library calls its ops, from the loop and one at a time, in
  * this order: connection_made, any number of data_received, at most one eof_received,
- * connection_lost. pause_writing and resume_writing come in between, strictly alternating, and they
- * alone are called inside the user's own write. After connection_lost, once no result of the
- * library refers to the protocol, release: the one place to free it.
+ * connection_lost. pause_writing and resume_writing come in between, strictly alternating. After
+ * connection_lost, once no result of the library refers to the protocol, release: the one place to
+ * free it.
+ *
+ * pause_writing and error_received alone may be called inside the user's own call: the one in a
+ * write, sendto or set_write_buffer_limits, the other in a sendto. They may call the transport
+ * again, and if a task made the call they may await in it.
  *
  * An op that returns an int may return a negative error. It is reported to the loop's exception
  * handler; from data_received, buffer_updated, get_buffer and eof_received it also ends the
@@ -46,15 +50,19 @@ struct tl_protocol_ops {
     void (*connection_lost)(tl_protocol *protocol, const tl_error *exc);
 
     /* Rows BaseProtocol.pause_writing, resume_writing. The transport's buffer has grown above its
-     * high, has shrunk to its low water mark. */
+     * high, has shrunk to its low water mark. What resume_writing writes comes before the end that
+     * a close or write_eof waits to bring about; after an abort or an error it is not called. An
+     * error is reported and changes nothing. */
     int (*pause_writing)(tl_protocol *protocol);
     int (*resume_writing)(tl_protocol *protocol);
 
-    /* Row Protocol.data_received. len > 0 bytes, valid for the call, cut anywhere. */
+    /* Row Protocol.data_received. len > 0 bytes, at most 256 KiB, valid for the call, in order, cut
+     * anywhere. Never after a close, nor while reading is paused. */
     int (*data_received)(tl_protocol *protocol, const void *data, size_t len);
 
-    /* Rows Protocol.eof_received, BufferedProtocol.eof_received. The peer will send no more. 0
-     * closes the transport once its buffer is flushed; 1 keeps it open for writing. NULL is 0. */
+    /* Rows Protocol.eof_received, BufferedProtocol.eof_received. The peer will send no more; once,
+     * after all data. 0 closes the transport once its buffer is flushed; 1 keeps it open for
+     * writing, and it is the program's to close. NULL is 0. */
     int (*eof_received)(tl_protocol *protocol);
 
     /* Row BufferedProtocol.get_buffer. Sets *ret_buffer and *ret_len (> 0) to where the next bytes
@@ -67,9 +75,16 @@ struct tl_protocol_ops {
      */
     int (*buffer_updated)(tl_protocol *protocol, size_t len);
 
-    /* Rows DatagramProtocol.datagram_received, error_received. */
+    /* Row DatagramProtocol.datagram_received. One datagram, whole, of 0 bytes or more, valid for
+     * the call, as is from: NULL for a unix socket without a name. An error is reported, the
+     * transport stays open. */
     int (*datagram_received)(tl_protocol *protocol, const void *data, size_t len,
                              const struct tl_addr *from);
+
+    /* Row DatagramProtocol.error_received. What the kernel said against a datagram that was sent,
+     * inside sendto or while the queue is flushed, or against receiving (-ECONNREFUSED; -EMSGSIZE
+     * for one of more than 256 KiB, which is dropped: a unix socket's may be that long). The
+     * transport stays open. */
     int (*error_received)(tl_protocol *protocol, const tl_error *exc);
 
     /* Rows SubprocessProtocol.pipe_data_received, pipe_connection_lost, process_exited. */
@@ -94,7 +109,8 @@ struct tl_protocol {
 /* The user's struct around an embedded member. */
 #define tl_container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
-/* Makes a protocol for one connection; NULL when it cannot. Called from the loop. */
+/* Makes a protocol for one connection; NULL when it cannot. Called from the loop; for a datagram
+ * endpoint inside the call that makes it. */
 typedef tl_protocol *(*tl_protocol_factory)(void *farg);
 
 #endif

@@ -34,7 +34,7 @@ void tl_transport_unref(tl_transport *transport); /* NULL is allowed */
  * -------------------------------------------------------------------------------- */
 
 /* Row BaseTransport.close. Stops reading, writes out what is queued, then connection_lost(NULL).
- * Idempotent. */
+ * That may take for ever when the peer does not read: abort ends it. Idempotent. */
 void tl_transport_close(tl_transport *transport);
 
 /* Row BaseTransport.is_closing. True from close, abort, a fatal error or the peer's EOF on. */
@@ -48,9 +48,11 @@ bool tl_transport_is_closing(const tl_transport *transport);
 const tl_value *tl_transport_get_extra_info(tl_transport *transport, const char *name,
                                             const tl_value *dflt);
 
-/* Row BaseTransport.set_protocol. Later callbacks go to protocol, which the transport now holds;
- * the old one is let go without connection_lost. 0; TL_ECLOSED after connection_lost; -EINVAL for
- * one that cannot read a stream. */
+/* Row BaseTransport.set_protocol. Later callbacks go to protocol, which the transport now holds,
+ * without connection_made or word of a pause that was; the old one is let go without
+ * connection_lost, but not before its callback has returned. Streaming and buffered protocols may
+ * follow each other in mid-stream. 0; TL_ECLOSED from connection_lost on; -EINVAL for one that is
+ * not of the transport's kind. */
 int tl_transport_set_protocol(tl_transport *transport, tl_protocol *protocol);
 
 /* Row BaseTransport.get_protocol. Borrowed; NULL after connection_lost. */
@@ -59,7 +61,8 @@ tl_protocol *tl_transport_get_protocol(const tl_transport *transport);
 /* --- Read transport
  * -------------------------------------------------------------------------------- */
 
-/* Row ReadTransport.is_reading. Neither paused nor closing. */
+/* Row ReadTransport.is_reading. Neither paused nor closing; an end-of-file that was kept open
+ * changes nothing. Never for what is not a stream to be read. */
 bool tl_transport_is_reading(const tl_transport *transport);
 
 /* Rows ReadTransport.pause_reading, resume_reading. Between them no data_received, buffer_updated
@@ -81,21 +84,21 @@ int tl_transport_write(tl_transport *transport, const void *data, size_t len);
 /* Row WriteTransport.writelines. As one write of the pieces in order. */
 int tl_transport_writelines(tl_transport *transport, const tl_buf *bufs, size_t count);
 
-/* Row WriteTransport.can_write_eof. */
+/* Row WriteTransport.can_write_eof. True of stream sockets and of pipes that are written to. */
 bool tl_transport_can_write_eof(const tl_transport *transport);
 
 /* Row WriteTransport.write_eof. Sends end-of-file after what is queued; reading goes on.
- * Idempotent. */
+ * Idempotent; TL_ECLOSED when closing. A pipe that is written to is closed by it: see pipe.h. */
 int tl_transport_write_eof(tl_transport *transport);
 
-/* Row WriteTransport.abort. Closes without writing what is queued; connection_lost(NULL) follows.
- * Idempotent. */
+/* Row WriteTransport.abort. Closes without writing what is queued; connection_lost(NULL) follows,
+ * and no resume_writing. Also ends a close that is under way. Idempotent. */
 void tl_transport_abort(tl_transport *transport);
 
 /* Row WriteTransport.get_write_buffer_size. Bytes queued here, not counting the kernel's. */
 size_t tl_transport_get_write_buffer_size(const tl_transport *transport);
 
-/* The water marks in force, in bytes. */
+/* The water marks in force, in bytes; 0 and 0 of a transport that is only read from. */
 void tl_transport_get_write_buffer_limits(const tl_transport *transport, size_t *ret_low,
                                           size_t *ret_high);
 

@@ -56,6 +56,18 @@ tl_transport *tl_datagram_transport_living(struct tl_live *live)
     return &tl_container_of(live, struct tl_datagram_transport, live)->transport;
 }
 
+void tl_datagrams_closing(tl_loop *loop)
+{
+    for (struct tl_live *live = loop->live.next; live != &loop->live; live = live->next) {
+        if (live->abandon != abandon)
+            continue;
+        struct tl_datagram_transport *datagram =
+            tl_container_of(live, struct tl_datagram_transport, live);
+        tl_transport_latch(&datagram->transport, &datagram->watch, &datagram->info);
+        datagram->transport.phase = TL_TRANSPORT_ENDED;
+    }
+}
+
 void tl_datagram_transport_finish(struct tl_datagram_transport *datagram)
 {
     assert(datagram->flow.size == 0);
@@ -303,10 +315,13 @@ int tl_datagram_transport_open(tl_loop *loop, int fd, tl_protocol_factory factor
     int r = tl_transport_protocol(&tl_datagram_transport_type, factory, farg, &protocol);
     if (r < 0)
         return r;
-    struct tl_datagram_transport *datagram = transport_new(loop, fd, protocol, plan, owner);
+    /* The factory is the program's code, and the loop need not run. */
+    bool open = tl_loop_open(loop);
+    struct tl_datagram_transport *datagram =
+        open ? transport_new(loop, fd, protocol, plan, owner) : NULL;
     if (datagram == NULL) {
         tl_protocol_unhold(protocol);
-        return -ENOMEM;
+        return open ? -ENOMEM : TL_ECLOSED;
     }
     *ret = datagram;
     return 0;

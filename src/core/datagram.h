@@ -62,6 +62,9 @@ int tl_datagram_transport_open(tl_loop *loop, int fd, tl_protocol_factory factor
                                const struct tl_datagram_plan *plan, struct tl_datagram_owner *owner,
                                struct tl_datagram_transport **ret);
 
+/* Before the loop is closed, as tl_streams_closing does. */
+void tl_datagrams_closing(tl_loop *loop);
+
 /* The transport whose place among the loop's live objects this is, or NULL. */
 tl_transport *tl_datagram_transport_living(struct tl_live *live);
 

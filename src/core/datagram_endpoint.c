@@ -206,7 +206,7 @@ static void create_given(tl_loop *loop, tl_protocol_factory factory, void *farg,
         plan.remote = (tl_addr){.family = TL_FAMILY_NONE};
     if (open_transport(loop, socket.fd, factory, farg, &plan, future))
         tl_fd_give_up(given);
-    else
+    else if (tl_loop_open(loop))
         tl_given_unclaim(given);
 }
 

@@ -60,6 +60,8 @@ static void fail(struct naming *naming, int code, const char *message)
 
 static void finish(struct naming *naming)
 {
+    /* The factory may close the loop. */
+    tl_live_remove(&naming->live);
     tl_future_set_canceller(naming->request.future, NULL, NULL);
     /* The program may have finished the future itself: then nobody would have the endpoint. */
     if (!tl_future_done(naming->request.future))

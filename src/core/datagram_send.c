@@ -71,6 +71,8 @@ static int send_now(struct tl_datagram_transport *datagram, const void *data, si
 static int find_destination(const struct tl_datagram_transport *datagram, const tl_addr **addr)
 {
     const struct tl_datagram_plan *plan = &datagram->plan;
+    if (*addr != NULL && (*addr)->family == TL_FAMILY_NONE)
+        *addr = NULL;
     if (plan->remote.family == TL_FAMILY_NONE)
         return *addr != NULL ? 0 : -EDESTADDRREQ;
     if (*addr != NULL && !tl_addr_equal(*addr, &plan->remote))

@@ -24,6 +24,8 @@ void tl_flow_init(struct tl_flow *flow)
 
 int tl_flow_set_limits(struct tl_flow *flow, ssize_t high, ssize_t low)
 {
+    if (low < 0 && low != TL_UNSET)
+        return -EINVAL;
     if (high == TL_UNSET && low == TL_UNSET)
         high = (ssize_t)HIGH_DEFAULT;
     else if (high == TL_UNSET)

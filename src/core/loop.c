@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #include "core/alloc.h"
+#include "core/datagram.h"
 #include "core/executor.h"
 #include "core/fd.h"
 #include "core/future.h"
@@ -194,6 +195,7 @@ int tl_loop_close(tl_loop *loop)
     loop->time_unread = false;
     tl_posts_close(loop);
     tl_streams_closing(loop);
+    tl_datagrams_closing(loop);
     struct tl_kernel *kernel = loop->kernel;
     loop->kernel = NULL;
     tl_handle_pool_finish(&loop->handles); /* which call_soon takes from without another look */

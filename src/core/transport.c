@@ -201,10 +201,12 @@ void tl_transport_get_write_buffer_limits(const tl_transport *transport, size_t 
                                           size_t *ret_high)
 {
     const struct tl_flow *flow = flow_of(transport);
-    if (flow != NULL && ret_low != NULL)
-        *ret_low = flow->low;
-    if (flow != NULL && ret_high != NULL)
-        *ret_high = flow->high;
+    if (transport == NULL)
+        return;
+    if (ret_low != NULL)
+        *ret_low = flow != NULL ? flow->low : 0;
+    if (ret_high != NULL)
+        *ret_high = flow != NULL ? flow->high : 0;
 }
 
 int tl_transport_set_write_buffer_limits(tl_transport *transport, ssize_t high, ssize_t low)
