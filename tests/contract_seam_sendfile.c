@@ -200,6 +200,25 @@ static void a_file_takes_it_at_its_position(struct contract *contract)
     kernel->ops->destroy(kernel);
 }
 
+/* What comes out again is found behind it, for as long as there is something to send. */
+static void a_file_may_be_sent_to_itself(struct contract *contract)
+{
+    enum { SIZE = 10000, COUNT = 25000 };
+    struct tl_kernel *kernel = contract_kernel(contract);
+    int file = large_file(kernel, SIZE);
+    static char data[SIZE + COUNT + 1];
+    int64_t offset = 0;
+
+    assert_int_equal(kernel->ops->pread(kernel, file, data, SIZE, 0), SIZE);
+    assert_int_equal(seam_read(kernel, file, data, SIZE), SIZE); /* its position is its end */
+    assert_int_equal(SEND(file, file, &offset, COUNT), COUNT);
+    assert_int_equal(offset, COUNT);
+    assert_int_equal(kernel->ops->pread(kernel, file, data, sizeof data, 0), SIZE + COUNT);
+    for (size_t i = 0; i < SIZE + COUNT; i++)
+        assert_int_equal(data[i], pattern_byte(i % SIZE));
+    kernel->ops->destroy(kernel);
+}
+
 static void both_ends_are_checked(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
@@ -273,10 +292,15 @@ static void a_peer_that_is_gone_is_told(struct contract *contract)
 int main(int argc, char **argv)
 {
     static const struct contract_case cases[] = {
-        CONTRACT(a_part_of_a_file_goes_out),   CONTRACT(a_witness_sees_what_goes_out),
-        CONTRACT(at_the_end_nothing_goes_out), CONTRACT(a_full_buffer_takes_a_part),
-        CONTRACT(a_pipe_takes_it_too),         CONTRACT(a_file_takes_it_at_its_position),
-        CONTRACT(both_ends_are_checked),       CONTRACT(sockets_that_cannot_send_say_so),
+        CONTRACT(a_part_of_a_file_goes_out),
+        CONTRACT(a_witness_sees_what_goes_out),
+        CONTRACT(at_the_end_nothing_goes_out),
+        CONTRACT(a_full_buffer_takes_a_part),
+        CONTRACT(a_pipe_takes_it_too),
+        CONTRACT(a_file_takes_it_at_its_position),
+        CONTRACT(a_file_may_be_sent_to_itself),
+        CONTRACT(both_ends_are_checked),
+        CONTRACT(sockets_that_cannot_send_say_so),
         CONTRACT(a_peer_that_is_gone_is_told),
     };
 
