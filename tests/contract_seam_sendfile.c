@@ -200,6 +200,63 @@ static void a_file_takes_it_at_its_position(struct contract *contract)
     kernel->ops->destroy(kernel);
 }
 
+/* Each page of the file has one of a pipe's sixteen slots to itself, and nothing is added to it. */
+static void a_pipe_takes_pages(struct contract *contract)
+{
+    enum { PAGE = 4096, ODD = 100 };
+    struct tl_kernel *kernel = contract_kernel(contract);
+    int file = large_file(kernel, 20 * PAGE);
+    static char data[17 * PAGE];
+    int64_t offset = ODD;
+    int ends[2];
+
+    assert_int_equal(kernel->ops->pipe(kernel, TL_PIPE_ONE_WAY, ends), 0);
+    assert_int_equal(SEND(ends[1], file, &offset, 2 * PAGE), 2 * PAGE); /* three slots */
+    assert_int_equal(seam_write(kernel, ends[1], "x", 1), 1);           /* and one more */
+    assert_int_equal(seam_write(kernel, ends[1], "y", 1), 1);           /* which has room */
+    assert_int_equal(SEND(ends[1], file, &offset, 20 * PAGE), 12 * PAGE - ODD);
+    assert_int_equal(seam_write(kernel, ends[1], "z", 1), -EAGAIN);
+    assert_int_equal(SEND(ends[1], file, &offset, 1), -EAGAIN);
+    assert_int_equal(seam_read(kernel, ends[0], data, sizeof data), 14 * PAGE - ODD + 2);
+    for (size_t i = 0; i < 14 * PAGE - ODD + 2; i++) {
+        size_t from = ODD + (i < 2 * PAGE ? i : i - 2);
+        char other = i == 2 * PAGE ? 'x' : 'y';
+        bool own = i == 2 * PAGE || i == 2 * PAGE + 1;
+        assert_int_equal(data[i], own ? other : (char)pattern_byte(from));
+    }
+    kernel->ops->destroy(kernel);
+}
+
+/* The pages of a file cost the writer less than bytes that were copied, and sixteen of them are one
+ * message. */
+static void a_unix_stream_takes_pages(struct contract *contract)
+{
+    enum { ROOM = 20000, SMALL = 5000, PAGES = 65536, SIZE = 3 * PAGES };
+    struct tl_kernel *kernel = contract_kernel(contract);
+    int file = large_file(kernel, SIZE);
+    static char data[SIZE];
+    int room = ROOM, count = 0;
+    int64_t offset;
+    int ends[2];
+
+    assert_int_equal(kernel->ops->pipe(kernel, TL_PIPE_STREAM_PAIR, ends), 0);
+    assert_int_equal(kernel->ops->option(kernel, ends[0], TL_OPTION_SNDBUF, &room, NULL), 0);
+    for (offset = 0; SEND(ends[0], file, &offset, SMALL) == SMALL; offset = 0)
+        count++;
+    assert_int_equal(count, 7); /* each counts 768 more than its bytes, of 40,000 */
+    assert_int_equal(seam_read(kernel, ends[1], data, sizeof data), count * SMALL);
+    offset = 10;
+    assert_int_equal(SEND(ends[0], file, &offset, SIZE), PAGES - 10);
+    assert_int_equal(SEND(ends[0], file, &offset, SIZE), -EAGAIN);
+    assert_int_equal(seam_read(kernel, ends[1], data, PAGES - 11), PAGES - 11);
+    assert_int_equal(SEND(ends[0], file, &offset, SIZE), -EAGAIN); /* until its last byte is read */
+    assert_int_equal(seam_read(kernel, ends[1], data + PAGES - 11, 1), 1);
+    for (size_t i = 0; i < PAGES - 10; i++)
+        assert_int_equal(data[i], (char)pattern_byte(i + 10));
+    assert_int_equal(SEND(ends[0], file, &offset, SIZE), PAGES);
+    kernel->ops->destroy(kernel);
+}
+
 /* What comes out again is found behind it, for as long as there is something to send. */
 static void a_file_may_be_sent_to_itself(struct contract *contract)
 {
@@ -241,6 +298,8 @@ static void both_ends_are_checked(struct contract *contract)
     assert_int_equal(SEND(ends[0], ends[1], &offset, 1), -ESPIPE);
     assert_int_equal(SEND(ends[0], pipe[0], &offset, 1), -ESPIPE);
     assert_int_equal(SEND(ends[0], file, &before, 1), -EINVAL);
+    assert_int_equal(SEND(9999, file, &before, 1), -EINVAL); /* what is read comes first */
+    assert_int_equal(SEND(9999, pipe[0], &offset, 1), -ESPIPE);
     assert_int_equal(SEND(ends[0], file, &offset, SIZE_MAX), -EINVAL);
     assert_int_equal(offset, 0);
     seam_expect_nothing(kernel, 0);
@@ -298,6 +357,8 @@ int main(int argc, char **argv)
         CONTRACT(a_full_buffer_takes_a_part),
         CONTRACT(a_pipe_takes_it_too),
         CONTRACT(a_file_takes_it_at_its_position),
+        CONTRACT(a_pipe_takes_pages),
+        CONTRACT(a_unix_stream_takes_pages),
         CONTRACT(a_file_may_be_sent_to_itself),
         CONTRACT(both_ends_are_checked),
         CONTRACT(sockets_that_cannot_send_say_so),

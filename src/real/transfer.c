@@ -292,8 +292,10 @@ ssize_t tl_real_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *of
     ssize_t n;
     int error;
 
-    if (tl_real_fd(real, file) == NULL || tl_real_fd(real, fd) == NULL)
+    if (tl_real_fd(real, file) == NULL)
         return -EBADF;
+    if (tl_real_fd(real, fd) == NULL)
+        fd = -1; /* which Linux says in its turn */
     block_sigpipe(&state);
     do {
         n = sendfile(fd, file, &at, count);

@@ -11,6 +11,8 @@
 #include "sim/kernel.h"
 #include "sim/mix.h"
 
+enum { PAGE = 4096 };
+
 static tl_host *host_of(struct tl_kernel *kernel)
 {
     return tl_sim(kernel)->process->host;
@@ -208,7 +210,9 @@ static ssize_t send_piece(struct tl_descriptor *target, const struct tl_file *fi
         return 0;
     struct iovec iov = {(void *)bytes, len};
     struct tl_message message = {.iov = &iov, .iov_count = 1};
-    ssize_t n = target->ops->write(target, &message, 1, ret_content);
+    ssize_t n = target->ops->write_pages != NULL
+                    ? target->ops->write_pages(target, &iov, (size_t)(*offset % PAGE), ret_content)
+                    : target->ops->write(target, &message, 1, ret_content);
     if (n > 0)
         *offset += n;
     return n;
@@ -219,7 +223,6 @@ static ssize_t send_piece(struct tl_descriptor *target, const struct tl_file *fi
 static ssize_t send_to_itself(struct tl_descriptor *target, const struct tl_file *file,
                               int64_t *offset, size_t count, uint64_t *ret_content)
 {
-    enum { PAGE = 4096 };
     uint64_t content = 0;
     size_t sent = 0;
     ssize_t n;
