@@ -132,8 +132,10 @@ static ssize_t send_many(int fd, struct tl_message *messages, size_t count)
         headers[i].msg_hdr =
             (struct msghdr){.msg_iov = messages[i].iov, .msg_iovlen = messages[i].iov_count};
         r = address_in(&headers[i].msg_hdr, messages[i].addr, &storage[i]);
-        if (r < 0)
+        if (r < 0 && i == 0)
             return r;
+        if (r < 0)
+            count = i; /* those before it go */
     }
     n = sendmmsg(fd, headers, (unsigned)count, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0)

@@ -103,11 +103,22 @@ static inline tl_addr tl_ip_to(const struct tl_ip *ip, uint16_t port, uint8_t fa
     return addr;
 }
 
+/* Whether something is an address that Linux can be asked about at all. */
+static inline int tl_ip_check(const tl_addr *addr)
+{
+    if (addr->family == TL_FAMILY_UNIX)
+        return addr->len <= sizeof addr->data ? 0 : -EINVAL;
+    bool known = addr->family == TL_FAMILY_INET || addr->family == TL_FAMILY_INET6;
+    return known ? 0 : -EAFNOSUPPORT;
+}
+
 /* What Linux says of an address that is not of a socket's family: one shorter than the socket's own
  * addresses is none at all. */
 static inline int tl_ip_wrong_family(uint8_t family, const tl_addr *addr)
 {
     enum { LEN = 16, LEN_V6 = 24, LEN_FAMILY = 2 };
+    if (tl_ip_check(addr) < 0)
+        return tl_ip_check(addr);
     unsigned least = family == TL_FAMILY_INET6 ? LEN_V6 : LEN;
     bool v4 = addr->family == TL_FAMILY_INET;
     unsigned len = v4 ? LEN : addr->family == TL_FAMILY_UNIX ? LEN_FAMILY + addr->len : LEN_V6;

@@ -152,18 +152,11 @@ static int datagram_address(struct tl_descriptor *descriptor, enum tl_address_si
 
 /* --- Ending, and what UDP has not ------------------------------------------------------------- */
 
-static int datagram_shutdown(struct tl_descriptor *descriptor, enum tl_shutdown how)
+static int datagram_shutdown(struct tl_descriptor *descriptor, uint8_t halves)
 {
-    static const uint8_t halves[] = {
-        [TL_SHUTDOWN_READ] = TL_SHUT_READ,
-        [TL_SHUTDOWN_WRITE] = TL_SHUT_WRITE,
-        [TL_SHUTDOWN_BOTH] = TL_SHUT_BOTH,
-    };
     struct tl_datagram_socket *socket = tl_datagram_socket_of(descriptor);
-    if ((unsigned)how > TL_SHUTDOWN_BOTH)
-        return -EINVAL;
     /* Also of a socket that is not connected, which is told off for it nonetheless. */
-    socket->shut |= halves[how];
+    socket->shut |= halves;
     tl_descriptor_touch(descriptor);
     return socket->connected ? 0 : -ENOTCONN;
 }

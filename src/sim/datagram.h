@@ -52,7 +52,7 @@ struct tl_datagram_socket {
     uint32_t draws[TL_DATAGRAM_DRAWS];
 
     uint8_t family; /* enum tl_family */
-    uint8_t shut;   /* TL_SHUT_* of endpoint.h */
+    uint8_t shut;   /* TL_SHUT_* */
     bool connected;
     bool port_locked;    /* the program chose its port: it keeps it */
     bool address_locked; /* the same for its address */

@@ -51,7 +51,7 @@ struct tl_socket_ops {
     /* The next connection, which is the caller's to give a descriptor. */
     int (*accept)(struct tl_descriptor *descriptor, struct tl_descriptor **ret, tl_addr *ret_peer);
     int (*connect)(struct tl_descriptor *descriptor, const tl_addr *addr);
-    int (*shutdown)(struct tl_descriptor *descriptor, enum tl_shutdown how);
+    int (*shutdown)(struct tl_descriptor *descriptor, uint8_t halves); /* TL_SHUT_* */
     int (*option)(struct tl_descriptor *descriptor, enum tl_option option, const int *set,
                   int *ret);
     int (*address)(struct tl_descriptor *descriptor, enum tl_address_side side, tl_addr *ret);

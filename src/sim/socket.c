@@ -224,22 +224,15 @@ void tl_endpoint_finish_sending(struct tl_endpoint *endpoint)
     tl_travel_send(endpoint);
 }
 
-static int endpoint_shutdown(struct tl_descriptor *descriptor, enum tl_shutdown how)
+static int endpoint_shutdown(struct tl_descriptor *descriptor, uint8_t halves)
 {
     struct tl_endpoint *endpoint = tl_endpoint_of(descriptor);
-    static const uint8_t halves[] = {
-        [TL_SHUTDOWN_READ] = TL_SHUT_READ,
-        [TL_SHUTDOWN_WRITE] = TL_SHUT_WRITE,
-        [TL_SHUTDOWN_BOTH] = TL_SHUT_BOTH,
-    };
     int r = 0;
-    if ((unsigned)how > TL_SHUTDOWN_BOTH)
-        return -EINVAL;
     if (endpoint->connect_state == TL_CONNECTING)
         endpoint->connect_state =
             endpoint->state == TL_TCP_CLOSED ? TL_DISCONNECTING : TL_CONNECTED;
     if (endpoint->state == TL_TCP_LISTENING) {
-        if (how != TL_SHUTDOWN_WRITE) {
+        if (halves & TL_SHUT_READ) {
             stop_listening(endpoint);
             tl_endpoint_disconnect(endpoint);
         }
@@ -248,8 +241,8 @@ static int endpoint_shutdown(struct tl_descriptor *descriptor, enum tl_shutdown 
         endpoint->error = -ECONNRESET;
     } else {
         r = endpoint->state == TL_TCP_CLOSED ? -ENOTCONN : 0;
-        endpoint->shut |= halves[how];
-        if (halves[how] & TL_SHUT_WRITE)
+        endpoint->shut |= halves;
+        if (halves & TL_SHUT_WRITE)
             tl_endpoint_finish_sending(endpoint);
     }
     tl_endpoint_touch(endpoint);
