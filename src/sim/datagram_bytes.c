@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "sim/buffer.h"
 #include "sim/datagram.h"
 #include "sim/endpoint.h"
 #include "sim/iov.h"
@@ -32,6 +33,17 @@ static void take(const struct tl_datagram_socket *socket, const struct tl_datagr
         *message->addr = tl_ip_to(&datagram->source, datagram->source_port, socket->family);
 }
 
+/* Linux takes over all that is there when it has read what it took over before, and gives the room
+ * back when a batch has been read, or a quarter of the receive buffer. */
+static void give_room_back(struct tl_datagram_socket *socket, uint32_t cost)
+{
+    uint32_t room = (uint32_t)tl_buffer_get(socket->receive_room);
+    socket->owed += cost;
+    socket->batch--;
+    if (socket->batch == 0 || socket->owed >= room / 4)
+        socket->owed = 0;
+}
+
 ssize_t tl_datagram_read(struct tl_descriptor *descriptor, struct tl_message *messages,
                          size_t count)
 {
@@ -43,7 +55,10 @@ ssize_t tl_datagram_read(struct tl_descriptor *descriptor, struct tl_message *me
     if (socket->error != 0)
         return tl_datagram_take_error(socket);
     for (; n < count && socket->unread.head != NULL; n++) {
+        if (socket->batch == 0)
+            socket->batch = socket->unread.count;
         struct tl_datagram *datagram = tl_datagram_pop(&socket->unread);
+        give_room_back(socket, tl_datagram_cost(datagram));
         take(socket, datagram, &messages[n]);
         tl_datagram_free(pools, datagram);
     }

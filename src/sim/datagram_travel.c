@@ -122,7 +122,8 @@ void tl_datagram_send(struct tl_datagram_socket *socket, struct tl_datagram *dat
 static void receive(struct tl_datagram_socket *socket, struct tl_datagram *datagram)
 {
     uint32_t room = (uint32_t)tl_buffer_get(socket->receive_room);
-    if (socket->unread.head != NULL && socket->unread.used + tl_datagram_cost(datagram) > room) {
+    uint32_t used = socket->unread.used + socket->owed;
+    if (socket->unread.head != NULL && used + tl_datagram_cost(datagram) > room) {
         tl_datagram_free(&tl_datagram_world(socket)->datagram_pools, datagram);
         return;
     }

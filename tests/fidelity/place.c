@@ -422,7 +422,8 @@ struct stillness places_stillness(struct run *run)
         if (place->fd < 0 || place->ready & (TL_HANGUP | TL_FAULT))
             continue; /* of a connection that is over, the numbers mean nothing */
         (void)ioctl(place->fd, SIOCOUTQ, &ret.out[i]);
-        (void)ioctl(place->fd, SIOCINQ, &ret.in[i]);
+        if (!sort_is_datagram(place->sort)) /* looking there takes a batch of datagrams over */
+            (void)ioctl(place->fd, SIOCINQ, &ret.in[i]);
         bool network = place->out != NULL && place->out->network;
         if (network && ioctl(place->fd, SIOCOUTQNSD, &unsent) == 0 && unsent > 0)
             ret.moving = ret.moving || !place->out->crowded || has_nothing(run, place->out);
