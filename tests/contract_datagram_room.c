@@ -91,6 +91,20 @@ static void so_does_the_rest_of_a_batch(struct contract *contract)
     pair.kernel->ops->destroy(pair.kernel);
 }
 
+/* Giving room back for a quarter that was read begins a new batch, of all that is there. */
+static void what_came_meanwhile_is_of_the_next_batch(struct contract *contract)
+{
+    struct pair pair = new_pair(contract);
+
+    flood(&pair, QUARTER + 1);
+    assert_int_equal(drain(&pair, 1), 1);
+    flood(&pair, 2);
+    assert_int_equal(drain(&pair, QUARTER), QUARTER); /* a quarter, and one of the three left */
+    flood(&pair, MANY);
+    assert_int_equal(drain(&pair, MANY), FITTING - 1);
+    pair.kernel->ops->destroy(pair.kernel);
+}
+
 static void a_small_one_may_fit_where_a_large_one_does_not(struct contract *contract)
 {
     struct pair pair = new_pair(contract);
@@ -146,6 +160,7 @@ int main(int argc, char **argv)
     static const struct contract_case cases[] = {
         CONTRACT(a_quarter_comes_back_at_once),
         CONTRACT(so_does_the_rest_of_a_batch),
+        CONTRACT(what_came_meanwhile_is_of_the_next_batch),
         CONTRACT(a_small_one_may_fit_where_a_large_one_does_not),
         CONTRACT(a_smaller_buffer_gives_back_sooner),
         CONTRACT(reading_several_is_reading_each),

@@ -84,8 +84,8 @@ struct tl_datagram_socket {
     tl_time last_arrival;            /* within its host, what is sent later arrives no earlier */
     struct tl_datagram_queue flight; /* sent, in the order of arrival */
     struct tl_datagram_queue unread;
-    uint32_t batch; /* how many of these are there since a read found none of an earlier batch */
-    uint32_t owed;  /* what was read costs, and has not given back to the receive buffer */
+    uint32_t batch; /* how many of these a read takes before it gives room back at the latest */
+    uint32_t owed;  /* what was read costs, which has not given its room back yet */
 };
 
 extern const struct tl_descriptor_ops tl_datagram_ops;

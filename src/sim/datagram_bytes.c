@@ -33,15 +33,17 @@ static void take(const struct tl_datagram_socket *socket, const struct tl_datagr
         *message->addr = tl_ip_to(&datagram->source, datagram->source_port, socket->family);
 }
 
-/* Linux takes over all that is there when it has read what it took over before, and gives the room
- * back when a batch has been read, or a quarter of the receive buffer. */
+/* Linux reads a batch at a time, and gives room back when one has been read, or a quarter of the
+ * receive buffer. Whenever it does, all that is there by then is the next batch. */
 static void give_room_back(struct tl_datagram_socket *socket, uint32_t cost)
 {
     uint32_t room = (uint32_t)tl_buffer_get(socket->receive_room);
     socket->owed += cost;
     socket->batch--;
-    if (socket->batch == 0 || socket->owed >= room / 4)
-        socket->owed = 0;
+    if (socket->batch > 0 && socket->owed < room / 4)
+        return;
+    socket->owed = 0;
+    socket->batch = socket->unread.count;
 }
 
 ssize_t tl_datagram_read(struct tl_descriptor *descriptor, struct tl_message *messages,
