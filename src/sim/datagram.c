@@ -68,22 +68,28 @@ static void datagram_close(struct tl_descriptor *descriptor)
 
 /* --- Names ------------------------------------------------------------------------------------ */
 
+static int check_bind_address(const struct tl_datagram_socket *socket, const tl_addr *addr,
+                              const struct tl_ip *ip)
+{
+    bool v6 = socket->family == TL_FAMILY_INET6;
+    bool bound = socket->port != NULL;
+    if (addr->family != socket->family)
+        return tl_ip_wrong_family(socket->family, addr);
+    if (v6 && (bound || (tl_ip_is_v4(ip) && socket->v6only)))
+        return -EINVAL;
+    int r = tl_host_check_local(socket->host, addr, false);
+    return r == 0 && bound ? -EINVAL : r;
+}
+
 static int datagram_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
 {
     struct tl_datagram_socket *socket = tl_datagram_socket_of(descriptor);
-    bool v6 = socket->family == TL_FAMILY_INET6;
-    if (addr->family != socket->family)
-        return tl_ip_wrong_family(socket->family, addr);
     struct tl_ip ip = tl_ip_from(addr);
-    if (v6 && tl_ip_is_v4(&ip) && socket->v6only)
-        return -EINVAL;
-    /* Linux lets a socket be bound to a broadcast address too: it hears nothing else then. */
-    if (!tl_host_has(socket->host, &ip) && !tl_ip_is_broadcast(&ip))
-        return -EADDRNOTAVAIL;
-    if (socket->port != NULL)
-        return -EINVAL;
+    int r = check_bind_address(socket, addr, &ip);
+    if (r < 0)
+        return r;
     socket->local_ip = ip;
-    int r = tl_datagram_hold(socket, addr->port);
+    r = tl_datagram_hold(socket, addr->port);
     if (r < 0) {
         socket->local_ip = tl_ip_any(socket->family); /* whatever address it kept from before */
         return r;
@@ -121,6 +127,8 @@ static int datagram_connect(struct tl_descriptor *descriptor, const tl_addr *add
     bool other = socket->family == TL_FAMILY_INET6 && addr->family == TL_FAMILY_INET;
     if (r == 0 && other && socket->v6only)
         r = -EAFNOSUPPORT;
+    if (r == 0 && addr->family == TL_FAMILY_INET6)
+        r = tl_host_check_scope(addr, true);
     if (r == 0)
         r = tl_datagram_find_route(socket, addr, &dest, &source);
     if (r < 0)

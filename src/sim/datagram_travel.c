@@ -105,10 +105,10 @@ void tl_datagram_send(struct tl_datagram_socket *socket, struct tl_datagram *dat
     tl_host *target = datagram->to_many ? NULL : target_of(socket, &datagram->dest);
     if (datagram->to_many)
         send_to_all(socket, datagram);
-    else if (target != NULL)
+    else if (target != NULL && !tl_host_confines(socket->host, &datagram->source, &datagram->dest))
         send_to(socket, datagram, target);
     else
-        tl_datagram_free(&world->datagram_pools, datagram); /* nobody is there to answer */
+        tl_datagram_free(&world->datagram_pools, datagram); /* nobody hears of it, or is there */
     uint32_t busy = tl_datagram_ask(socket, TL_AT_DATAGRAM_BUSY, TL_DATAGRAM_BUSY, TL_MAGNITUDES);
     if (busy > 0)
         socket->busy_until = world->now + tl_magnitude(busy);

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The seam itself: addresses that are somebody's in particular, and others. A scope matters to
+ * addresses that each interface has for itself, and is forgotten elsewhere; an address that is
+ * everybody's can be bound to, and no stream leads there.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "support/contract.h"
+#include "support/seam.h"
+#include "support/seam_datagram.h"
+
+static int new_socket(struct tl_kernel *kernel, uint8_t family, enum tl_socket_type type)
+{
+    int fd = kernel->ops->socket(kernel, (enum tl_family)family, type);
+
+    assert_true(fd >= 0);
+    return fd;
+}
+
+/* What a new socket says to being bound there, and to connecting there. */
+static int bind_to(struct tl_kernel *kernel, const char *host, enum tl_socket_type type)
+{
+    tl_addr addr = seam_numeric(host, 0);
+    int fd = new_socket(kernel, addr.family, type);
+    int r = kernel->ops->bind(kernel, fd, &addr);
+
+    seam_close(kernel, fd);
+    return r;
+}
+
+static int connect_to(struct tl_kernel *kernel, const char *host, enum tl_socket_type type)
+{
+    tl_addr addr = seam_numeric(host, 9);
+    int fd = new_socket(kernel, addr.family, type);
+    int r = kernel->ops->connect(kernel, fd, &addr);
+
+    seam_close(kernel, fd);
+    return r;
+}
+
+/* --- Scopes --- */
+
+static const char *const scoped[] = {"::1%1", "::1%7", "::1%4294967295"};
+
+static void a_stream_forgets_a_scope(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+
+    for (size_t i = 0; i < sizeof scoped / sizeof *scoped; i++) {
+        tl_addr addr = seam_numeric(scoped[i], 0), name, peer;
+        int listener = new_socket(kernel, TL_FAMILY_INET6, TL_STREAM);
+        assert_int_equal(kernel->ops->bind(kernel, listener, &addr), 0);
+        assert_int_equal(kernel->ops->listen(kernel, listener, 1), 0);
+        name = seam_name(kernel, listener);
+        assert_int_equal(name.scope, 0);
+        addr.port = name.port;
+        int client = new_socket(kernel, TL_FAMILY_INET6, TL_STREAM);
+        assert_int_equal(kernel->ops->connect(kernel, client, &addr), -EINPROGRESS);
+        assert_int_equal(seam_finish_connect(kernel, client), 0);
+        assert_int_equal(kernel->ops->address(kernel, client, TL_ADDRESS_PEER, &peer), 0);
+        assert_true(tl_addr_equal(&peer, &name));
+        int accepted = seam_accept(kernel, listener, &peer);
+        name = seam_name(kernel, client);
+        assert_int_equal(name.scope, 0);
+        assert_true(tl_addr_equal(&peer, &name));
+        seam_close(kernel, accepted);
+        seam_close(kernel, client);
+        seam_close(kernel, listener);
+    }
+    kernel->ops->destroy(kernel);
+}
+
+static void datagrams_forget_a_scope(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+
+    for (size_t i = 0; i < sizeof scoped / sizeof *scoped; i++) {
+        tl_addr here, there, peer;
+        int one = seam_bound(kernel, scoped[i], &here);
+        int two = seam_bound(kernel, scoped[i], &there);
+        assert_int_equal(here.scope, 0);
+        tl_addr to = seam_numeric(scoped[i], there.port);
+        assert_int_equal(seam_send(kernel, one, "one", 3, &to), 3);
+        seam_expect(kernel, two, "one", &here);
+        assert_int_equal(kernel->ops->connect(kernel, one, &to), 0);
+        assert_int_equal(kernel->ops->address(kernel, one, TL_ADDRESS_PEER, &peer), 0);
+        assert_true(tl_addr_equal(&peer, &there));
+        assert_int_equal(seam_send(kernel, one, "two", 3, NULL), 3);
+        seam_expect(kernel, two, "two", &here);
+        seam_close(kernel, one);
+        seam_close(kernel, two);
+    }
+    kernel->ops->destroy(kernel);
+}
+
+/* Without one nobody knows where that is; one that names no interface, or the wrong one, leads
+ * nowhere. */
+static void an_interfaces_address_needs_a_scope(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    static const enum tl_socket_type types[] = {TL_STREAM, TL_DATAGRAM};
+
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(bind_to(kernel, "fe80::1", types[i]), -EINVAL);
+        assert_int_equal(bind_to(kernel, "fe80::1%1", types[i]), -EADDRNOTAVAIL);
+        assert_int_equal(bind_to(kernel, "fe80::1%9999", types[i]), -ENODEV);
+        assert_int_equal(connect_to(kernel, "fe80::1", types[i]), -EINVAL);
+        assert_int_equal(connect_to(kernel, "fe80::1%1", types[i]), -ENETUNREACH);
+        assert_int_equal(connect_to(kernel, "fe80::1%9999", types[i]), -ENETUNREACH);
+    }
+    assert_int_equal(bind_to(kernel, "ff02::1", TL_DATAGRAM), -EINVAL);
+    assert_int_equal(bind_to(kernel, "ff02::1%9999", TL_DATAGRAM), -ENODEV);
+    assert_int_equal(connect_to(kernel, "ff02::1", TL_DATAGRAM), -EINVAL);
+    kernel->ops->destroy(kernel);
+}
+
+/* --- Everybody --- */
+
+static void no_stream_leads_to_everybody(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    static const char *const hosts[] = {"224.0.0.1", "255.255.255.255", "127.255.255.255",
+                                        "::ffff:127.255.255.255", "ff05::1"};
+
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+        assert_int_equal(connect_to(kernel, hosts[i], TL_STREAM), -ENETUNREACH);
+    kernel->ops->destroy(kernel);
+}
+
+static void everybodys_address_can_be_bound_to(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    static const char *const hosts[] = {"224.0.0.1", "255.255.255.255", "127.255.255.255",
+                                        "::ffff:224.0.0.1"};
+
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        assert_int_equal(bind_to(kernel, hosts[i], TL_STREAM), 0);
+        assert_int_equal(bind_to(kernel, hosts[i], TL_DATAGRAM), 0);
+    }
+    assert_int_equal(bind_to(kernel, "ff05::1", TL_DATAGRAM), 0);
+    assert_int_equal(bind_to(kernel, "ff05::1", TL_STREAM), -EINVAL);
+    assert_int_equal(bind_to(kernel, "ff02::1%1", TL_STREAM), -EINVAL);
+    kernel->ops->destroy(kernel);
+}
+
+/* --- Nobody here --- */
+
+/* Of two reasons IPv4 tells the one, and IPv6 the other. */
+static void bound_twice_and_to_somebody_elses(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    static const struct {
+        const char *own, *foreign;
+        int error;
+    } cases[] = {{"127.0.0.1", "203.0.113.9", -EADDRNOTAVAIL}, {"::1", "2001:db8::9", -EINVAL}};
+
+    for (int i = 0; i < 4; i++) {
+        tl_addr own = seam_numeric(cases[i % 2].own, 0);
+        tl_addr foreign = seam_numeric(cases[i % 2].foreign, 0);
+        int fd = new_socket(kernel, own.family, i < 2 ? TL_STREAM : TL_DATAGRAM);
+        assert_int_equal(kernel->ops->bind(kernel, fd, &foreign), -EADDRNOTAVAIL);
+        assert_int_equal(kernel->ops->bind(kernel, fd, &own), 0);
+        assert_int_equal(kernel->ops->bind(kernel, fd, &foreign), cases[i % 2].error);
+        assert_int_equal(kernel->ops->bind(kernel, fd, &own), -EINVAL);
+    }
+    kernel->ops->destroy(kernel);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct contract_case cases[] = {
+        CONTRACT(a_stream_forgets_a_scope),
+        CONTRACT(datagrams_forget_a_scope),
+        CONTRACT(an_interfaces_address_needs_a_scope),
+        CONTRACT(no_stream_leads_to_everybody),
+        CONTRACT(everybodys_address_can_be_bound_to),
+        CONTRACT(bound_twice_and_to_somebody_elses),
+    };
+
+    return contract_main(argc, argv, "seam_addresses", cases, sizeof cases / sizeof *cases);
+}
