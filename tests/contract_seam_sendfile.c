@@ -348,6 +348,23 @@ static void a_peer_that_is_gone_is_told(struct contract *contract)
     kernel->ops->destroy(kernel);
 }
 
+/* The first of it is answered by a reset while the rest goes out: that much was sent, and the signal
+ * that Linux raises for the rest is nobody's business. */
+static void a_reset_in_the_middle_is_no_signal(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    int file = large_file(kernel, LARGE);
+    int64_t offset = 0;
+    int ends[2];
+
+    seam_connection(kernel, ends);
+    seam_close(kernel, ends[0]);
+    seam_await(kernel, ends[1], TL_READABLE);
+    assert_true(SEND(ends[1], file, &offset, LARGE) > 0);
+    assert_true(offset > 0);
+    kernel->ops->destroy(kernel);
+}
+
 int main(int argc, char **argv)
 {
     static const struct contract_case cases[] = {
@@ -363,6 +380,7 @@ int main(int argc, char **argv)
         CONTRACT(both_ends_are_checked),
         CONTRACT(sockets_that_cannot_send_say_so),
         CONTRACT(a_peer_that_is_gone_is_told),
+        CONTRACT(a_reset_in_the_middle_is_no_signal),
     };
 
     return contract_main(argc, argv, "seam_sendfile", cases, sizeof cases / sizeof *cases);

@@ -163,7 +163,8 @@ static ssize_t read_pipe(int fd, struct tl_message *message)
 
 /* Nothing but the thread's mask keeps SIGPIPE from being raised where there is no MSG_NOSIGNAL. If
  * the call between these two raised one, it is taken out again before the mask is restored; one
- * that was waiting before stays. */
+ * that was waiting before stays. A call may have raised one that says EPIPE, and one that says that
+ * a part was taken: the reader may have gone in the middle of it. */
 struct sigpipe {
     sigset_t before; /* the thread's mask */
     bool waiting;
@@ -181,8 +182,9 @@ static void block_sigpipe(struct sigpipe *state)
     pthread_sigmask(SIG_BLOCK, &sigpipe, &state->before);
 }
 
-static void restore_sigpipe(const struct sigpipe *state, bool raised)
+static void restore_sigpipe(const struct sigpipe *state, ssize_t n, size_t asked, int error)
 {
+    bool raised = n < 0 ? error == EPIPE : (size_t)n < asked;
     static const struct timespec at_once;
     sigset_t sigpipe;
 
@@ -197,15 +199,18 @@ static void restore_sigpipe(const struct sigpipe *state, bool raised)
 static ssize_t write_pipe(int fd, struct tl_message *message)
 {
     struct sigpipe state;
+    size_t asked = 0;
     ssize_t n;
     int error;
 
+    for (size_t i = 0; i < pieces(message); i++)
+        asked += message->iov[i].iov_len;
     block_sigpipe(&state);
     do {
         n = writev(fd, message->iov, (int)pieces(message));
     } while (n < 0 && errno == EINTR);
     error = n < 0 ? errno : 0;
-    restore_sigpipe(&state, error == EPIPE);
+    restore_sigpipe(&state, n, asked, error);
     if (n < 0)
         return -error;
     message->len = (size_t)n;
@@ -303,7 +308,7 @@ ssize_t tl_real_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *of
         n = sendfile(fd, file, &at, count);
     } while (n < 0 && errno == EINTR);
     error = n < 0 ? errno : 0;
-    restore_sigpipe(&state, error == EPIPE);
+    restore_sigpipe(&state, n, count, error);
     if (n < 0)
         return -error;
     if (witness != NULL)
