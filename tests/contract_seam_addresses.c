@@ -149,6 +149,25 @@ static void everybodys_address_can_be_bound_to(struct contract *contract)
     kernel->ops->destroy(kernel);
 }
 
+/* Who is bound there is itself when it connects. */
+static void nobody_connects_as_everybody(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    tl_addr everybody = seam_numeric("127.255.255.255", 0), addr, name, peer;
+    int listener = seam_listen(kernel, 1, &addr);
+    int client = new_socket(kernel, TL_FAMILY_INET, TL_STREAM);
+
+    assert_int_equal(kernel->ops->bind(kernel, client, &everybody), 0);
+    assert_int_equal(kernel->ops->connect(kernel, client, &addr), -EINPROGRESS);
+    assert_int_equal(seam_finish_connect(kernel, client), 0);
+    name = seam_name(kernel, client);
+    (void)seam_accept(kernel, listener, &peer);
+    assert_true(tl_addr_equal(&name, &peer));
+    addr.port = name.port;
+    assert_true(tl_addr_equal(&name, &addr)); /* 127.0.0.1 */
+    kernel->ops->destroy(kernel);
+}
+
 /* --- Nobody here --- */
 
 /* Of two reasons IPv4 tells the one, and IPv6 the other. */
@@ -180,6 +199,7 @@ int main(int argc, char **argv)
         CONTRACT(an_interfaces_address_needs_a_scope),
         CONTRACT(no_stream_leads_to_everybody),
         CONTRACT(everybodys_address_can_be_bound_to),
+        CONTRACT(nobody_connects_as_everybody),
         CONTRACT(bound_twice_and_to_somebody_elses),
     };
 

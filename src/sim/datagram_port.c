@@ -77,10 +77,9 @@ int tl_datagram_find_route(const struct tl_datagram_socket *socket, const tl_add
     int r = tl_host_check_scope(addr, false);
     if (r < 0)
         return r;
-    /* Who is bound to everybody's address sends from its host's, and so does to IPv4 who has an
-     * address of IPv6 from an earlier connect. */
+    /* To IPv4 who has an address of IPv6 from an earlier connect sends from its host's. */
     struct tl_ip local = socket->local_ip;
-    if (tl_ip_is_broadcast(&local) || (tl_ip_is_v4(&dest) && !tl_ip_is_v4(&local)))
+    if (tl_ip_is_v4(&dest) && !tl_ip_is_v4(&local))
         local = tl_ip_v4(0, 0, 0, 0);
     r = tl_host_source(socket->host, &local, &dest, ret_source);
     if (r < 0)

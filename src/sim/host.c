@@ -254,7 +254,8 @@ int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct 
 {
     if (tl_ip_is_v4(local) && !tl_ip_is_v4(ip))
         return -EAFNOSUPPORT;
-    if (!tl_ip_is_any(local))
+    bool own = !tl_ip_is_any(local) && !tl_ip_is_many(local) && !tl_ip_is_broadcast(local);
+    if (own)
         *ret = *local;
     else if (tl_ip_is_loopback(ip))
         *ret = tl_ip_is_v4(ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;

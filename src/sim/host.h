@@ -92,8 +92,8 @@ bool tl_host_confines(const tl_host *host, const struct tl_ip *source, const str
  * means here, in IPv4 also for who is bound to an address of IPv4 in IPv6's clothes. */
 struct tl_ip tl_host_destination(const struct tl_ip *local, const tl_addr *addr);
 
-/* The address from which a socket of this host that is bound to local sends to ip. -ENETUNREACH;
- * -EAFNOSUPPORT to IPv6 from IPv4 in its clothes. */
+/* The address from which a socket of this host that is bound to local sends to ip: its host's, if
+ * that is everybody's. -ENETUNREACH; -EAFNOSUPPORT to IPv6 from IPv4 in its clothes. */
 int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct tl_ip *ip,
                    struct tl_ip *ret);
 

@@ -370,6 +370,7 @@ static const struct {
     [OP_STAT] = {file_stat, false, false},
     [OP_UNLINK] = {file_unlink, false, false},
     [OP_RENAME] = {file_rename, false, false},
+    [OP_SENDFILE] = {place_write, false, false},
 };
 
 void place_do(struct run *run, const struct op *op, struct answer *answer)
