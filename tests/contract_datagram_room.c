@@ -9,7 +9,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include "support/contract.h"
 #include "support/seam.h"
@@ -121,6 +123,29 @@ static void a_small_one_may_fit_where_a_large_one_does_not(struct contract *cont
     pair.kernel->ops->destroy(pair.kernel);
 }
 
+/* A file that is sent counts its bytes and 832 more: 1,832, of which 21 fit. */
+static void a_files_pages_count_by_the_byte(struct contract *contract)
+{
+    struct pair pair = new_pair(contract);
+    struct tl_kernel *kernel = pair.kernel;
+    static const char data[LEN];
+    char path[96];
+
+    snprintf(path, sizeof path, "/tmp/twinloop-%d-room", (int)getpid());
+    int file = kernel->ops->open(kernel, path, TL_OPEN_READ | TL_OPEN_WRITE | TL_OPEN_CREATE, 0600);
+    assert_true(file >= 0);
+    assert_int_equal(kernel->ops->unlink(kernel, path), 0);
+    assert_int_equal(kernel->ops->pwrite(kernel, file, data, LEN, 0), LEN);
+    assert_int_equal(kernel->ops->connect(kernel, pair.writer, &pair.here), 0);
+    for (unsigned i = 0; i < MANY; i++) {
+        int64_t offset = 0;
+        assert_int_equal(kernel->ops->sendfile(kernel, pair.writer, file, &offset, LEN, NULL), LEN);
+    }
+    flood(&pair, 0);
+    assert_int_equal(drain(&pair, MANY), 21);
+    kernel->ops->destroy(kernel);
+}
+
 /* The bound is a quarter of what the buffer is by now. */
 static void a_smaller_buffer_gives_back_sooner(struct contract *contract)
 {
@@ -162,6 +187,7 @@ int main(int argc, char **argv)
         CONTRACT(so_does_the_rest_of_a_batch),
         CONTRACT(what_came_meanwhile_is_of_the_next_batch),
         CONTRACT(a_small_one_may_fit_where_a_large_one_does_not),
+        CONTRACT(a_files_pages_count_by_the_byte),
         CONTRACT(a_smaller_buffer_gives_back_sooner),
         CONTRACT(reading_several_is_reading_each),
     };

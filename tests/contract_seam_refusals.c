@@ -147,6 +147,64 @@ static void what_no_word_stands_for(struct contract *contract)
     kernel->ops->destroy(kernel);
 }
 
+/* --- Too many pieces --- */
+
+enum { PIECES = 1025 }; /* one more than Linux takes */
+
+static struct tl_message in_pieces(char *bytes, struct iovec iov[PIECES])
+{
+    for (int i = 0; i < PIECES; i++)
+        iov[i] = (struct iovec){bytes + i, 1};
+    return (struct tl_message){.iov = iov, .iov_count = PIECES};
+}
+
+static void streams_take_the_first_pieces(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    static char out[PIECES], in[PIECES];
+    static struct iovec iov[PIECES];
+
+    memset(out, 'x', sizeof out);
+    for (int kind = 0; kind < 3; kind++) {
+        struct tl_message message = in_pieces(out, iov);
+        int ends[2];
+        if (kind == 0)
+            seam_connection(kernel, ends);
+        else
+            assert_int_equal(
+                kernel->ops->pipe(kernel, kind == 1 ? TL_PIPE_STREAM_PAIR : TL_PIPE_ONE_WAY, ends),
+                0);
+        ssize_t n = kernel->ops->write(kernel, ends[1], &message, 1);
+        assert_in_range(n, 1, PIECES - 1); /* or fewer, where writes are cut short by chance */
+        assert_int_equal(message.iov_count, PIECES);
+        seam_write_all(kernel, ends[1], out, (size_t)(PIECES - n));
+        seam_await(kernel, ends[0], TL_READABLE);
+        message = in_pieces(in, iov);
+        assert_in_range(kernel->ops->read(kernel, ends[0], &message, 1), 1, PIECES - 1);
+    }
+    kernel->ops->destroy(kernel);
+}
+
+static void no_datagram_has_so_many(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    static char bytes[PIECES];
+    static struct iovec iov[PIECES], one = {bytes, 3};
+    tl_addr to;
+    int reader = seam_bound(kernel, "127.0.0.1", &to);
+    int writer = seam_datagrams(kernel, TL_FAMILY_INET);
+    struct tl_message messages[] = {{.iov = &one, .iov_count = 1, .addr = &to},
+                                    in_pieces(bytes, iov)};
+
+    messages[1].addr = &to;
+    assert_int_equal(kernel->ops->write(kernel, writer, messages + 1, 1), -EMSGSIZE);
+    assert_int_equal(kernel->ops->write(kernel, writer, messages, 2), 1);
+    seam_await(kernel, reader, TL_READABLE);
+    assert_int_equal(kernel->ops->read(kernel, reader, messages + 1, 1), -EMSGSIZE);
+    assert_int_equal(seam_receive(kernel, reader, bytes, sizeof bytes, NULL, NULL), 3);
+    kernel->ops->destroy(kernel);
+}
+
 /* --- Connected to nobody --- */
 
 static void datagrams_are_parted(struct contract *contract)
@@ -227,6 +285,8 @@ int main(int argc, char **argv)
         CONTRACT(addresses_that_are_none),
         CONTRACT(a_later_address_that_is_none),
         CONTRACT(what_no_word_stands_for),
+        CONTRACT(streams_take_the_first_pieces),
+        CONTRACT(no_datagram_has_so_many),
         CONTRACT(datagrams_are_parted),
         CONTRACT(what_was_bound_stays),
         CONTRACT(unix_datagrams_are_parted_too),

@@ -348,8 +348,8 @@ static void a_peer_that_is_gone_is_told(struct contract *contract)
     kernel->ops->destroy(kernel);
 }
 
-/* The first of it is answered by a reset while the rest goes out: that much was sent, and the signal
- * that Linux raises for the rest is nobody's business. */
+/* The first of it is answered by a reset while the rest goes out: that much was sent, and the
+ * signal that Linux raises for the rest is nobody's business. */
 static void a_reset_in_the_middle_is_no_signal(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);

@@ -274,6 +274,7 @@ const struct tl_descriptor_ops tl_datagram_ops = {
     .readiness = readiness,
     .read = tl_datagram_read,
     .write = tl_datagram_write,
+    .write_pages = tl_datagram_write_pages,
     .close = datagram_close,
     .describe = describe,
 };

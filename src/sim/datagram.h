@@ -158,5 +158,7 @@ ssize_t tl_datagram_read(struct tl_descriptor *descriptor, struct tl_message *me
                          size_t count);
 ssize_t tl_datagram_write(struct tl_descriptor *descriptor, struct tl_message *messages,
                           size_t count, uint64_t *ret_content);
+ssize_t tl_datagram_write_pages(struct tl_descriptor *descriptor, const struct iovec *bytes,
+                                size_t place, uint64_t *ret_content);
 
 #endif

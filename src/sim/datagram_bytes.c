@@ -122,7 +122,7 @@ static int may_write(struct tl_datagram_socket *socket, const tl_addr *addr, siz
     return socket->busy_until > tl_datagram_world(socket)->now ? -EAGAIN : 0;
 }
 
-static int write_one(struct tl_datagram_socket *socket, struct tl_message *message,
+static int write_one(struct tl_datagram_socket *socket, struct tl_message *message, bool paged,
                      uint64_t *content)
 {
     struct route route;
@@ -140,6 +140,7 @@ static int write_one(struct tl_datagram_socket *socket, struct tl_message *messa
     datagram->dest = route.dest;
     datagram->dest_port = route.port;
     datagram->to_many = tl_ip_is_broadcast(&route.dest);
+    datagram->paged = paged;
     tl_iov_gather(&cursor, datagram->data, len);
     *content = tl_mix(*content, tl_mix_bytes(datagram->data, len));
     tl_datagram_send(socket, datagram);
@@ -155,11 +156,22 @@ ssize_t tl_datagram_write(struct tl_descriptor *descriptor, struct tl_message *m
     int r = -EINVAL;
     size_t n = 0;
     for (; n < count; n++) {
-        r = write_one(socket, &messages[n], ret_content);
+        r = write_one(socket, &messages[n], false, ret_content);
         if (r < 0)
             break;
     }
     if (n == 0)
         return r;
     return count == 1 ? (ssize_t)messages[0].len : (ssize_t)n;
+}
+
+/* What is sent of a file is one datagram. */
+ssize_t tl_datagram_write_pages(struct tl_descriptor *descriptor, const struct iovec *bytes,
+                                size_t place, uint64_t *ret_content)
+{
+    struct iovec iov = *bytes;
+    struct tl_message message = {.iov = &iov, .iov_count = 1};
+    (void)place;
+    int r = write_one(tl_datagram_socket_of(descriptor), &message, true, ret_content);
+    return r < 0 ? r : (ssize_t)message.len;
 }

@@ -243,8 +243,8 @@ static ssize_t pipe_write(struct tl_descriptor *descriptor, struct tl_message *m
     return (ssize_t)put;
 }
 
-/* Each page of a file, or what is sent of it, has a slot of its own. Sendfile has asked before whether
- * there is one. */
+/* Each page of a file, or what is sent of it, has a slot of its own. Sendfile has asked before
+ * whether there is one. */
 static ssize_t pipe_write_pages(struct tl_descriptor *descriptor, const struct iovec *bytes,
                                 size_t place, uint64_t *ret_content)
 {

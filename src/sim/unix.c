@@ -193,8 +193,8 @@ uint32_t tl_unix_cost(uint32_t len, uint32_t paged)
     return head + HEAD_COST + pages;
 }
 
-/* Puts one message into the peer's queue: how much of it; 0 when memory is out. It may be in several
- * segments, of which the last one counts for all. */
+/* Puts one message into the peer's queue: how much of it; 0 when memory is out. It may be in
+ * several segments, of which the last one counts for all. */
 static uint32_t put_message(struct tl_unix *socket, struct tl_iov_cursor *cursor, uint32_t len,
                             uint32_t charge, uint64_t *content)
 {
