@@ -162,7 +162,7 @@ static void a_smaller_buffer_gives_back_sooner(struct contract *contract)
 static void reading_several_is_reading_each(struct contract *contract)
 {
     struct pair pair = new_pair(contract);
-    char data[QUARTER][LEN];
+    static char data[QUARTER][LEN];
     struct iovec iov[QUARTER];
     struct tl_message messages[QUARTER];
 

@@ -136,8 +136,9 @@ static inline int tl_ip_check(const tl_addr *addr)
 static inline int tl_ip_wrong_family(uint8_t family, const tl_addr *addr)
 {
     enum { LEN = 16, LEN_V6 = 24, LEN_FAMILY = 2 };
-    if (tl_ip_check(addr) < 0)
-        return tl_ip_check(addr);
+    int r = tl_ip_check(addr);
+    if (r < 0)
+        return r;
     unsigned least = family == TL_FAMILY_INET6 ? LEN_V6 : LEN;
     bool v4 = addr->family == TL_FAMILY_INET;
     unsigned len = v4 ? LEN : addr->family == TL_FAMILY_UNIX ? LEN_FAMILY + addr->len : LEN_V6;

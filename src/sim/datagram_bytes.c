@@ -91,11 +91,11 @@ static int find_route(const struct tl_datagram_socket *socket, const tl_addr *ad
         return tl_datagram_find_route(socket, &peer, &ret->dest, &ret->source);
     }
     bool v6 = socket->family == TL_FAMILY_INET6;
+    *ret = (struct route){.port = addr->port};
     if (addr->family != socket->family && !(v6 && addr->family == TL_FAMILY_INET))
         return v6 && tl_ip_check(addr) == 0 ? -EINVAL : tl_ip_wrong_family(socket->family, addr);
     if (addr->port == 0)
         return -EINVAL;
-    ret->port = addr->port;
     return tl_datagram_find_route(socket, addr, &ret->dest, &ret->source);
 }
 

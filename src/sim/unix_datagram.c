@@ -269,8 +269,9 @@ static bool is_full(const struct tl_unix *socket, const struct tl_unix *target)
  * anybody to send to, as Linux does after 6.12. */
 static int check_sender(struct tl_unix *socket, const tl_addr *addr, size_t len)
 {
-    if (addr != NULL && tl_ip_check(addr) < 0)
-        return tl_ip_check(addr);
+    int r = addr != NULL ? tl_ip_check(addr) : 0;
+    if (r < 0)
+        return r;
     if (addr != NULL && (addr->family != TL_FAMILY_UNIX || addr->len == 0))
         return -EINVAL;
     if (len > send_buffer(socket) - LEN_RESERVE)
