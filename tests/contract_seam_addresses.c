@@ -168,6 +168,56 @@ static void nobody_connects_as_everybody(struct contract *contract)
     kernel->ops->destroy(kernel);
 }
 
+/* --- Nowhere in particular --- */
+
+/* To IPv4 that is where one is, to IPv6 the loopback. */
+static void nowhere_in_particular_is_here(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    static const struct {
+        const char *own, *to, *peer;
+    } cases[] = {
+        {"127.0.0.2", "0.0.0.0", "127.0.0.2"},
+        {"0.0.0.0", "0.0.0.0", "127.0.0.1"},
+        {"::ffff:127.0.0.2", "::ffff:0.0.0.0", "::ffff:127.0.0.2"},
+        {"::ffff:127.0.0.2", "::", "::ffff:127.0.0.1"},
+        {"::", "::", "::1"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tl_addr own = seam_numeric(cases[i].own, 0), to = seam_numeric(cases[i].to, 9), peer;
+        tl_addr expected = seam_numeric(cases[i].peer, 9);
+        int fd = new_socket(kernel, own.family, TL_DATAGRAM);
+        assert_int_equal(kernel->ops->bind(kernel, fd, &own), 0);
+        assert_int_equal(kernel->ops->connect(kernel, fd, &to), 0);
+        assert_int_equal(kernel->ops->address(kernel, fd, TL_ADDRESS_PEER, &peer), 0);
+        assert_true(tl_addr_equal(&peer, &expected));
+        seam_close(kernel, fd);
+    }
+    kernel->ops->destroy(kernel);
+}
+
+/* The address that a first connect gave it stays, so what IPv4 has to say is not for it. */
+static void an_address_from_before_hears_no_refusal(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    tl_addr six, four = seam_deserted(kernel), name;
+    int reader = seam_bound(kernel, "::1", &six);
+    int writer = seam_datagrams(kernel, TL_FAMILY_INET6);
+
+    assert_int_equal(kernel->ops->connect(kernel, writer, &six), 0);
+    assert_int_equal(kernel->ops->connect(kernel, writer, &four), 0);
+    assert_int_equal(seam_send(kernel, writer, "lost", 4, NULL), 4);
+    seam_expect_nothing(kernel, TL_MILLISECOND);
+    assert_int_equal(seam_error(kernel, writer), 0);
+    name = seam_name(kernel, writer);
+    assert_int_equal(kernel->ops->connect(kernel, writer, &six), 0);
+    assert_int_equal(seam_send(kernel, writer, "heard", 5, NULL), 5);
+    seam_expect(kernel, reader, "heard", &name);
+    assert_int_equal(seam_error(kernel, writer), 0);
+    kernel->ops->destroy(kernel);
+}
+
 /* --- Nobody here --- */
 
 /* Of two reasons IPv4 tells the one, and IPv6 the other. */
@@ -200,6 +250,8 @@ int main(int argc, char **argv)
         CONTRACT(no_stream_leads_to_everybody),
         CONTRACT(everybodys_address_can_be_bound_to),
         CONTRACT(nobody_connects_as_everybody),
+        CONTRACT(nowhere_in_particular_is_here),
+        CONTRACT(an_address_from_before_hears_no_refusal),
         CONTRACT(bound_twice_and_to_somebody_elses),
     };
 

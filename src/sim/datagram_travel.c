@@ -155,11 +155,13 @@ static void refuse(struct tl_datagram_socket *sender, struct tl_datagram *datagr
     tl_datagram_insert(&sender->flight, datagram);
 }
 
-/* Only who is connected to the place hears that nobody is there. */
+/* Only who is connected to the place, and has the address that it came from, hears that nobody is
+ * there: who kept one of IPv6 from an earlier connect does not hear what IPv4 says. */
 static void refused(struct tl_datagram_socket *sender, struct tl_datagram *datagram)
 {
     bool hears = sender->descriptor.kernel != NULL && sender->connected &&
                  sender->local_port == datagram->source_port &&
+                 tl_ip_equal(&sender->local_ip, &datagram->source) &&
                  sender->peer_port == datagram->dest_port &&
                  tl_ip_equal(&sender->peer_ip, &datagram->dest);
     tl_datagram_free(&tl_datagram_world(sender)->datagram_pools, datagram);

@@ -226,11 +226,19 @@ int tl_host_check_local(const tl_host *host, const tl_addr *addr, bool stream)
 
 static const struct tl_ip loopback6 = {{[15] = 1}};
 
+/* Whether what a socket is bound to is an address to send from. */
+static bool is_own(const struct tl_ip *local)
+{
+    return !tl_ip_is_any(local) && !tl_ip_is_many(local) && !tl_ip_is_broadcast(local);
+}
+
 struct tl_ip tl_host_destination(const struct tl_ip *local, const tl_addr *addr)
 {
     struct tl_ip ip = tl_ip_from(addr);
     if (!tl_ip_is_any(&ip))
         return ip;
+    if (tl_ip_is_v4(&ip) && tl_ip_is_v4(local) && is_own(local))
+        return *local;
     return tl_ip_is_v4(&ip) || tl_ip_is_v4(local) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
 }
 
@@ -254,8 +262,7 @@ int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct 
 {
     if (tl_ip_is_v4(local) && !tl_ip_is_v4(ip))
         return -EAFNOSUPPORT;
-    bool own = !tl_ip_is_any(local) && !tl_ip_is_many(local) && !tl_ip_is_broadcast(local);
-    if (own)
+    if (is_own(local))
         *ret = *local;
     else if (tl_ip_is_loopback(ip))
         *ret = tl_ip_is_v4(ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;

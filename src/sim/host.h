@@ -89,7 +89,8 @@ int tl_host_check_scope(const tl_addr *addr, bool connect);
 bool tl_host_confines(const tl_host *host, const struct tl_ip *source, const struct tl_ip *ip);
 
 /* Where what is sent to an address goes by a socket that is bound to local: nowhere in particular
- * means here, in IPv4 also for who is bound to an address of IPv4 in IPv6's clothes. */
+ * means here, in IPv4 also for who is bound to an address of IPv4 in IPv6's clothes; in IPv4's own
+ * words, the very address that it is bound to. */
 struct tl_ip tl_host_destination(const struct tl_ip *local, const tl_addr *addr);
 
 /* The address from which a socket of this host that is bound to local sends to ip: its host's, if
