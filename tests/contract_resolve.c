@@ -99,6 +99,15 @@ static void numbers_are_expanded_by_type(struct contract *contract)
         {"::1", "80", {.type = TL_STREAM}, 0, "[::1]:80/1/6"},
         {"::1%1", "80", {.type = TL_STREAM}, 0, "[::1%1]:80/1/6"},
         {"fe80::1%lo", "80", {.type = TL_STREAM}, 0, "[fe80::1%1]:80/1/6"},
+        {"ff02::1%lo", "80", {.type = TL_STREAM}, 0, "[ff02::1%1]:80/1/6"},
+        {"fe80::1%0", "80", {.type = TL_STREAM}, 0, "[fe80::1]:80/1/6"},
+        {"fe80::1%99", "80", {.type = TL_STREAM}, 0, "[fe80::1%99]:80/1/6"},
+        {"::1%4294967295", "80", {.type = TL_STREAM}, 0, "[::1%4294967295]:80/1/6"},
+        {"ff01::1%lo", "80", {.type = TL_STREAM}, 0, "[ff01::1%1]:80/1/6"},
+        {"::ffff:127.0.0.1", "80", {.type = TL_STREAM}, 0, "[::ffff:127.0.0.1]:80/1/6"},
+        {"::ffff:127.0.0.1%1", "80", {.type = TL_STREAM}, 0, "[::ffff:127.0.0.1%1]:80/1/6"},
+        {"::ffff:127.0.0.1%1", "80", {INET, TL_STREAM, 0, 0}, 0, "127.0.0.1:80/1/6"},
+        {"::ffff:127.0.0.1", "80", {INET6, TL_STREAM, 0, 0}, 0, "[::ffff:127.0.0.1]:80/1/6"},
         {"127.0.0.1",
          "80",
          {.type = TL_STREAM, .flags = TL_AI_NUMERICHOST | TL_AI_NUMERICSERV},
@@ -177,7 +186,17 @@ static void what_cannot_be_looked_up(struct contract *contract)
         {"localhost", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
         {"127.0.0.1 ", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
         {"fe80::1%nope", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
+        {"fe80::1%", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
+        {"fe80::1%+1", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
+        {"fe80::1%-1", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
+        {"fe80::1% 1", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
+        {"fe80::1%4294967296", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
+        /* An interface has a name only where it tells addresses apart. */
         {"::1%lo", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
+        {"::%lo", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
+        {"fd00::1%lo", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
+        {"ff05::1%lo", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
+        {"127.0.0.1%lo", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
         {"", "80", {.flags = TL_AI_NUMERICHOST}, TL_EAI_NONAME, ""},
         {NULL, "80", {.flags = TL_AI_CANONNAME}, TL_EAI_BADFLAGS, ""},
         {"127.0.0.1", "80", {.flags = 1u << 20}, TL_EAI_BADFLAGS, ""},
@@ -200,6 +219,9 @@ static void addresses_have_names(struct contract *contract)
     static const tl_addr loopback = {.family = INET, .port = 80, .data = {127, 0, 0, 1}};
     static const tl_addr local = {
         .family = INET6, .port = 81, .scope = 1, .data = {0xfe, 0x80, [15] = 1}};
+    static const tl_addr everyone = {.family = INET6, .scope = 1, .data = {0xff, 2, [15] = 1}};
+    static const tl_addr unknown = {.family = INET6, .scope = 9999, .data = {0xfe, 0x80, [15] = 1}};
+    static const tl_addr scoped = {.family = INET6, .scope = 1, .data = {[15] = 1}};
     static const tl_addr odd = {.family = TL_FAMILY_UNIX, .len = 1, .data = "x"};
     static const struct {
         const tl_addr *addr;
@@ -214,6 +236,9 @@ static void addresses_have_names(struct contract *contract)
         {&loopback, TL_NI_NAMEREQD, 0, "localhost http"},
         {&loopback, TL_NI_NAMEREQD | TL_NI_NUMERICHOST, TL_EAI_NONAME, ""},
         {&local, TL_NI_NUMERICHOST, 0, "fe80::1%lo 81"},
+        {&everyone, TL_NI_NUMERICHOST, 0, "ff02::1%lo 0"},
+        {&unknown, TL_NI_NUMERICHOST, 0, "fe80::1%9999 0"},
+        {&scoped, TL_NI_NUMERICHOST, 0, "::1%1 0"},
         {&loopback, 1u << 20, TL_EAI_BADFLAGS, ""},
         {&odd, 0, TL_EAI_FAMILY, ""},
     };

@@ -200,6 +200,82 @@ static void a_file_takes_it_at_its_position(struct contract *contract)
     kernel->ops->destroy(kernel);
 }
 
+/* Each page of the file has one of a pipe's sixteen slots to itself, and nothing is added to it. */
+static void a_pipe_takes_pages(struct contract *contract)
+{
+    enum { PAGE = 4096, ODD = 100 };
+    struct tl_kernel *kernel = contract_kernel(contract);
+    int file = large_file(kernel, 20 * PAGE);
+    static char data[17 * PAGE];
+    int64_t offset = ODD;
+    int ends[2];
+
+    assert_int_equal(kernel->ops->pipe(kernel, TL_PIPE_ONE_WAY, ends), 0);
+    assert_int_equal(SEND(ends[1], file, &offset, 2 * PAGE), 2 * PAGE); /* three slots */
+    assert_int_equal(seam_write(kernel, ends[1], "x", 1), 1);           /* and one more */
+    assert_int_equal(seam_write(kernel, ends[1], "y", 1), 1);           /* which has room */
+    assert_int_equal(SEND(ends[1], file, &offset, 20 * PAGE), 12 * PAGE - ODD);
+    assert_int_equal(seam_write(kernel, ends[1], "z", 1), -EAGAIN);
+    assert_int_equal(SEND(ends[1], file, &offset, 1), -EAGAIN);
+    assert_int_equal(seam_read(kernel, ends[0], data, sizeof data), 14 * PAGE - ODD + 2);
+    for (size_t i = 0; i < 14 * PAGE - ODD + 2; i++) {
+        size_t from = ODD + (i < 2 * PAGE ? i : i - 2);
+        char other = i == 2 * PAGE ? 'x' : 'y';
+        bool own = i == 2 * PAGE || i == 2 * PAGE + 1;
+        assert_int_equal(data[i], own ? other : (char)pattern_byte(from));
+    }
+    kernel->ops->destroy(kernel);
+}
+
+/* The pages of a file cost the writer less than bytes that were copied, and sixteen of them are one
+ * message. */
+static void a_unix_stream_takes_pages(struct contract *contract)
+{
+    enum { ROOM = 20000, SMALL = 5000, PAGES = 65536, SIZE = 3 * PAGES };
+    struct tl_kernel *kernel = contract_kernel(contract);
+    int file = large_file(kernel, SIZE);
+    static char data[SIZE];
+    int room = ROOM, count = 0;
+    int64_t offset;
+    int ends[2];
+
+    assert_int_equal(kernel->ops->pipe(kernel, TL_PIPE_STREAM_PAIR, ends), 0);
+    assert_int_equal(kernel->ops->option(kernel, ends[0], TL_OPTION_SNDBUF, &room, NULL), 0);
+    for (offset = 0; SEND(ends[0], file, &offset, SMALL) == SMALL; offset = 0)
+        count++;
+    assert_int_equal(count, 7); /* each counts 768 more than its bytes, of 40,000 */
+    assert_int_equal(seam_read(kernel, ends[1], data, sizeof data), count * SMALL);
+    offset = 10;
+    assert_int_equal(SEND(ends[0], file, &offset, SIZE), PAGES - 10);
+    assert_int_equal(SEND(ends[0], file, &offset, SIZE), -EAGAIN);
+    assert_int_equal(seam_read(kernel, ends[1], data, PAGES - 11), PAGES - 11);
+    assert_int_equal(SEND(ends[0], file, &offset, SIZE), -EAGAIN); /* until its last byte is read */
+    assert_int_equal(seam_read(kernel, ends[1], data + PAGES - 11, 1), 1);
+    for (size_t i = 0; i < PAGES - 10; i++)
+        assert_int_equal(data[i], (char)pattern_byte(i + 10));
+    assert_int_equal(SEND(ends[0], file, &offset, SIZE), PAGES);
+    kernel->ops->destroy(kernel);
+}
+
+/* What comes out again is found behind it, for as long as there is something to send. */
+static void a_file_may_be_sent_to_itself(struct contract *contract)
+{
+    enum { SIZE = 10000, COUNT = 25000 };
+    struct tl_kernel *kernel = contract_kernel(contract);
+    int file = large_file(kernel, SIZE);
+    static char data[SIZE + COUNT + 1];
+    int64_t offset = 0;
+
+    assert_int_equal(kernel->ops->pread(kernel, file, data, SIZE, 0), SIZE);
+    assert_int_equal(seam_read(kernel, file, data, SIZE), SIZE); /* its position is its end */
+    assert_int_equal(SEND(file, file, &offset, COUNT), COUNT);
+    assert_int_equal(offset, COUNT);
+    assert_int_equal(kernel->ops->pread(kernel, file, data, sizeof data, 0), SIZE + COUNT);
+    for (size_t i = 0; i < SIZE + COUNT; i++)
+        assert_int_equal(data[i], pattern_byte(i % SIZE));
+    kernel->ops->destroy(kernel);
+}
+
 static void both_ends_are_checked(struct contract *contract)
 {
     struct tl_kernel *kernel = contract_kernel(contract);
@@ -222,6 +298,8 @@ static void both_ends_are_checked(struct contract *contract)
     assert_int_equal(SEND(ends[0], ends[1], &offset, 1), -ESPIPE);
     assert_int_equal(SEND(ends[0], pipe[0], &offset, 1), -ESPIPE);
     assert_int_equal(SEND(ends[0], file, &before, 1), -EINVAL);
+    assert_int_equal(SEND(9999, file, &before, 1), -EINVAL); /* what is read comes first */
+    assert_int_equal(SEND(9999, pipe[0], &offset, 1), -ESPIPE);
     assert_int_equal(SEND(ends[0], file, &offset, SIZE_MAX), -EINVAL);
     assert_int_equal(offset, 0);
     seam_expect_nothing(kernel, 0);
@@ -270,14 +348,39 @@ static void a_peer_that_is_gone_is_told(struct contract *contract)
     kernel->ops->destroy(kernel);
 }
 
+/* The first of it is answered by a reset while the rest goes out: that much was sent, and the
+ * signal that Linux raises for the rest is nobody's business. */
+static void a_reset_in_the_middle_is_no_signal(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    int file = large_file(kernel, LARGE);
+    int64_t offset = 0;
+    int ends[2];
+
+    seam_connection(kernel, ends);
+    seam_close(kernel, ends[0]);
+    seam_await(kernel, ends[1], TL_READABLE);
+    assert_true(SEND(ends[1], file, &offset, LARGE) > 0);
+    assert_true(offset > 0);
+    kernel->ops->destroy(kernel);
+}
+
 int main(int argc, char **argv)
 {
     static const struct contract_case cases[] = {
-        CONTRACT(a_part_of_a_file_goes_out),   CONTRACT(a_witness_sees_what_goes_out),
-        CONTRACT(at_the_end_nothing_goes_out), CONTRACT(a_full_buffer_takes_a_part),
-        CONTRACT(a_pipe_takes_it_too),         CONTRACT(a_file_takes_it_at_its_position),
-        CONTRACT(both_ends_are_checked),       CONTRACT(sockets_that_cannot_send_say_so),
+        CONTRACT(a_part_of_a_file_goes_out),
+        CONTRACT(a_witness_sees_what_goes_out),
+        CONTRACT(at_the_end_nothing_goes_out),
+        CONTRACT(a_full_buffer_takes_a_part),
+        CONTRACT(a_pipe_takes_it_too),
+        CONTRACT(a_file_takes_it_at_its_position),
+        CONTRACT(a_pipe_takes_pages),
+        CONTRACT(a_unix_stream_takes_pages),
+        CONTRACT(a_file_may_be_sent_to_itself),
+        CONTRACT(both_ends_are_checked),
+        CONTRACT(sockets_that_cannot_send_say_so),
         CONTRACT(a_peer_that_is_gone_is_told),
+        CONTRACT(a_reset_in_the_middle_is_no_signal),
     };
 
     return contract_main(argc, argv, "seam_sendfile", cases, sizeof cases / sizeof *cases);

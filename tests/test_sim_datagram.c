@@ -309,6 +309,50 @@ static void a_datagram_allocates_nothing(void **state)
     memory_remove();
 }
 
+/* Sends from a socket bound to own, by write and on a connection: what each says. */
+static void send_from(struct tl_kernel *kernel, const char *own, const char *host, ssize_t expected)
+{
+    tl_addr local = seam_numeric(own, 0), addr = seam_numeric(host, PORT);
+    int fd = seam_datagrams(kernel, local.family);
+    assert_int_equal(kernel->ops->bind(kernel, fd, &local), 0);
+    assert_int_equal(seam_send(kernel, fd, "x", 1, &addr), expected);
+    assert_int_equal(kernel->ops->connect(kernel, fd, &addr), expected < 0 ? expected : 0);
+    int stream = kernel->ops->socket(kernel, local.family, TL_STREAM);
+    assert_int_equal(kernel->ops->bind(kernel, stream, &local), 0);
+    if (expected < 0) {
+        assert_int_equal(kernel->ops->connect(kernel, stream, &addr), expected);
+        return;
+    }
+    assert_int_equal(kernel->ops->connect(kernel, stream, &addr), -EINPROGRESS);
+    seam_expect_nothing(kernel, TL_SECOND);
+    assert_int_equal(kernel->ops->watch(kernel, stream, TL_WRITABLE, &stream), 0);
+    struct tl_event event;
+    while (kernel->ops->poll(kernel, -1, &event, 1) == 0)
+        continue;
+    assert_int_equal(seam_error(kernel, stream), ETIMEDOUT);
+}
+
+static void what_comes_from_a_loopback_does_not_leave_its_host(void **state)
+{
+    struct hosts hosts;
+    (void)state;
+    open_hosts(&hosts, NULL, 0);
+    assert_int_equal(tl_host_add_address(hosts.near, "fd00::1"), 0);
+    assert_int_equal(tl_host_add_address(hosts.far, "fd00::2"), 0);
+    tl_addr any = seam_numeric("::", PORT);
+    int reader = seam_datagrams(hosts.other, TL_FAMILY_INET6);
+    seam_close(hosts.other, hosts.server);
+    assert_int_equal(hosts.other->ops->bind(hosts.other, reader, &any), 0);
+    int listener = hosts.other->ops->socket(hosts.other, TL_FAMILY_INET6, TL_STREAM);
+    assert_int_equal(hosts.other->ops->bind(hosts.other, listener, &any), 0);
+    assert_int_equal(hosts.other->ops->listen(hosts.other, listener, 5), 0);
+    send_from(hosts.kernel, "127.0.0.1", tl_host_address(hosts.far), -EINVAL);
+    send_from(hosts.kernel, "::1", "fd00::2", 1); /* and is lost */
+    seam_expect_no_datagram(hosts.other, reader);
+    assert_int_equal(hosts.other->ops->accept(hosts.other, listener, &any), -EAGAIN);
+    close_hosts(&hosts);
+}
+
 /* How many datagrams of len bytes a buffer of room bytes takes. */
 static unsigned count_kept(const char *host, int room, size_t len)
 {
@@ -361,6 +405,7 @@ int main(void)
         cmocka_unit_test(a_broadcast_reaches_every_host),
         cmocka_unit_test(a_sender_keeps_to_one_of_those_that_share),
         cmocka_unit_test(a_datagram_allocates_nothing),
+        cmocka_unit_test(what_comes_from_a_loopback_does_not_leave_its_host),
         cmocka_unit_test(what_a_datagram_costs_of_the_receive_buffer),
     };
     return cmocka_run_group_tests_name("sim_datagram", tests, NULL, NULL);

@@ -44,6 +44,7 @@ static void hosts_have_names_and_addresses(void **state)
     assert_null(tl_world_add_host(world, "e", "nonsense"));
     assert_null(tl_world_add_host(world, "e", "127.0.0.1"));
     assert_null(tl_world_add_host(world, "e", "::"));
+    assert_null(tl_world_add_host(world, "e", "fe80::1"));
     tl_world_free(world);
     tl_world_free(NULL);
 }

@@ -254,6 +254,10 @@ struct tl_kernel_ops {
 
     /* --- Sockets and pipes --- */
 
+    /* What is no socket is -ENOTSOCK to what is for sockets alone, before anything else is looked
+     * at; then an address of no family that there is is -EAFNOSUPPORT, and what no member of an
+     * enum stands for is -EINVAL, an option -ENOPROTOOPT. */
+
     /* A new descriptor, or -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM, -EAFNOSUPPORT, ... */
     int (*socket)(struct tl_kernel *kernel, enum tl_family family, enum tl_socket_type type);
     int (*bind)(struct tl_kernel *kernel, int fd, const tl_addr *addr);
@@ -264,7 +268,8 @@ struct tl_kernel_ops {
 
     /* 0 when connected at once; -EINPROGRESS: fd becomes writable, then TL_OPTION_ERROR tells how
      * it went. A socket of datagrams is connected at once: from then on it sends there when it
-     * names no address, and hears from there alone; a family of TL_FAMILY_NONE undoes that. */
+     * names no address, and hears from there alone; a family of TL_FAMILY_NONE undoes that. A
+     * stream socket's connection cannot be undone so: -EAFNOSUPPORT. */
     int (*connect)(struct tl_kernel *kernel, int fd, const tl_addr *addr);
     int (*shutdown)(struct tl_kernel *kernel, int fd, enum tl_shutdown how);
 

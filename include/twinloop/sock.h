@@ -55,7 +55,8 @@ tl_future *tl_loop_sock_sendto(tl_loop *loop, tl_socket socket, const void *data
                                const tl_addr *addr);
 
 /* Row loop.sock_connect. Results in nothing; the error's sentence names the address. After it was
- * cancelled it may be called again, and goes on with the attempt. */
+ * cancelled it may be called again, and goes on with the attempt. An address of TL_FAMILY_NONE
+ * parts a socket of datagrams from its peer, and is refused for any other. */
 tl_future *tl_loop_sock_connect(tl_loop *loop, tl_socket socket, const tl_addr *addr);
 
 /* The same to a host by name (NULL is the loopback) and a port, a number or a service: where they

@@ -123,7 +123,8 @@ int tl_world_reset(tl_world *world, const struct tl_world_options *options);
 
 /* A host. address is numeric, NULL for the next free one of 10.0.0.0/8 (the first host
  * is 10.0.0.1); every host also has 127.0.0.1 and ::1. NULL when memory is out, the name or address
- * is taken, or address cannot be parsed. */
+ * is taken, or address cannot be parsed or is one that hosts do not have: of a loopback, of a
+ * single interface (fe80::/10), or everybody's. */
 tl_host *tl_world_add_host(tl_world *world, const char *name, const char *address);
 
 /* Gives a host an address of the other family too. 0; -EINVAL, -EADDRINUSE as above; -EEXIST when

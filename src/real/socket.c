@@ -46,15 +46,26 @@ int tl_real_socket(struct tl_kernel *kernel, enum tl_family family, enum tl_sock
     return tl_real_fds_take(real, fd, type == TL_STREAM ? TL_REAL_STREAM : TL_REAL_DATAGRAM);
 }
 
+/* What is no socket is that before all else, as Linux looks at it before it looks at what is asked.
+ */
+static int get_socket(struct tl_kernel *kernel, int fd, const struct tl_real_fd **ret)
+{
+    *ret = tl_real_fd(tl_real_of(kernel), fd);
+    if (*ret == NULL)
+        return -EBADF;
+    return (*ret)->kind == TL_REAL_PIPE ? -ENOTSOCK : 0;
+}
+
 int tl_real_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 {
+    const struct tl_real_fd *entry;
     struct sockaddr_storage storage;
     unsigned len;
     int r;
 
-    if (tl_real_fd(tl_real_of(kernel), fd) == NULL)
-        return -EBADF;
-    r = tl_real_addr_encode(addr, &storage, &len);
+    r = get_socket(kernel, fd, &entry);
+    if (r == 0)
+        r = tl_real_addr_encode(addr, &storage, &len);
     if (r < 0)
         return r;
     return bind(fd, (struct sockaddr *)&storage, len) < 0 ? -errno : 0;
@@ -104,14 +115,14 @@ static int encode_peer(const struct tl_real_fd *entry, const tl_addr *addr,
 
 int tl_real_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 {
-    const struct tl_real_fd *entry = tl_real_fd(tl_real_of(kernel), fd);
+    const struct tl_real_fd *entry;
     struct sockaddr_storage storage;
     unsigned len;
     int r;
 
-    if (entry == NULL)
-        return -EBADF;
-    r = encode_peer(entry, addr, &storage, &len);
+    r = get_socket(kernel, fd, &entry);
+    if (r == 0)
+        r = encode_peer(entry, addr, &storage, &len);
     if (r < 0)
         return r;
     if (connect(fd, (struct sockaddr *)&storage, len) == 0)
@@ -123,9 +134,12 @@ int tl_real_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 int tl_real_shutdown(struct tl_kernel *kernel, int fd, enum tl_shutdown how)
 {
     static const int numbers[] = {SHUT_RD, SHUT_WR, SHUT_RDWR};
+    const struct tl_real_fd *entry;
+    int r;
 
-    if (tl_real_fd(tl_real_of(kernel), fd) == NULL)
-        return -EBADF;
+    r = get_socket(kernel, fd, &entry);
+    if (r < 0)
+        return r;
     if ((unsigned)how > TL_SHUTDOWN_BOTH)
         return -EINVAL;
     return shutdown(fd, numbers[how]) < 0 ? -errno : 0;
@@ -166,15 +180,18 @@ int tl_real_option(struct tl_kernel *kernel, int fd, enum tl_option option, cons
         [TL_OPTION_SNDBUF] = {SOL_SOCKET, SO_SNDBUF},
         [TL_OPTION_RCVBUF] = {SOL_SOCKET, SO_RCVBUF},
     };
+    const struct tl_real_fd *entry;
     int value = 0;
     socklen_t len = sizeof value;
+    int r;
 
-    if (tl_real_fd(tl_real_of(kernel), fd) == NULL)
-        return -EBADF;
+    r = get_socket(kernel, fd, &entry);
+    if (entry != NULL && option == TL_OPTION_NONBLOCK)
+        return nonblock(fd, set, ret);
+    if (r < 0)
+        return r;
     if ((unsigned)option >= TL_OPTION_COUNT)
         return -ENOPROTOOPT;
-    if (option == TL_OPTION_NONBLOCK)
-        return nonblock(fd, set, ret);
     int level = numbers[option].level;
     int name = numbers[option].name;
     if (set != NULL && setsockopt(fd, level, name, set, sizeof *set) < 0)
@@ -189,12 +206,16 @@ int tl_real_option(struct tl_kernel *kernel, int fd, enum tl_option option, cons
 
 int tl_real_address(struct tl_kernel *kernel, int fd, enum tl_address_side side, tl_addr *ret)
 {
+    const struct tl_real_fd *entry;
     struct sockaddr_storage storage;
     socklen_t len = sizeof storage;
     int r;
 
-    if (tl_real_fd(tl_real_of(kernel), fd) == NULL)
-        return -EBADF;
+    r = get_socket(kernel, fd, &entry);
+    if (r < 0)
+        return r;
+    if (side != TL_ADDRESS_LOCAL && side != TL_ADDRESS_PEER)
+        return -EINVAL;
     r = side == TL_ADDRESS_PEER ? getpeername(fd, (struct sockaddr *)&storage, &len)
                                 : getsockname(fd, (struct sockaddr *)&storage, &len);
     if (r < 0)

@@ -135,8 +135,10 @@ static ssize_t send_many(int fd, struct tl_message *messages, size_t count)
         headers[i].msg_hdr =
             (struct msghdr){.msg_iov = messages[i].iov, .msg_iovlen = messages[i].iov_count};
         r = address_in(&headers[i].msg_hdr, messages[i].addr, &storage[i]);
-        if (r < 0)
+        if (r < 0 && i == 0)
             return r;
+        if (r < 0)
+            count = i; /* those before it go */
     }
     n = sendmmsg(fd, headers, (unsigned)count, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0)
@@ -164,8 +166,8 @@ static ssize_t read_pipe(int fd, struct tl_message *message)
 
 /* Nothing but the thread's mask keeps SIGPIPE from being raised where there is no MSG_NOSIGNAL. If
  * the call between these two raised one, it is taken out again before the mask is restored; one
- * that was waiting before stays. A call that was stopped by it after a part says how much that was,
- * so every short count may mean one. */
+ * that was waiting before stays. A call may have raised one that says EPIPE, and one that says that
+ * a part was taken: the reader may have gone in the middle of it. */
 struct sigpipe {
     sigset_t before; /* the thread's mask */
     bool waiting;
@@ -183,42 +185,35 @@ static void block_sigpipe(struct sigpipe *state)
     pthread_sigmask(SIG_BLOCK, &sigpipe, &state->before);
 }
 
-static void restore_sigpipe(const struct sigpipe *state, bool maybe)
+static void restore_sigpipe(const struct sigpipe *state, ssize_t n, size_t asked, int error)
 {
+    bool raised = n < 0 ? error == EPIPE : (size_t)n < asked;
     static const struct timespec at_once;
     sigset_t sigpipe;
 
     sigemptyset(&sigpipe);
     sigaddset(&sigpipe, SIGPIPE);
-    if (maybe && !state->waiting)
+    if (raised && !state->waiting)
         while (sigtimedwait(&sigpipe, NULL, &at_once) < 0 && errno == EINTR)
             ;
     pthread_sigmask(SIG_SETMASK, &state->before, NULL);
 }
 
-static size_t pieces_size(const struct tl_message *message)
-{
-    size_t size = 0;
-
-    for (size_t i = 0; i < pieces(message); i++)
-        size += message->iov[i].iov_len;
-    return size;
-}
-
-/* A write that has moved something and then finds nobody at the other end, for it had to wait, says
- * how much that was, and raises the signal all the same. */
 static ssize_t write_pipe(int fd, struct tl_message *message)
 {
     struct sigpipe state;
+    size_t asked = 0;
     ssize_t n;
     int error;
 
+    for (size_t i = 0; i < pieces(message); i++)
+        asked += message->iov[i].iov_len;
     block_sigpipe(&state);
     do {
         n = writev(fd, message->iov, (int)pieces(message));
     } while (n < 0 && errno == EINTR);
     error = n < 0 ? errno : 0;
-    restore_sigpipe(&state, n < 0 ? error == EPIPE : (size_t)n < pieces_size(message));
+    restore_sigpipe(&state, n, asked, error);
     if (n < 0)
         return -error;
     message->len = (size_t)n;
@@ -298,14 +293,16 @@ ssize_t tl_real_sendfile(struct tl_kernel *kernel, int fd, int file, int64_t *of
     ssize_t n;
     int error;
 
-    if (tl_real_fd(real, file) == NULL || tl_real_fd(real, fd) == NULL)
+    if (tl_real_fd(real, file) == NULL)
         return -EBADF;
+    if (tl_real_fd(real, fd) == NULL)
+        fd = -1; /* which Linux says in its turn */
     block_sigpipe(&state);
     do {
         n = sendfile(fd, file, &at, count);
     } while (n < 0 && errno == EINTR);
     error = n < 0 ? errno : 0;
-    restore_sigpipe(&state, error == EPIPE || (n >= 0 && (size_t)n < count));
+    restore_sigpipe(&state, n, count, error);
     if (n < 0)
         return -error;
     if (witness != NULL)

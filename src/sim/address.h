@@ -51,6 +51,22 @@ static inline bool tl_ip_is_many(const struct tl_ip *ip)
     return (ip->bytes[12] & 0xf0) == 0xe0 || memcmp(ip->bytes + 12, broadcast, 4) == 0;
 }
 
+/* The interfaces that every host has, as a scope names them. */
+enum {
+    TL_INTERFACE_LOOPBACK = 1,
+    TL_INTERFACE_NETWORK = 2,
+};
+
+/* fe80::/10, ff01::/16 and ff02::/16 and their like: an interface's, which a scope must name. To
+ * any other address a scope means nothing. */
+static inline bool tl_ip_needs_scope(const struct tl_ip *ip)
+{
+    uint8_t reach = ip->bytes[1] & 0x0f;
+    if (ip->bytes[0] == 0xff)
+        return reach == 1 || reach == 2;
+    return ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
+}
+
 /* Whether sockets bound to these meet. A wildcard meets everything of its family; one of IPv6 meets
  * IPv4 too, unless it is for IPv6 only. */
 static inline bool tl_ip_overlap(const struct tl_ip *a, bool a_v6only, const struct tl_ip *b,
@@ -92,7 +108,8 @@ static inline struct tl_ip tl_ip_from(const tl_addr *addr)
     return ip;
 }
 
-/* As a socket of that family shows it. */
+/* As a socket of that family shows it. A scope is the network's: no host has such an address of its
+ * own, and there is no other interface through which one could be reached. */
 static inline tl_addr tl_ip_to(const struct tl_ip *ip, uint16_t port, uint8_t family)
 {
     tl_addr addr = {.family = family, .port = port};
@@ -100,7 +117,18 @@ static inline tl_addr tl_ip_to(const struct tl_ip *ip, uint16_t port, uint8_t fa
         memcpy(addr.data, ip->bytes + 12, 4);
     else
         memcpy(addr.data, ip->bytes, sizeof ip->bytes);
+    if (family == TL_FAMILY_INET6 && tl_ip_needs_scope(ip))
+        addr.scope = TL_INTERFACE_NETWORK;
     return addr;
+}
+
+/* Whether something is an address that Linux can be asked about at all. */
+static inline int tl_ip_check(const tl_addr *addr)
+{
+    if (addr->family == TL_FAMILY_UNIX)
+        return addr->len <= sizeof addr->data ? 0 : -EINVAL;
+    bool known = addr->family == TL_FAMILY_INET || addr->family == TL_FAMILY_INET6;
+    return known ? 0 : -EAFNOSUPPORT;
 }
 
 /* What Linux says of an address that is not of a socket's family: one shorter than the socket's own
@@ -108,6 +136,9 @@ static inline tl_addr tl_ip_to(const struct tl_ip *ip, uint16_t port, uint8_t fa
 static inline int tl_ip_wrong_family(uint8_t family, const tl_addr *addr)
 {
     enum { LEN = 16, LEN_V6 = 24, LEN_FAMILY = 2 };
+    int r = tl_ip_check(addr);
+    if (r < 0)
+        return r;
     unsigned least = family == TL_FAMILY_INET6 ? LEN_V6 : LEN;
     bool v4 = addr->family == TL_FAMILY_INET;
     unsigned len = v4 ? LEN : addr->family == TL_FAMILY_UNIX ? LEN_FAMILY + addr->len : LEN_V6;

@@ -24,8 +24,6 @@ enum {
     TYPES = 3,
     HOST_MAX = 64,
     UNREACHABLE = 4, /* added to the rank of an address */
-    INTERFACE_LOOPBACK = 1,
-    INTERFACE_NETWORK = 2,
 };
 
 /* --- What is asked for ------------------------------------------------------------------------ */
@@ -140,18 +138,24 @@ static bool parse_inet(const char *host, struct tl_ip *ret)
     return true;
 }
 
-/* Interfaces have names too, for addresses that mean something on one alone. */
-static bool parse_scope(const char *text, const struct tl_ip *ip, uint32_t *ret)
+static const char *const interfaces[] = {
+    [TL_INTERFACE_LOOPBACK] = "lo",
+    [TL_INTERFACE_NETWORK] = "eth0",
+};
+
+/* An interface may be named where it tells addresses apart, by its number anywhere. */
+static bool parse_scope(const struct tl_ip *ip, const char *text, uint32_t *ret)
 {
-    bool local = (ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80) ||
-                 (ip->bytes[0] == 0xff && (ip->bytes[1] & 0x0f) == 0x02);
-    char *end;
-    unsigned long number = strtoul(text, &end, 10);
-    if (local && strcmp(text, "lo") == 0)
-        number = INTERFACE_LOOPBACK;
-    else if (local && strcmp(text, "eth0") == 0)
-        number = INTERFACE_NETWORK;
-    else if (*text == '\0' || *end != '\0' || number > UINT32_MAX)
+    for (uint32_t i = TL_INTERFACE_LOOPBACK; tl_ip_needs_scope(ip) && i <= TL_INTERFACE_NETWORK;
+         i++) {
+        if (strcmp(text, interfaces[i]) == 0) {
+            *ret = i;
+            return true;
+        }
+    }
+    size_t digits = strspn(text, "0123456789");
+    unsigned long number = strtoul(text, NULL, 10);
+    if (digits == 0 || text[digits] != '\0' || number > UINT32_MAX)
         return false;
     *ret = (uint32_t)number;
     return true;
@@ -167,22 +171,25 @@ static bool parse_inet6(const char *host, struct tl_ip *ret, uint32_t *ret_scope
     digits[len] = '\0';
     if (inet_pton(AF_INET6, digits, ret->bytes) != 1)
         return false;
-    return host[len] == '\0' || parse_scope(host + len + 1, ret, ret_scope);
+    return host[len] == '\0' || parse_scope(ret, host + len + 1, ret_scope);
 }
 
 /* A numeric host: 1, or TL_EAI_*; 0 when it is a name. */
 static int find_number(const tl_addrinfo_hints *hints, const char *host, struct found *ret)
 {
     bool v4 = parse_inet(host, &ret->ips[0]);
-    if (!v4 && !parse_inet6(host, &ret->ips[0], &ret->scope))
+    bool v6 = !v4 && parse_inet6(host, &ret->ips[0], &ret->scope);
+    if (!v4 && !v6)
         return 0;
-    if (!v4 && tl_ip_is_v4(&ret->ips[0])) { /* "::ffff:127.0.0.1" is of both families */
-        ret->mapped = hints->family != TL_FAMILY_INET;
-    } else {
-        ret->mapped = v4 && hints->family == TL_FAMILY_INET6;
-        if (ret->mapped ? (hints->flags & TL_AI_V4MAPPED) == 0 : !wants_family(hints, v4))
-            return TL_EAI_ADDRFAMILY;
+    if (v6 && hints->family == TL_FAMILY_INET && tl_ip_is_v4(&ret->ips[0])) {
+        v4 = true; /* IPv4 in IPv6's clothes, which it takes off */
+        ret->scope = 0;
     }
+    ret->mapped = !v4 || hints->family == TL_FAMILY_INET6;
+    bool allowed =
+        v4 && ret->mapped ? (hints->flags & TL_AI_V4MAPPED) != 0 : wants_family(hints, v4);
+    if (!allowed)
+        return TL_EAI_ADDRFAMILY;
     ret->count = 1;
     ret->canonname = host;
     return 1;
@@ -326,16 +333,22 @@ static int answer_addresses(tl_host *host, struct tl_query *query, uint32_t turn
 
 /* --- getnameinfo ------------------------------------------------------------------------------ */
 
+/* Whether the C library calls an address's interface by name: of fe80::/10 and ff02::/16, not of
+ * ff01::/16. */
+static bool shows_interface(const struct tl_ip *ip)
+{
+    return tl_ip_needs_scope(ip) && (ip->bytes[0] == 0xfe || (ip->bytes[1] & 0x0f) == 2);
+}
+
 static void number_text(const tl_addr *addr, char *text, size_t size)
 {
-    static const char *const interfaces[] = {"", "lo", "eth0"};
     char digits[INET6_ADDRSTRLEN] = "";
     bool v4 = addr->family == TL_FAMILY_INET;
     (void)inet_ntop(v4 ? AF_INET : AF_INET6, addr->data, digits, sizeof digits);
-    bool link_local = !v4 && addr->data[0] == 0xfe && (addr->data[1] & 0xc0) == 0x80;
-    if (addr->scope == 0)
+    struct tl_ip ip = tl_ip_from(addr);
+    if (v4 || addr->scope == 0)
         (void)snprintf(text, size, "%s", digits);
-    else if (link_local && addr->scope <= INTERFACE_NETWORK)
+    else if (shows_interface(&ip) && addr->scope <= TL_INTERFACE_NETWORK)
         (void)snprintf(text, size, "%s%%%s", digits, interfaces[addr->scope]);
     else
         (void)snprintf(text, size, "%s%%%u", digits, (unsigned)addr->scope);

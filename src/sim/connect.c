@@ -56,12 +56,17 @@ static int start(struct tl_endpoint *endpoint, const tl_addr *addr)
     struct tl_ip ip = tl_host_destination(&endpoint->local_ip, addr);
     if (tl_ip_is_v4(&ip) && endpoint->family == TL_FAMILY_INET6 && endpoint->v6only)
         return -ENETUNREACH;
-    if (tl_ip_is_many(&ip))
+    if (tl_ip_is_many(&ip) || tl_ip_is_broadcast(&ip))
         return -ENETUNREACH;
     struct tl_ip source;
-    r = tl_host_source(endpoint->host, &endpoint->local_ip, &ip, &source);
+    r = tl_host_check_scope(addr, true);
+    if (r == 0)
+        r = tl_host_source(endpoint->host, &endpoint->local_ip, &ip, &source);
     if (r < 0)
         return r;
+    bool confined = tl_host_confines(endpoint->host, &source, &ip);
+    if (confined && tl_ip_is_v4(&ip))
+        return -EINVAL;
     r = bind_for_connect(endpoint);
     if (r < 0)
         return r;
@@ -81,7 +86,7 @@ static int start(struct tl_endpoint *endpoint, const tl_addr *addr)
     traffic->syn_at = world->now;
     traffic->syn_tries = 0;
     bool lost = tl_endpoint_ask(endpoint, TL_AT_CONNECT_TIMEOUT, TL_DRAW_CONNECT, 2) != 0;
-    if (target == NULL || lost)
+    if (target == NULL || confined || lost)
         handshake_add(endpoint, TL_SYN_TIMED_OUT,
                       world->now + ((1 << SYN_TRIES_MAX) - 1) * TL_SECOND);
     else

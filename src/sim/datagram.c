@@ -68,22 +68,28 @@ static void datagram_close(struct tl_descriptor *descriptor)
 
 /* --- Names ------------------------------------------------------------------------------------ */
 
+static int check_bind_address(const struct tl_datagram_socket *socket, const tl_addr *addr,
+                              const struct tl_ip *ip)
+{
+    bool v6 = socket->family == TL_FAMILY_INET6;
+    bool bound = socket->port != NULL;
+    if (addr->family != socket->family)
+        return tl_ip_wrong_family(socket->family, addr);
+    if (v6 && (bound || (tl_ip_is_v4(ip) && socket->v6only)))
+        return -EINVAL;
+    int r = tl_host_check_local(socket->host, addr, false);
+    return r == 0 && bound ? -EINVAL : r;
+}
+
 static int datagram_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
 {
     struct tl_datagram_socket *socket = tl_datagram_socket_of(descriptor);
-    bool v6 = socket->family == TL_FAMILY_INET6;
-    if (addr->family != socket->family)
-        return tl_ip_wrong_family(socket->family, addr);
     struct tl_ip ip = tl_ip_from(addr);
-    if (v6 && tl_ip_is_v4(&ip) && socket->v6only)
-        return -EINVAL;
-    /* Linux lets a socket be bound to a broadcast address too: it hears nothing else then. */
-    if (!tl_host_has(socket->host, &ip) && !tl_ip_is_broadcast(&ip))
-        return -EADDRNOTAVAIL;
-    if (socket->port != NULL)
-        return -EINVAL;
+    int r = check_bind_address(socket, addr, &ip);
+    if (r < 0)
+        return r;
     socket->local_ip = ip;
-    int r = tl_datagram_hold(socket, addr->port);
+    r = tl_datagram_hold(socket, addr->port);
     if (r < 0) {
         socket->local_ip = tl_ip_any(socket->family); /* whatever address it kept from before */
         return r;
@@ -121,6 +127,8 @@ static int datagram_connect(struct tl_descriptor *descriptor, const tl_addr *add
     bool other = socket->family == TL_FAMILY_INET6 && addr->family == TL_FAMILY_INET;
     if (r == 0 && other && socket->v6only)
         r = -EAFNOSUPPORT;
+    if (r == 0 && addr->family == TL_FAMILY_INET6)
+        r = tl_host_check_scope(addr, true);
     if (r == 0)
         r = tl_datagram_find_route(socket, addr, &dest, &source);
     if (r < 0)
@@ -152,18 +160,11 @@ static int datagram_address(struct tl_descriptor *descriptor, enum tl_address_si
 
 /* --- Ending, and what UDP has not ------------------------------------------------------------- */
 
-static int datagram_shutdown(struct tl_descriptor *descriptor, enum tl_shutdown how)
+static int datagram_shutdown(struct tl_descriptor *descriptor, uint8_t halves)
 {
-    static const uint8_t halves[] = {
-        [TL_SHUTDOWN_READ] = TL_SHUT_READ,
-        [TL_SHUTDOWN_WRITE] = TL_SHUT_WRITE,
-        [TL_SHUTDOWN_BOTH] = TL_SHUT_BOTH,
-    };
     struct tl_datagram_socket *socket = tl_datagram_socket_of(descriptor);
-    if ((unsigned)how > TL_SHUTDOWN_BOTH)
-        return -EINVAL;
     /* Also of a socket that is not connected, which is told off for it nonetheless. */
-    socket->shut |= halves[how];
+    socket->shut |= halves;
     tl_descriptor_touch(descriptor);
     return socket->connected ? 0 : -ENOTCONN;
 }
@@ -273,6 +274,7 @@ const struct tl_descriptor_ops tl_datagram_ops = {
     .readiness = readiness,
     .read = tl_datagram_read,
     .write = tl_datagram_write,
+    .write_pages = tl_datagram_write_pages,
     .close = datagram_close,
     .describe = describe,
 };

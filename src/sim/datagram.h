@@ -52,7 +52,7 @@ struct tl_datagram_socket {
     uint32_t draws[TL_DATAGRAM_DRAWS];
 
     uint8_t family; /* enum tl_family */
-    uint8_t shut;   /* TL_SHUT_* of endpoint.h */
+    uint8_t shut;   /* TL_SHUT_* */
     bool connected;
     bool port_locked;    /* the program chose its port: it keeps it */
     bool address_locked; /* the same for its address */
@@ -84,6 +84,8 @@ struct tl_datagram_socket {
     tl_time last_arrival;            /* within its host, what is sent later arrives no earlier */
     struct tl_datagram_queue flight; /* sent, in the order of arrival */
     struct tl_datagram_queue unread;
+    uint32_t batch; /* how many of these a read takes before it gives room back at the latest */
+    uint32_t owed;  /* what was read costs, which has not given its room back yet */
 };
 
 extern const struct tl_descriptor_ops tl_datagram_ops;
@@ -156,5 +158,7 @@ ssize_t tl_datagram_read(struct tl_descriptor *descriptor, struct tl_message *me
                          size_t count);
 ssize_t tl_datagram_write(struct tl_descriptor *descriptor, struct tl_message *messages,
                           size_t count, uint64_t *ret_content);
+ssize_t tl_datagram_write_pages(struct tl_descriptor *descriptor, const struct iovec *bytes,
+                                size_t place, uint64_t *ret_content);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "sim/buffer.h"
 #include "sim/datagram.h"
 #include "sim/endpoint.h"
 #include "sim/iov.h"
@@ -32,6 +33,19 @@ static void take(const struct tl_datagram_socket *socket, const struct tl_datagr
         *message->addr = tl_ip_to(&datagram->source, datagram->source_port, socket->family);
 }
 
+/* Linux reads a batch at a time, and gives room back when one has been read, or a quarter of the
+ * receive buffer. Whenever it does, all that is there by then is the next batch. */
+static void give_room_back(struct tl_datagram_socket *socket, uint32_t cost)
+{
+    uint32_t room = (uint32_t)tl_buffer_get(socket->receive_room);
+    socket->owed += cost;
+    socket->batch--;
+    if (socket->batch > 0 && socket->owed < room / 4)
+        return;
+    socket->owed = 0;
+    socket->batch = socket->unread.count;
+}
+
 ssize_t tl_datagram_read(struct tl_descriptor *descriptor, struct tl_message *messages,
                          size_t count)
 {
@@ -43,7 +57,10 @@ ssize_t tl_datagram_read(struct tl_descriptor *descriptor, struct tl_message *me
     if (socket->error != 0)
         return tl_datagram_take_error(socket);
     for (; n < count && socket->unread.head != NULL; n++) {
+        if (socket->batch == 0)
+            socket->batch = socket->unread.count;
         struct tl_datagram *datagram = tl_datagram_pop(&socket->unread);
+        give_room_back(socket, tl_datagram_cost(datagram));
         take(socket, datagram, &messages[n]);
         tl_datagram_free(pools, datagram);
     }
@@ -74,11 +91,11 @@ static int find_route(const struct tl_datagram_socket *socket, const tl_addr *ad
         return tl_datagram_find_route(socket, &peer, &ret->dest, &ret->source);
     }
     bool v6 = socket->family == TL_FAMILY_INET6;
+    *ret = (struct route){.port = addr->port};
     if (addr->family != socket->family && !(v6 && addr->family == TL_FAMILY_INET))
-        return v6 ? -EINVAL : tl_ip_wrong_family(socket->family, addr);
+        return v6 && tl_ip_check(addr) == 0 ? -EINVAL : tl_ip_wrong_family(socket->family, addr);
     if (addr->port == 0)
         return -EINVAL;
-    ret->port = addr->port;
     return tl_datagram_find_route(socket, addr, &ret->dest, &ret->source);
 }
 
@@ -105,7 +122,7 @@ static int may_write(struct tl_datagram_socket *socket, const tl_addr *addr, siz
     return socket->busy_until > tl_datagram_world(socket)->now ? -EAGAIN : 0;
 }
 
-static int write_one(struct tl_datagram_socket *socket, struct tl_message *message,
+static int write_one(struct tl_datagram_socket *socket, struct tl_message *message, bool paged,
                      uint64_t *content)
 {
     struct route route;
@@ -123,6 +140,7 @@ static int write_one(struct tl_datagram_socket *socket, struct tl_message *messa
     datagram->dest = route.dest;
     datagram->dest_port = route.port;
     datagram->to_many = tl_ip_is_broadcast(&route.dest);
+    datagram->paged = paged;
     tl_iov_gather(&cursor, datagram->data, len);
     *content = tl_mix(*content, tl_mix_bytes(datagram->data, len));
     tl_datagram_send(socket, datagram);
@@ -138,11 +156,22 @@ ssize_t tl_datagram_write(struct tl_descriptor *descriptor, struct tl_message *m
     int r = -EINVAL;
     size_t n = 0;
     for (; n < count; n++) {
-        r = write_one(socket, &messages[n], ret_content);
+        r = write_one(socket, &messages[n], false, ret_content);
         if (r < 0)
             break;
     }
     if (n == 0)
         return r;
     return count == 1 ? (ssize_t)messages[0].len : (ssize_t)n;
+}
+
+/* What is sent of a file is one datagram. */
+ssize_t tl_datagram_write_pages(struct tl_descriptor *descriptor, const struct iovec *bytes,
+                                size_t place, uint64_t *ret_content)
+{
+    struct iovec iov = *bytes;
+    struct tl_message message = {.iov = &iov, .iov_count = 1};
+    (void)place;
+    int r = write_one(tl_datagram_socket_of(descriptor), &message, true, ret_content);
+    return r < 0 ? r : (ssize_t)message.len;
 }

@@ -74,18 +74,19 @@ int tl_datagram_find_route(const struct tl_datagram_socket *socket, const tl_add
     struct tl_ip dest = tl_host_destination(&socket->local_ip, addr);
     if (tl_ip_is_v4(&dest) && v6 && socket->v6only)
         return -ENETUNREACH;
-    /* Who is bound to everybody's address sends from its host's, and so does to IPv4 who has an
-     * address of IPv6 from an earlier connect. */
+    int r = tl_host_check_scope(addr, false);
+    if (r < 0)
+        return r;
+    /* To IPv4 who has an address of IPv6 from an earlier connect sends from its host's. */
     struct tl_ip local = socket->local_ip;
-    if (tl_ip_is_broadcast(&local) || (tl_ip_is_v4(&dest) && !tl_ip_is_v4(&local)))
+    if (tl_ip_is_v4(&dest) && !tl_ip_is_v4(&local))
         local = tl_ip_v4(0, 0, 0, 0);
-    int r = tl_host_source(socket->host, &local, &dest, ret_source);
+    r = tl_host_source(socket->host, &local, &dest, ret_source);
     if (r < 0)
         return r;
     if (tl_ip_is_broadcast(&dest) && !socket->broadcast)
         return -EACCES;
-    /* What comes from a loopback address does not leave its host. */
-    if (tl_ip_is_loopback(ret_source) && !tl_host_has(socket->host, &dest))
+    if (tl_ip_is_v4(&dest) && tl_host_confines(socket->host, ret_source, &dest))
         return -EINVAL;
     *ret_dest = dest;
     return 0;

@@ -105,10 +105,10 @@ void tl_datagram_send(struct tl_datagram_socket *socket, struct tl_datagram *dat
     tl_host *target = datagram->to_many ? NULL : target_of(socket, &datagram->dest);
     if (datagram->to_many)
         send_to_all(socket, datagram);
-    else if (target != NULL)
+    else if (target != NULL && !tl_host_confines(socket->host, &datagram->source, &datagram->dest))
         send_to(socket, datagram, target);
     else
-        tl_datagram_free(&world->datagram_pools, datagram); /* nobody is there to answer */
+        tl_datagram_free(&world->datagram_pools, datagram); /* nobody hears of it, or is there */
     uint32_t busy = tl_datagram_ask(socket, TL_AT_DATAGRAM_BUSY, TL_DATAGRAM_BUSY, TL_MAGNITUDES);
     if (busy > 0)
         socket->busy_until = world->now + tl_magnitude(busy);
@@ -122,7 +122,8 @@ void tl_datagram_send(struct tl_datagram_socket *socket, struct tl_datagram *dat
 static void receive(struct tl_datagram_socket *socket, struct tl_datagram *datagram)
 {
     uint32_t room = (uint32_t)tl_buffer_get(socket->receive_room);
-    if (socket->unread.head != NULL && socket->unread.used + tl_datagram_cost(datagram) > room) {
+    uint32_t used = socket->unread.used + socket->owed;
+    if (socket->unread.head != NULL && used + tl_datagram_cost(datagram) > room) {
         tl_datagram_free(&tl_datagram_world(socket)->datagram_pools, datagram);
         return;
     }
@@ -154,11 +155,13 @@ static void refuse(struct tl_datagram_socket *sender, struct tl_datagram *datagr
     tl_datagram_insert(&sender->flight, datagram);
 }
 
-/* Only who is connected to the place hears that nobody is there. */
+/* Only who is connected to the place, and has the address that it came from, hears that nobody is
+ * there: who kept one of IPv6 from an earlier connect does not hear what IPv4 says. */
 static void refused(struct tl_datagram_socket *sender, struct tl_datagram *datagram)
 {
     bool hears = sender->descriptor.kernel != NULL && sender->connected &&
                  sender->local_port == datagram->source_port &&
+                 tl_ip_equal(&sender->local_ip, &datagram->source) &&
                  sender->peer_port == datagram->dest_port &&
                  tl_ip_equal(&sender->peer_ip, &datagram->dest);
     tl_datagram_free(&tl_datagram_world(sender)->datagram_pools, datagram);

@@ -51,7 +51,7 @@ struct tl_socket_ops {
     /* The next connection, which is the caller's to give a descriptor. */
     int (*accept)(struct tl_descriptor *descriptor, struct tl_descriptor **ret, tl_addr *ret_peer);
     int (*connect)(struct tl_descriptor *descriptor, const tl_addr *addr);
-    int (*shutdown)(struct tl_descriptor *descriptor, enum tl_shutdown how);
+    int (*shutdown)(struct tl_descriptor *descriptor, uint8_t halves); /* TL_SHUT_* */
     int (*option)(struct tl_descriptor *descriptor, enum tl_option option, const int *set,
                   int *ret);
     int (*address)(struct tl_descriptor *descriptor, enum tl_address_side side, tl_addr *ret);
@@ -67,6 +67,10 @@ struct tl_descriptor_ops {
     /* *ret_content: hash of what was taken. */
     ssize_t (*write)(struct tl_descriptor *descriptor, struct tl_message *messages, size_t count,
                      uint64_t *ret_content);
+    /* As write, of a file's bytes, the first of which is at such a place of its page. NULL: to this
+     * descriptor they are bytes as any others. */
+    ssize_t (*write_pages)(struct tl_descriptor *descriptor, const struct iovec *bytes,
+                           size_t place, uint64_t *ret_content);
     /* The last descriptor is gone: the object is the world's alone. */
     void (*close)(struct tl_descriptor *descriptor);
     /* For people: "stream 10.0.0.1:80 - 10.0.0.2:32768, established". */

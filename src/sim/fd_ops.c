@@ -125,12 +125,52 @@ static uint64_t hash_messages(const struct tl_message *messages, size_t count, s
     return hash;
 }
 
+/* What there was of messages before it was limited to what Linux takes in one call. */
+struct limited {
+    size_t count;
+    size_t pieces; /* of the first one */
+};
+
+/* So many pieces: the first ones of a stream's message, and no datagram that has more. */
+static int limit(const struct tl_descriptor *descriptor, struct tl_message *messages, size_t *count,
+                 struct limited *ret)
+{
+    enum { PIECES_MAX = 1024 };
+    *ret = (struct limited){*count, *count > 0 ? messages[0].iov_count : 0};
+    for (size_t i = 0; i < *count; i++) {
+        if (messages[i].iov_count <= PIECES_MAX)
+            continue;
+        if (descriptor->ops->kind(descriptor) != TL_ADOPTED_DATAGRAM)
+            messages[0].iov_count = PIECES_MAX; /* it has one alone */
+        else if (i == 0)
+            return -EMSGSIZE;
+        else
+            *count = i;
+    }
+    return 0;
+}
+
+/* The result of a call that may have been limited: of several messages, how many. */
+static ssize_t unlimit(const struct limited *limited, struct tl_message *messages, size_t taken,
+                       ssize_t r)
+{
+    if (limited->count > 0)
+        messages[0].iov_count = limited->pieces;
+    return r >= 0 && taken == 1 && limited->count > 1 ? 1 : r;
+}
+
 ssize_t tl_sim_read(struct tl_kernel *kernel, int fd, struct tl_message *messages, size_t count)
 {
     struct tl_descriptor *descriptor = tl_sim_descriptor(tl_sim(kernel), fd);
+    size_t taken = count;
+    struct limited limited;
     ssize_t r = -EBADF;
-    if (descriptor != NULL)
-        r = descriptor->ops->read(descriptor, messages, count);
+    if (descriptor != NULL) {
+        r = limit(descriptor, messages, &taken, &limited);
+        if (r == 0)
+            r = descriptor->ops->read(descriptor, messages, taken);
+        r = unlimit(&limited, messages, taken, r);
+    }
     tl_sim_note(tl_sim(kernel), TL_KIND_READ, descriptor != NULL ? descriptor->ordinal : 0, r,
                 r >= 0 && is_several(messages, count) ? hash_messages(messages, count, r) : count,
                 0);
@@ -141,9 +181,15 @@ ssize_t tl_sim_write(struct tl_kernel *kernel, int fd, struct tl_message *messag
 {
     struct tl_descriptor *descriptor = tl_sim_descriptor(tl_sim(kernel), fd);
     uint64_t content = 0;
+    size_t taken = count;
+    struct limited limited;
     ssize_t r = -EBADF;
-    if (descriptor != NULL)
-        r = descriptor->ops->write(descriptor, messages, count, &content);
+    if (descriptor != NULL) {
+        r = limit(descriptor, messages, &taken, &limited);
+        if (r == 0)
+            r = descriptor->ops->write(descriptor, messages, taken, &content);
+        r = unlimit(&limited, messages, taken, r);
+    }
     tl_sim_note(tl_sim(kernel), TL_KIND_WRITE, descriptor != NULL ? descriptor->ordinal : 0, r,
                 count, content);
     return r;

@@ -321,12 +321,17 @@ ssize_t tl_file_put(struct tl_file *file, const void *data, size_t len, int64_t 
     if (offset >= TL_FILE_SIZE_MAX || len > (size_t)(TL_FILE_SIZE_MAX - offset))
         return -EFBIG;
     size_t start = (size_t)offset;
+    const unsigned char *source = data;
+    bool own = file->data != NULL && source >= file->data && source < file->data + file->size;
+    size_t place = own ? (size_t)(source - file->data) : 0;
     int r = make_room(file, start + len);
     if (r < 0)
         return r;
+    if (own)
+        source = file->data + place;
     if (start > file->size)
         memset(file->data + file->size, 0, start - file->size);
-    memcpy(file->data + start, data, len);
+    memmove(file->data + start, source, len);
     if (start + len > file->size)
         file->size = start + len;
     touch(file);

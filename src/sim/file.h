@@ -88,8 +88,8 @@ void tl_files_drop(tl_host *host);
 size_t tl_file_look(const struct tl_file *file, int64_t offset, size_t len,
                     const unsigned char **ret);
 
-/* Replaces or adds len bytes at offset; a hole before is filled by zeros. len, or -EFBIG, -ENOSPC
- * when memory is out. */
+/* Replaces or adds len bytes at offset, which may be the file's own; a hole before is filled by
+ * zeros. len, or -EFBIG, -ENOSPC when memory is out. */
 ssize_t tl_file_put(struct tl_file *file, const void *data, size_t len, int64_t offset);
 
 void tl_file_truncate(struct tl_file *file);

@@ -79,12 +79,14 @@ static ssize_t file_write(struct tl_descriptor *descriptor, struct tl_message *m
         return -EBADF;
     for (size_t i = 0; i < messages[0].iov_count; i++) {
         const struct iovec *iov = &messages[0].iov[i];
+        /* Before, for the bytes may be this file's, which move when it gets longer. */
+        uint64_t hash = tl_mix_bytes(iov->iov_base, iov->iov_len);
         ssize_t n = tl_open_file_put(open, iov->iov_base, iov->iov_len, open->position);
         if (n < 0 && put == 0)
             return n;
         if (n < 0)
             break;
-        content = tl_mix(content, tl_mix_bytes(iov->iov_base, iov->iov_len));
+        content = tl_mix(content, hash);
         open->position += n;
         put += (size_t)n;
     }

@@ -11,6 +11,8 @@
 #include "sim/kernel.h"
 #include "sim/mix.h"
 
+enum { PAGE = 4096 };
+
 static tl_host *host_of(struct tl_kernel *kernel)
 {
     return tl_sim(kernel)->process->host;
@@ -198,12 +200,47 @@ static int ask_pipe(const struct tl_descriptor *target)
     return (ready & TL_WRITABLE) != 0 ? 0 : -EAGAIN;
 }
 
+/* Sends up to count bytes of a file from *offset on, in one piece. */
+static ssize_t send_piece(struct tl_descriptor *target, const struct tl_file *file, int64_t *offset,
+                          size_t count, uint64_t *ret_content)
+{
+    const unsigned char *bytes;
+    size_t len = tl_file_look(file, *offset, count, &bytes);
+    if (len == 0)
+        return 0;
+    struct iovec iov = {(void *)bytes, len};
+    struct tl_message message = {.iov = &iov, .iov_count = 1};
+    ssize_t n = target->ops->write_pages != NULL
+                    ? target->ops->write_pages(target, &iov, (size_t)(*offset % PAGE), ret_content)
+                    : target->ops->write(target, &message, 1, ret_content);
+    if (n > 0)
+        *offset += n;
+    return n;
+}
+
+/* A file that is sent to itself may overtake what it has yet to send, and has the more to send the
+ * longer it gets: Linux goes on page by page. */
+static ssize_t send_to_itself(struct tl_descriptor *target, const struct tl_file *file,
+                              int64_t *offset, size_t count, uint64_t *ret_content)
+{
+    uint64_t content = 0;
+    size_t sent = 0;
+    ssize_t n;
+    do {
+        size_t rest = PAGE - (size_t)(*offset % PAGE);
+        size_t len = count - sent < rest ? count - sent : rest;
+        n = send_piece(target, file, offset, len, &content);
+        *ret_content = tl_mix(*ret_content, content);
+        sent += n > 0 ? (size_t)n : 0;
+    } while (n > 0 && sent < count);
+    return sent > 0 ? (ssize_t)sent : n;
+}
+
 static ssize_t send_file(struct tl_kernel *kernel, int fd, int file, int64_t *offset, size_t count,
                          uint64_t *ret_content)
 {
     struct tl_descriptor *target;
     struct tl_open_file *open;
-    const unsigned char *bytes;
     int r = get_ends(kernel, fd, file, *offset, &target, &open);
     if (r < 0)
         return r;
@@ -212,15 +249,10 @@ static ssize_t send_file(struct tl_kernel *kernel, int fd, int file, int64_t *of
     r = ask_pipe(target);
     if (r < 0)
         return r;
-    size_t len = tl_file_look(open->file, *offset, count, &bytes);
-    if (len == 0)
-        return 0;
-    struct iovec iov = {(void *)bytes, len};
-    struct tl_message message = {.iov = &iov, .iov_count = 1};
-    ssize_t n = target->ops->write(target, &message, 1, ret_content);
-    if (n > 0)
-        *offset += n;
-    return n;
+    const struct tl_open_file *other = tl_open_file_of(target);
+    if (other != NULL && other->file == open->file)
+        return send_to_itself(target, open->file, offset, count, ret_content);
+    return send_piece(target, open->file, offset, count, ret_content);
 }
 
 /* What it was sent to may be the file itself, so its bytes are looked for again. */

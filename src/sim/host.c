@@ -57,7 +57,7 @@ static int free_address(const tl_world *world, const char *address, struct tl_ip
     if (addr.family != TL_FAMILY_INET && addr.family != TL_FAMILY_INET6)
         return -EINVAL;
     struct tl_ip ip = tl_ip_from(&addr);
-    if (tl_ip_is_any(&ip) || tl_ip_is_loopback(&ip) || tl_ip_is_many(&ip))
+    if (tl_ip_is_any(&ip) || tl_ip_is_loopback(&ip) || tl_ip_is_many(&ip) || tl_ip_needs_scope(&ip))
         return -EINVAL;
     if (find_address(world, &ip) != NULL)
         return -EADDRINUSE;
@@ -209,16 +209,52 @@ bool tl_host_has(const tl_host *host, const struct tl_ip *ip)
     return tl_ip_is_any(ip) || tl_ip_is_loopback(ip) || tl_host_owns(host, ip);
 }
 
+int tl_host_check_local(const tl_host *host, const tl_addr *addr, bool stream)
+{
+    struct tl_ip ip = tl_ip_from(addr);
+    bool many = tl_ip_is_many(&ip) || tl_ip_is_broadcast(&ip);
+    if (many && stream && !tl_ip_is_v4(&ip))
+        return -EINVAL;
+    if (tl_ip_needs_scope(&ip) && addr->scope == 0)
+        return -EINVAL;
+    if (tl_ip_needs_scope(&ip) && addr->scope > TL_INTERFACE_NETWORK)
+        return -ENODEV;
+    return many || tl_host_has(host, &ip) ? 0 : -EADDRNOTAVAIL;
+}
+
 /* --- Routes ----------------------------------------------------------------------------------- */
 
 static const struct tl_ip loopback6 = {{[15] = 1}};
+
+/* Whether what a socket is bound to is an address to send from. */
+static bool is_own(const struct tl_ip *local)
+{
+    return !tl_ip_is_any(local) && !tl_ip_is_many(local) && !tl_ip_is_broadcast(local);
+}
 
 struct tl_ip tl_host_destination(const struct tl_ip *local, const tl_addr *addr)
 {
     struct tl_ip ip = tl_ip_from(addr);
     if (!tl_ip_is_any(&ip))
         return ip;
+    if (tl_ip_is_v4(&ip) && tl_ip_is_v4(local) && is_own(local))
+        return *local;
     return tl_ip_is_v4(&ip) || tl_ip_is_v4(local) ? tl_ip_v4(127, 0, 0, 1) : loopback6;
+}
+
+int tl_host_check_scope(const tl_addr *addr, bool connect)
+{
+    struct tl_ip ip = tl_ip_from(addr);
+    if (!tl_ip_needs_scope(&ip) || addr->scope == TL_INTERFACE_NETWORK)
+        return 0;
+    if (addr->scope == 0)
+        return connect ? -EINVAL : 0;
+    return -ENETUNREACH;
+}
+
+bool tl_host_confines(const tl_host *host, const struct tl_ip *source, const struct tl_ip *ip)
+{
+    return tl_ip_is_loopback(source) && !tl_ip_is_many(ip) && !tl_host_has(host, ip);
 }
 
 int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct tl_ip *ip,
@@ -226,7 +262,7 @@ int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct 
 {
     if (tl_ip_is_v4(local) && !tl_ip_is_v4(ip))
         return -EAFNOSUPPORT;
-    if (!tl_ip_is_any(local))
+    if (is_own(local))
         *ret = *local;
     else if (tl_ip_is_loopback(ip))
         *ret = tl_ip_is_v4(ip) ? tl_ip_v4(127, 0, 0, 1) : loopback6;

@@ -72,15 +72,29 @@ const struct tl_ip *tl_host_own(const tl_host *host, bool v4);
 /* Whether ip is one of this host's own, the loopback not counted. */
 bool tl_host_owns(const tl_host *host, const struct tl_ip *ip);
 
-/* Whether a socket of this host may be bound to ip. */
+/* Whether ip is here: this host's own, of its loopback, or nowhere in particular. */
 bool tl_host_has(const tl_host *host, const struct tl_ip *ip);
 
+/* Whether a socket of this host may be bound to an IP address. Linux lets it be bound to one that
+ * is nobody's in particular, where it hears nothing else. -EADDRNOTAVAIL; -EINVAL, -ENODEV for a
+ * scope that is missing or names nothing. */
+int tl_host_check_local(const tl_host *host, const tl_addr *addr, bool stream);
+
+/* Whether an IP address's scope is one through which it can be reached: -ENETUNREACH. That there is
+ * none keeps nobody from sending there, but from connecting: -EINVAL. */
+int tl_host_check_scope(const tl_addr *addr, bool connect);
+
+/* Whether what goes from source to ip would leave this host from an address of its loopback, which
+ * IPv4 refuses and IPv6 loses. */
+bool tl_host_confines(const tl_host *host, const struct tl_ip *source, const struct tl_ip *ip);
+
 /* Where what is sent to an address goes by a socket that is bound to local: nowhere in particular
- * means here, in IPv4 also for who is bound to an address of IPv4 in IPv6's clothes. */
+ * means here, in IPv4 also for who is bound to an address of IPv4 in IPv6's clothes; in IPv4's own
+ * words, the very address that it is bound to. */
 struct tl_ip tl_host_destination(const struct tl_ip *local, const tl_addr *addr);
 
-/* The address from which a socket of this host that is bound to local sends to ip. -ENETUNREACH;
- * -EAFNOSUPPORT to IPv6 from IPv4 in its clothes. */
+/* The address from which a socket of this host that is bound to local sends to ip: its host's, if
+ * that is everybody's. -ENETUNREACH; -EAFNOSUPPORT to IPv6 from IPv4 in its clothes. */
 int tl_host_source(const tl_host *host, const struct tl_ip *local, const struct tl_ip *ip,
                    struct tl_ip *ret);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What options of TCP's and UDP's sockets can be set and asked for, and which are refused.
+ * What options sockets have that can be set and asked for, and which are refused.
  */
 #include "sim/option.h"
 
@@ -14,11 +14,27 @@ static bool *flag_of(const struct tl_option_places *places, enum tl_option optio
     return (unsigned)option < TL_OPTION_COUNT ? places->flags[option] : NULL;
 }
 
+/* Whether it is an option of another protocol than the socket's. */
+static bool is_foreign(const struct tl_option_places *places, enum tl_option option)
+{
+    if (option == TL_OPTION_V6ONLY)
+        return places->family != TL_FAMILY_INET6;
+    return option == TL_OPTION_NODELAY && places->flags[option] == NULL;
+}
+
+/* Unix-domain sockets cannot share a name; they may be told not to. */
+static bool cannot_share(const struct tl_option_places *places, enum tl_option option)
+{
+    return option == TL_OPTION_REUSEPORT && places->flags[option] == NULL;
+}
+
 static int set_option(const struct tl_option_places *places, enum tl_option option, int value)
 {
     bool *flag = flag_of(places, option);
-    if (option == TL_OPTION_V6ONLY && places->family != TL_FAMILY_INET6)
-        return -ENOPROTOOPT;
+    if (is_foreign(places, option))
+        return places->family == TL_FAMILY_UNIX ? -EOPNOTSUPP : -ENOPROTOOPT;
+    if (cannot_share(places, option))
+        return value != 0 ? -EOPNOTSUPP : 0;
     if (option == TL_OPTION_V6ONLY && places->bound)
         return -EINVAL;
     if (flag != NULL)
@@ -42,12 +58,13 @@ static int take_error(int *error)
 static int get_option(const struct tl_option_places *places, enum tl_option option, int *ret)
 {
     const bool *flag = flag_of(places, option);
-    /* Asked for what is of another protocol, IPv4 has another errno than IPv6. */
-    bool foreign = option == TL_OPTION_V6ONLY || (option == TL_OPTION_NODELAY && flag == NULL);
-    if (foreign && places->family != TL_FAMILY_INET6)
+    /* Asked for what is of another protocol, IPv6 alone has not this errno. */
+    if (is_foreign(places, option) && places->family != TL_FAMILY_INET6)
         return -EOPNOTSUPP;
     if (flag != NULL)
         *ret = *flag;
+    else if (cannot_share(places, option))
+        *ret = 0;
     else if (option == TL_OPTION_ERROR)
         *ret = take_error(places->error);
     else if (option == TL_OPTION_SNDBUF)

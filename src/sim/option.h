@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The options of TCP's and UDP's sockets.
+ * The options of sockets.
  *
  * Each kind of socket keeps its options where its own code wants them, and says here where that is;
- * what may be set and asked for, and with which errno Linux refuses it, is the same for both.
+ * what may be set and asked for, and with which errno Linux refuses it, is here for all of them.
  */
 #ifndef TL_SIM_OPTION_H
 #define TL_SIM_OPTION_H

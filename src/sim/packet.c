@@ -46,6 +46,7 @@ struct tl_datagram *tl_datagram_new(struct tl_datagram_pools *pools, uint32_t le
     datagram->pool = pool;
     datagram->refusal = false;
     datagram->to_many = false;
+    datagram->paged = false;
     return datagram;
 }
 
@@ -61,18 +62,18 @@ struct tl_datagram *tl_datagram_copy(struct tl_datagram_pools *pools,
 /* --- Queues ----------------------------------------------------------------------------------- */
 
 /* As on a loopback interface, for which nothing is cut in pieces: short ones are in one block of
- * memory with their headers, of which there is a small size and then powers of two; of longer ones
- * the bytes are in pages, which count by the byte. */
+ * memory with their headers, of which there is a small size and then powers of two; of longer ones,
+ * and of files, the bytes are in pages, which count by the byte. */
 uint32_t tl_datagram_cost(const struct tl_datagram *datagram)
 {
     enum { HEADERS = 59, HEADERS_V6 = 72, SMALL = 256, BLOCK = 1024, BLOCK_MAX = 16384 };
     enum { TAIL = 320, COST = 256, SMALL_COST = 832 };
     uint32_t len = datagram->len + (tl_ip_is_v4(&datagram->dest) ? HEADERS : HEADERS_V6);
     uint32_t block = BLOCK;
+    if (datagram->paged || len + TAIL >= BLOCK_MAX)
+        return SMALL_COST + datagram->len;
     if (len <= SMALL)
         return SMALL_COST;
-    if (len + TAIL >= BLOCK_MAX)
-        return SMALL_COST + datagram->len;
     while (block < len + TAIL)
         block *= 2;
     return block + COST;

@@ -27,6 +27,7 @@ struct tl_datagram {
     uint8_t pool; /* which one it came from */
     bool refusal; /* says that nobody received what went from source to dest */
     bool to_many; /* a broadcast */
+    bool paged;   /* its bytes are pages of a file */
     unsigned char data[];
 };
 

@@ -183,14 +183,16 @@ static size_t join(struct tl_pipe *pipe, struct tl_iov_cursor *cursor, size_t le
     if (odd == 0 || pipe->used == 0)
         return 0;
     struct tl_pipe_slot *last = &pipe->slots[(pipe->first + pipe->used - 1) % TL_PIPE_SLOTS];
-    if (last->start + last->len + odd > TL_PIPE_PAGE)
+    if (last->whole || last->start + last->len + odd > TL_PIPE_PAGE)
         return 0;
     fill(last, cursor, odd, content);
     return odd;
 }
 
-/* Puts up to a page into a new slot; how much that was: 0 when all are in use, or memory is out. */
-static size_t add(struct tl_pipe *pipe, struct tl_iov_cursor *cursor, size_t len, uint64_t *content)
+/* Puts up to so much of a page into a new slot; how much that was: 0 when all are in use, or memory
+ * is out. */
+static size_t add(struct tl_pipe *pipe, struct tl_iov_cursor *cursor, size_t len, uint32_t most,
+                  uint64_t *content)
 {
     if (pipe->used == TL_PIPE_SLOTS)
         return 0;
@@ -199,7 +201,7 @@ static size_t add(struct tl_pipe *pipe, struct tl_iov_cursor *cursor, size_t len
     if (slot->page == NULL)
         return 0;
     pipe->used++;
-    uint32_t part = len < TL_PIPE_PAGE ? (uint32_t)len : TL_PIPE_PAGE;
+    uint32_t part = len < most ? (uint32_t)len : most;
     fill(slot, cursor, part, content);
     return part;
 }
@@ -233,11 +235,37 @@ static ssize_t pipe_write(struct tl_descriptor *descriptor, struct tl_message *m
     size_t put = join(pipe, &cursor, len, ret_content);
     size_t part = 1;
     for (; put < len && part > 0; put += part)
-        part = add(pipe, &cursor, len - put, ret_content);
+        part = add(pipe, &cursor, len - put, TL_PIPE_PAGE, ret_content);
     if (put == 0)
         return pipe->used == TL_PIPE_SLOTS ? -EAGAIN : -ENOMEM;
     touch_all(pipe);
     messages[0].len = put;
+    return (ssize_t)put;
+}
+
+/* Each page of a file, or what is sent of it, has a slot of its own. Sendfile has asked before
+ * whether there is one. */
+static ssize_t pipe_write_pages(struct tl_descriptor *descriptor, const struct iovec *bytes,
+                                size_t place, uint64_t *ret_content)
+{
+    struct tl_pipe_end *end = end_of(descriptor);
+    struct tl_pipe *pipe = end->pipe;
+    struct tl_iov_cursor cursor = {.iov = bytes};
+    size_t room = (size_t)(TL_PIPE_SLOTS - pipe->used) * TL_PIPE_PAGE;
+    size_t len = bytes->iov_len < room ? bytes->iov_len : room;
+    size_t put = 0;
+    size_t part = 1;
+    if (len > TL_PIPE_PAGE)
+        len -= choose_cut(end, len);
+    for (; put < len && part > 0; put += part) {
+        uint32_t most = TL_PIPE_PAGE - (uint32_t)((place + put) % TL_PIPE_PAGE);
+        part = add(pipe, &cursor, len - put, most, ret_content);
+        if (part > 0)
+            pipe->slots[(pipe->first + pipe->used - 1) % TL_PIPE_SLOTS].whole = true;
+    }
+    if (put == 0)
+        return -ENOMEM;
+    touch_all(pipe);
     return (ssize_t)put;
 }
 
@@ -276,6 +304,7 @@ static const struct tl_descriptor_ops pipe_ops = {
     .readiness = readiness,
     .read = pipe_read,
     .write = pipe_write,
+    .write_pages = pipe_write_pages,
     .close = pipe_close,
     .describe = describe,
 };

@@ -26,6 +26,7 @@ struct tl_pipe_slot {
     unsigned char *page;
     uint32_t start;
     uint32_t len;
+    bool whole; /* a file's page, to which nothing is added */
 };
 
 struct tl_pipe {

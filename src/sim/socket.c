@@ -17,11 +17,14 @@ enum { BACKLOG_MAX = 4096 };
 static int check_bind_address(const struct tl_endpoint *endpoint, const tl_addr *addr,
                               const struct tl_ip *ip)
 {
+    bool v6 = endpoint->family == TL_FAMILY_INET6;
+    bool bound = endpoint->state != TL_TCP_CLOSED || endpoint->port != NULL;
     if (addr->family != endpoint->family)
         return tl_ip_wrong_family(endpoint->family, addr);
-    if (endpoint->family == TL_FAMILY_INET6 && tl_ip_is_v4(ip) && endpoint->v6only)
+    if (v6 && (bound || (tl_ip_is_v4(ip) && endpoint->v6only)))
         return -EINVAL;
-    return tl_host_has(endpoint->host, ip) ? 0 : -EADDRNOTAVAIL;
+    int r = tl_host_check_local(endpoint->host, addr, true);
+    return r == 0 && bound ? -EINVAL : r;
 }
 
 /* Binds to a port that was asked for, or to one that is free. */
@@ -44,8 +47,6 @@ static int endpoint_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
     int r = check_bind_address(endpoint, addr, &ip);
     if (r < 0)
         return r;
-    if (endpoint->state != TL_TCP_CLOSED || endpoint->port != NULL)
-        return -EINVAL;
     endpoint->local_ip = ip;
     r = hold_port(endpoint, addr->port);
     if (r < 0) {
@@ -224,22 +225,15 @@ void tl_endpoint_finish_sending(struct tl_endpoint *endpoint)
     tl_travel_send(endpoint);
 }
 
-static int endpoint_shutdown(struct tl_descriptor *descriptor, enum tl_shutdown how)
+static int endpoint_shutdown(struct tl_descriptor *descriptor, uint8_t halves)
 {
     struct tl_endpoint *endpoint = tl_endpoint_of(descriptor);
-    static const uint8_t halves[] = {
-        [TL_SHUTDOWN_READ] = TL_SHUT_READ,
-        [TL_SHUTDOWN_WRITE] = TL_SHUT_WRITE,
-        [TL_SHUTDOWN_BOTH] = TL_SHUT_BOTH,
-    };
     int r = 0;
-    if ((unsigned)how > TL_SHUTDOWN_BOTH)
-        return -EINVAL;
     if (endpoint->connect_state == TL_CONNECTING)
         endpoint->connect_state =
             endpoint->state == TL_TCP_CLOSED ? TL_DISCONNECTING : TL_CONNECTED;
     if (endpoint->state == TL_TCP_LISTENING) {
-        if (how != TL_SHUTDOWN_WRITE) {
+        if (halves & TL_SHUT_READ) {
             stop_listening(endpoint);
             tl_endpoint_disconnect(endpoint);
         }
@@ -248,8 +242,8 @@ static int endpoint_shutdown(struct tl_descriptor *descriptor, enum tl_shutdown 
         endpoint->error = -ECONNRESET;
     } else {
         r = endpoint->state == TL_TCP_CLOSED ? -ENOTCONN : 0;
-        endpoint->shut |= halves[how];
-        if (halves[how] & TL_SHUT_WRITE)
+        endpoint->shut |= halves;
+        if (halves & TL_SHUT_WRITE)
             tl_endpoint_finish_sending(endpoint);
     }
     tl_endpoint_touch(endpoint);

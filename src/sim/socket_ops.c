@@ -22,6 +22,14 @@ static int get_socket(struct tl_sim_kernel *kernel, int fd, struct tl_descriptor
     return 0;
 }
 
+/* The same, for a call with an address; one that is none is refused before anybody looks at it. */
+static int get_socket_for(struct tl_sim_kernel *kernel, int fd, const tl_addr *addr,
+                          struct tl_descriptor **ret)
+{
+    int r = get_socket(kernel, fd, ret);
+    return r < 0 ? r : tl_ip_check(addr);
+}
+
 uint64_t tl_sim_hash_address(const tl_addr *addr)
 {
     uint64_t head = (uint64_t)addr->family << 48 | (uint64_t)addr->port << 32 | addr->scope;
@@ -54,7 +62,7 @@ static int make_socket(struct tl_sim_kernel *kernel, enum tl_family family,
     if (family != TL_FAMILY_INET && family != TL_FAMILY_INET6 && family != TL_FAMILY_UNIX)
         return -EAFNOSUPPORT;
     if (type != TL_STREAM && type != TL_DATAGRAM)
-        return -EPROTONOSUPPORT;
+        return -EINVAL;
     if (tl_sim_refuses_descriptor(process))
         return -EMFILE;
     int fd = tl_fds_next(&process->fds, &process->world->allocator);
@@ -79,7 +87,7 @@ int tl_sim_socket(struct tl_kernel *kernel, enum tl_family family, enum tl_socke
 int tl_sim_bind(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 {
     struct tl_descriptor *socket;
-    int r = get_socket(tl_sim(kernel), fd, &socket);
+    int r = get_socket_for(tl_sim(kernel), fd, addr, &socket);
     if (r == 0)
         r = socket->ops->socket->bind(socket, addr);
     tl_sim_note(tl_sim(kernel), TL_KIND_BIND, tl_sim_ordinal(tl_sim(kernel), fd), r,
@@ -134,7 +142,11 @@ int tl_sim_accept(struct tl_kernel *kernel, int fd, tl_addr *ret_peer)
 int tl_sim_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 {
     struct tl_descriptor *socket;
-    int r = get_socket(tl_sim(kernel), fd, &socket);
+    int r = get_socket_for(tl_sim(kernel), fd, addr, &socket);
+    /* The end of a connection of datagrams. */
+    if (r == -EAFNOSUPPORT && addr->family == TL_FAMILY_NONE &&
+        socket->ops->kind(socket) == TL_ADOPTED_DATAGRAM)
+        r = 0;
     if (r == 0)
         r = socket->ops->socket->connect(socket, addr);
     tl_sim_note(tl_sim(kernel), TL_KIND_CONNECT, tl_sim_ordinal(tl_sim(kernel), fd), r,
@@ -144,10 +156,17 @@ int tl_sim_connect(struct tl_kernel *kernel, int fd, const tl_addr *addr)
 
 int tl_sim_shutdown(struct tl_kernel *kernel, int fd, enum tl_shutdown how)
 {
+    static const uint8_t halves[] = {
+        [TL_SHUTDOWN_READ] = TL_SHUT_READ,
+        [TL_SHUTDOWN_WRITE] = TL_SHUT_WRITE,
+        [TL_SHUTDOWN_BOTH] = TL_SHUT_BOTH,
+    };
     struct tl_descriptor *socket;
     int r = get_socket(tl_sim(kernel), fd, &socket);
+    if (r == 0 && (unsigned)how > TL_SHUTDOWN_BOTH)
+        r = -EINVAL;
     if (r == 0)
-        r = socket->ops->socket->shutdown(socket, how);
+        r = socket->ops->socket->shutdown(socket, halves[how]);
     tl_sim_note(tl_sim(kernel), TL_KIND_SHUTDOWN, tl_sim_ordinal(tl_sim(kernel), fd), r, how, 0);
     return r;
 }

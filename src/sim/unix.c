@@ -20,12 +20,13 @@
 enum {
     UNIXES_IN_SLAB = 8,
     PAGE = 4096,
-    HEAD_MAX = 3776,   /* bytes that a message keeps outside of pages */
-    HEAD_EXTRA = 320,  /* what is kept there besides */
-    HEAD_MIN = 512,    /* its memory comes in powers of two from here on */
-    HEAD_COST = 256,   /* of what describes it */
-    PAGES_MAX = 32768, /* bytes in pages */
-    SEND_RESERVE = 64, /* a message is this much less than half the send buffer at most */
+    HEAD_MAX = 3776,       /* bytes that a message keeps outside of pages */
+    HEAD_EXTRA = 320,      /* what is kept there besides */
+    HEAD_MIN = 512,        /* its memory comes in powers of two from here on */
+    HEAD_COST = 256,       /* of what describes it */
+    PAGES_MAX = 32768,     /* bytes in pages */
+    PAGES_IN_MESSAGE = 16, /* of a file that is sent */
+    SEND_RESERVE = 64,     /* a message is this much less than half the send buffer at most */
 };
 
 static const struct tl_descriptor_ops unix_ops;
@@ -192,21 +193,43 @@ uint32_t tl_unix_cost(uint32_t len, uint32_t paged)
     return head + HEAD_COST + pages;
 }
 
-/* Puts one message into the peer's queue: how long it was; 0 when memory is out. */
-static uint32_t put_message(struct tl_unix *socket, struct tl_iov_cursor *cursor, size_t left,
-                            uint64_t *content)
+/* Puts one message into the peer's queue: how much of it; 0 when memory is out. It may be in
+ * several segments, of which the last one counts for all. */
+static uint32_t put_message(struct tl_unix *socket, struct tl_iov_cursor *cursor, uint32_t len,
+                            uint32_t charge, uint64_t *content)
 {
-    uint32_t len = message_len(socket, left);
-    struct tl_segment *message = tl_segment_new(&tl_unix_world(socket)->segments, len);
-    if (message == NULL)
+    struct tl_segment *last = NULL;
+    uint32_t put = 0;
+    while (put < len) {
+        struct tl_segment *segment = tl_segment_new(&tl_unix_world(socket)->segments, len - put);
+        if (segment == NULL)
+            break;
+        segment->len = len - put < segment->room ? len - put : segment->room;
+        segment->charge = 0;
+        tl_iov_gather(cursor, segment->data, segment->len);
+        *content = tl_mix(*content, tl_mix_bytes(segment->data, segment->len));
+        put += segment->len;
+        tl_segment_push(&socket->peer->unread, segment);
+        last = segment;
+    }
+    if (last == NULL)
         return 0;
-    tl_iov_gather(cursor, message->data, len);
-    *content = tl_mix(*content, tl_mix_bytes(message->data, len));
-    message->len = len;
-    message->charge = tl_unix_cost(len, len > HEAD_MAX ? len - HEAD_MAX : 0);
-    socket->charged += message->charge;
-    tl_segment_push(&socket->peer->unread, message);
-    return len;
+    last->charge = charge;
+    socket->charged += charge;
+    return put;
+}
+
+/* Whether so much may be written now. */
+static int may_write(const struct tl_unix *socket, size_t len)
+{
+    if (socket->state != TL_UNIX_CONNECTED)
+        return -ENOTCONN;
+    if (socket->shut & TL_SHUT_WRITE)
+        return -EPIPE;
+    if (len > 0 && socket->charged >= send_buffer(socket))
+        return -EAGAIN;
+    /* It may have shut down before it connected, and told nobody. */
+    return len > 0 && socket->peer->shut & TL_SHUT_READ ? -EPIPE : 0;
 }
 
 static ssize_t unix_write(struct tl_descriptor *descriptor, struct tl_message *messages,
@@ -217,19 +240,15 @@ static ssize_t unix_write(struct tl_descriptor *descriptor, struct tl_message *m
     size_t put = 0;
     if (count != 1)
         return -EINVAL;
-    if (socket->state != TL_UNIX_CONNECTED)
-        return -ENOTCONN;
-    if (socket->shut & TL_SHUT_WRITE)
-        return -EPIPE;
     size_t len = tl_iov_total(&messages[0]);
-    if (len > 0 && socket->charged >= send_buffer(socket))
-        return -EAGAIN;
-    /* It may have shut down before it connected, and told nobody. */
-    if (len > 0 && socket->peer->shut & TL_SHUT_READ)
-        return -EPIPE;
+    int r = may_write(socket, len);
+    if (r < 0)
+        return r;
     len -= choose_cut(socket, TL_AT_STREAM_WRITE, &socket->write_draws, len);
     while (put < len && socket->charged < send_buffer(socket)) {
-        uint32_t part = put_message(socket, &cursor, len - put, ret_content);
+        uint32_t next = message_len(socket, len - put);
+        uint32_t charge = tl_unix_cost(next, next > HEAD_MAX ? next - HEAD_MAX : 0);
+        uint32_t part = put_message(socket, &cursor, next, charge, ret_content);
         if (part == 0)
             break;
         put += part;
@@ -238,6 +257,33 @@ static ssize_t unix_write(struct tl_descriptor *descriptor, struct tl_message *m
         return -ENOBUFS;
     tl_descriptor_touch(&socket->peer->descriptor);
     messages[0].len = put;
+    return (ssize_t)put;
+}
+
+/* A file's pages are not copied: a message has so many of them, and counts their bytes in use. */
+static ssize_t unix_write_pages(struct tl_descriptor *descriptor, const struct iovec *bytes,
+                                size_t place, uint64_t *ret_content)
+{
+    struct tl_unix *socket = tl_unix_of(descriptor);
+    struct tl_iov_cursor cursor = {.iov = bytes};
+    size_t len = bytes->iov_len;
+    size_t put = 0;
+    int r = may_write(socket, len);
+    if (r < 0)
+        return r;
+    len -= choose_cut(socket, TL_AT_STREAM_WRITE, &socket->write_draws, len);
+    while (put < len && socket->charged < send_buffer(socket)) {
+        uint32_t most = PAGES_IN_MESSAGE * PAGE - (uint32_t)((place + put) % PAGE);
+        uint32_t next = len - put < most ? (uint32_t)(len - put) : most;
+        uint32_t charge = tl_unix_cost(0, 0) + next;
+        uint32_t part = put_message(socket, &cursor, next, charge, ret_content);
+        if (part == 0)
+            break;
+        put += part;
+    }
+    if (put == 0)
+        return -ENOBUFS;
+    tl_descriptor_touch(&socket->peer->descriptor);
     return (ssize_t)put;
 }
 
@@ -288,6 +334,7 @@ static const struct tl_descriptor_ops unix_ops = {
     .readiness = readiness,
     .read = unix_read,
     .write = unix_write,
+    .write_pages = unix_write_pages,
     .close = tl_unix_close,
     .describe = describe,
 };

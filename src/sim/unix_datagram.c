@@ -189,16 +189,9 @@ static int datagram_accept(struct tl_descriptor *descriptor, struct tl_descripto
 }
 
 /* Unlike a stream's end, this is nobody else's business. */
-static int datagram_shutdown(struct tl_descriptor *descriptor, enum tl_shutdown how)
+static int datagram_shutdown(struct tl_descriptor *descriptor, uint8_t halves)
 {
-    static const uint8_t halves[] = {
-        [TL_SHUTDOWN_READ] = TL_SHUT_READ,
-        [TL_SHUTDOWN_WRITE] = TL_SHUT_WRITE,
-        [TL_SHUTDOWN_BOTH] = TL_SHUT_BOTH,
-    };
-    if ((unsigned)how > TL_SHUTDOWN_BOTH)
-        return -EINVAL;
-    tl_unix_of(descriptor)->shut |= halves[how];
+    tl_unix_of(descriptor)->shut |= halves;
     tl_descriptor_touch(descriptor);
     return 0;
 }
@@ -276,6 +269,9 @@ static bool is_full(const struct tl_unix *socket, const struct tl_unix *target)
  * anybody to send to, as Linux does after 6.12. */
 static int check_sender(struct tl_unix *socket, const tl_addr *addr, size_t len)
 {
+    int r = addr != NULL ? tl_ip_check(addr) : 0;
+    if (r < 0)
+        return r;
     if (addr != NULL && (addr->family != TL_FAMILY_UNIX || addr->len == 0))
         return -EINVAL;
     if (len > send_buffer(socket) - LEN_RESERVE)

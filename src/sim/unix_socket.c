@@ -5,9 +5,9 @@
  */
 #include <errno.h>
 
-#include "sim/buffer.h"
 #include "sim/choice.h"
 #include "sim/kernel.h"
+#include "sim/option.h"
 #include "sim/unix.h"
 
 enum { BACKLOG_MAX = 4096 };
@@ -95,20 +95,20 @@ static int unix_accept(struct tl_descriptor *descriptor, struct tl_descriptor **
 
 /* --- Ending ----------------------------------------------------------------------------------- */
 
-static int unix_shutdown(struct tl_descriptor *descriptor, enum tl_shutdown how)
+/* What one end does not read any more the other does not write. */
+static uint8_t other_halves(uint8_t halves)
 {
-    static const uint8_t halves[][2] = {
-        [TL_SHUTDOWN_READ] = {TL_SHUT_READ, TL_SHUT_WRITE},
-        [TL_SHUTDOWN_WRITE] = {TL_SHUT_WRITE, TL_SHUT_READ},
-        [TL_SHUTDOWN_BOTH] = {TL_SHUT_BOTH, TL_SHUT_BOTH},
-    };
+    return (halves & TL_SHUT_READ ? TL_SHUT_WRITE : 0) |
+           (halves & TL_SHUT_WRITE ? TL_SHUT_READ : 0);
+}
+
+static int unix_shutdown(struct tl_descriptor *descriptor, uint8_t halves)
+{
     struct tl_unix *socket = tl_unix_of(descriptor);
-    if ((unsigned)how > TL_SHUTDOWN_BOTH)
-        return -EINVAL;
-    socket->shut |= halves[how][0];
+    socket->shut |= halves;
     tl_descriptor_touch(descriptor);
     if (socket->peer != NULL) {
-        socket->peer->shut |= halves[how][1];
+        socket->peer->shut |= other_halves(halves);
         tl_descriptor_touch(&socket->peer->descriptor);
     }
     return 0;
@@ -129,83 +129,25 @@ void tl_unix_close(struct tl_descriptor *descriptor)
 
 /* --- Options and names ------------------------------------------------------------------------ */
 
-static bool *flag_of(struct tl_unix *socket, enum tl_option option)
-{
-    switch (option) {
-    case TL_OPTION_REUSEADDR:
-        return &socket->reuse_address;
-    case TL_OPTION_KEEPALIVE:
-        return &socket->keepalive;
-    case TL_OPTION_BROADCAST:
-        return &socket->broadcast;
-    default:
-        return NULL;
-    }
-}
-
-static int set_option(struct tl_unix *socket, enum tl_option option, int value)
-{
-    bool *flag = flag_of(socket, option);
-    if (flag != NULL) {
-        *flag = value != 0;
-        return 0;
-    }
-    switch (option) {
-    case TL_OPTION_SNDBUF:
-        tl_buffer_set(&socket->send_room, value, TL_SEND_BUFFER_MIN);
-        tl_descriptor_touch(&socket->descriptor);
-        return 0;
-    case TL_OPTION_RCVBUF:
-        tl_buffer_set(&socket->receive_room, value, TL_RECEIVE_BUFFER_MIN);
-        return 0;
-    case TL_OPTION_NODELAY:
-    case TL_OPTION_V6ONLY:
-        return -EOPNOTSUPP;
-    case TL_OPTION_REUSEPORT:
-        return value != 0 ? -EOPNOTSUPP : 0;
-    default:
-        return -ENOPROTOOPT;
-    }
-}
-
-static int get_option(struct tl_unix *socket, enum tl_option option, int *ret)
-{
-    const bool *flag = flag_of(socket, option);
-    if (flag != NULL) {
-        *ret = *flag;
-        return 0;
-    }
-    switch (option) {
-    case TL_OPTION_ERROR:
-        *ret = -socket->error;
-        socket->error = 0;
-        return 0;
-    case TL_OPTION_SNDBUF:
-        *ret = tl_buffer_get(socket->send_room);
-        return 0;
-    case TL_OPTION_RCVBUF:
-        *ret = tl_buffer_get(socket->receive_room);
-        return 0;
-    case TL_OPTION_REUSEPORT:
-        *ret = 0;
-        return 0;
-    case TL_OPTION_NODELAY:
-    case TL_OPTION_V6ONLY:
-        return -EOPNOTSUPP;
-    default:
-        return -ENOPROTOOPT;
-    }
-}
-
 static int unix_option(struct tl_descriptor *descriptor, enum tl_option option, const int *set,
                        int *ret)
 {
     struct tl_unix *socket = tl_unix_of(descriptor);
-    int r = 0;
-    if (set != NULL)
-        r = set_option(socket, option, *set);
-    if (r == 0 && ret != NULL)
-        r = get_option(socket, option, ret);
+    const struct tl_option_places places = {
+        .flags =
+            {
+                [TL_OPTION_REUSEADDR] = &socket->reuse_address,
+                [TL_OPTION_KEEPALIVE] = &socket->keepalive,
+                [TL_OPTION_BROADCAST] = &socket->broadcast,
+            },
+        .send_room = &socket->send_room,
+        .receive_room = &socket->receive_room,
+        .error = &socket->error,
+        .family = TL_FAMILY_UNIX,
+    };
+    int r = tl_option(&places, option, set, ret);
+    if (set != NULL && option == TL_OPTION_SNDBUF)
+        tl_descriptor_touch(descriptor);
     return r;
 }
 

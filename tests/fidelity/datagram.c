@@ -35,12 +35,20 @@ void place_send_to(struct run *run, const struct op *op, struct answer *answer)
         answer->skipped = true;
         return;
     }
-    message.iov_count = cut_bytes(flow_next_written(&pattern), (size_t)op->value, op->pieces, iov);
+    if (op->kind == OP_SENDFILE && !sendfile_is_one_piece(op)) {
+        answer->skipped = true;
+        return;
+    }
+    const unsigned char *bytes = flow_next_written(&pattern);
+    message.iov_count = cut_bytes(bytes, (size_t)op->value, op->pieces, iov);
     if (op->kind == OP_SEND_TO)
         message.addr = &addr;
-    answer->result = run->kernel->ops->write(run->kernel, run->places[op->place].fd, &message, 1);
+    answer->result =
+        op->kind == OP_SENDFILE
+            ? sendfile_bytes(run, op, bytes, (size_t)op->value)
+            : run->kernel->ops->write(run->kernel, run->places[op->place].fd, &message, 1);
     name_learn(run, op->place); /* it may have been given one */
-    answer->either = answer->result < 0 && op->kind == OP_WRITE &&
+    answer->either = answer->result < 0 && op->kind != OP_SEND_TO &&
                      run->places[op->place].sort == SORT_UNIX_DATAGRAM &&
                      run->kernel->ops->address(run->kernel, run->places[op->place].fd,
                                                TL_ADDRESS_PEER, &addr) == -ENOTCONN;

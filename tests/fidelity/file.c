@@ -105,6 +105,11 @@ void file_write(struct run *run, const struct op *op, struct answer *answer)
     struct iovec iov[PIECES_MAX];
     struct flow pattern = {.key = run->op};
     struct tl_message message = {.iov = iov};
-    message.iov_count = cut_bytes(flow_next_written(&pattern), (size_t)op->value, op->pieces, iov);
+    const unsigned char *bytes = flow_next_written(&pattern);
+    if (op->kind == OP_SENDFILE) {
+        answer->result = sendfile_bytes(run, op, bytes, (size_t)op->value);
+        return;
+    }
+    message.iov_count = cut_bytes(bytes, (size_t)op->value, op->pieces, iov);
     answer->result = run->kernel->ops->write(run->kernel, run->places[op->place].fd, &message, 1);
 }

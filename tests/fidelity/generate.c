@@ -49,11 +49,16 @@ static uint8_t draw_opening(struct generator *generator)
 static void set_option(struct generator *generator, struct op *op)
 {
     static const int32_t buffers[] = {65536, 100000, 131072, 200000};
+    /* Of streams, how much is where would be anybody's guess. */
+    static const int32_t small[] = {0, 1, 3000, 8000, 20000};
     /* Not ERROR, which is only read, and not what decides whether calls wait. */
     op->what = (uint8_t)(1 + guess_draw(generator, TL_OPTION_RCVBUF));
     op->value = (int32_t)guess_draw(generator, 3);
     if (op->what == TL_OPTION_SNDBUF || op->what == TL_OPTION_RCVBUF)
         op->value = buffers[guess_draw(generator, sizeof buffers / sizeof *buffers)];
+    if (op->what == TL_OPTION_RCVBUF && sort_has_datagrams(generator->sorts[op->place]) &&
+        guess_draw(generator, 2) == 0)
+        op->value = small[guess_draw(generator, sizeof small / sizeof *small)];
 }
 
 /* --- Operations ------------------------------------------------------------------------------- */
@@ -70,7 +75,7 @@ static const struct {
     {OP_PEER, 3, 1},       {OP_WATCH, 3, 1},     {OP_CLOSE, 4, 4},     {OP_PIPE, 1, 1},
     {OP_PAIR, 1, 1},       {OP_OPEN, 0, 10},     {OP_PREAD, 0, 8},     {OP_PWRITE, 0, 8},
     {OP_FSYNC, 0, 1},      {OP_STAT, 0, 5},      {OP_UNLINK, 1, 4},    {OP_RENAME, 1, 5},
-    {OP_DISCONNECT, 1, 1}, {OP_SEND_MANY, 2, 1}, {OP_READ_MANY, 3, 1},
+    {OP_DISCONNECT, 1, 1}, {OP_SEND_MANY, 2, 1}, {OP_READ_MANY, 3, 1}, {OP_SENDFILE, 3, 3},
 };
 
 static uint8_t weight_of(const struct generator *generator, size_t i)
@@ -109,7 +114,7 @@ static uint8_t place_for(struct generator *generator, uint8_t kind)
     case OP_BIND:
         return guess_find(generator, guess_draw(generator, 4) > 0 ? GUESS_FRESH : GUESS_DATAGRAM);
     case OP_LISTEN:
-        return guess_find(generator, GUESS_FRESH);
+        return guess_find(generator, guess_draw(generator, 6) > 0 ? GUESS_FRESH : GUESS_LISTENING);
     case OP_CONNECT:
         return guess_find(generator, guess_draw(generator, 5) > 0 ? GUESS_FRESH : GUESS_DATAGRAM);
     case OP_SEND_TO:
@@ -125,6 +130,7 @@ static uint8_t place_for(struct generator *generator, uint8_t kind)
     case OP_RENAME:
         return 0;
     case OP_WRITE:
+    case OP_SENDFILE:
         return guess_draw(generator, 3) > 0 ? guess_find(generator, GUESS_CONNECTED)
                                             : guess_find_open(generator);
     case OP_READ_MANY:
@@ -193,12 +199,13 @@ static void fill_in(struct generator *generator, struct op *op)
         (uint8_t)(1 + (guess_draw(generator, 3) == 0 ? guess_draw(generator, PIECES_MAX) : 0));
     if (op->kind == OP_SOCKET)
         op->what = draw_sort(generator);
-    else if (op->kind == OP_PREAD || op->kind == OP_PWRITE)
+    else if (op->kind == OP_PREAD || op->kind == OP_PWRITE || op->kind == OP_SENDFILE)
         op->offset = draw_offset(generator);
     else if (op->kind == OP_BIND)
-        op->what = guess_draw(generator, 3) > 0 ? BIND_LOOPBACK : (uint8_t)guess_draw(generator, 3);
+        op->what =
+            guess_draw(generator, 3) > 0 ? BIND_LOOPBACK : (uint8_t)guess_draw(generator, BINDS);
     else if (op->kind == OP_LISTEN)
-        op->value = (int32_t)guess_draw(generator, 4);
+        op->value = (int32_t)guess_draw(generator, 5) - 1;
     else if (op->kind == OP_SHUTDOWN)
         op->what = (uint8_t)guess_draw(generator, 3);
     else if (op->kind == OP_SET)
@@ -234,7 +241,8 @@ static void add_reuse(struct generator *generator, uint8_t place)
 /* Now and then a queue is filled. */
 static void repeat(struct generator *generator, const struct op *op)
 {
-    bool datagram = (op->kind == OP_WRITE || op->kind == OP_SEND_TO || op->kind == OP_SEND_MANY) &&
+    bool datagram = (op->kind == OP_WRITE || op->kind == OP_SEND_TO || op->kind == OP_SEND_MANY ||
+                     op->kind == OP_SENDFILE) &&
                     generator->guesses[op->place] == GUESS_DATAGRAM;
     if (!datagram || guess_draw(generator, 8) > 0)
         return;

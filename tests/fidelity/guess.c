@@ -112,7 +112,7 @@ bool guess_is_sensible(const struct generator *generator, const struct op *op)
     case OP_BIND:
         return guess == GUESS_FRESH || guess == GUESS_DATAGRAM;
     case OP_LISTEN:
-        return guess == GUESS_FRESH;
+        return guess == GUESS_FRESH || guess == GUESS_LISTENING;
     case OP_CONNECT:
         return guess_reaches(generator->sorts[op->place], generator->sorts[op->other]) &&
                ((guess == GUESS_FRESH && (other == GUESS_LISTENING || op->other == op->place)) ||
@@ -121,6 +121,7 @@ bool guess_is_sensible(const struct generator *generator, const struct op *op)
     case OP_SEND_MANY:
         return guess == GUESS_DATAGRAM && other == GUESS_DATAGRAM;
     case OP_WRITE:
+    case OP_SENDFILE:
         return guess == GUESS_CONNECTED || guess == GUESS_DATAGRAM || guess == GUESS_WRITES ||
                guess == GUESS_FILE;
     case OP_READ_MANY:
@@ -188,7 +189,7 @@ static void guess_traffic(struct generator *generator, const struct op *op)
             generator->waiting[op->other]--;
         guess_peer(generator, op);
         generator->sorts[op->place] = generator->sorts[op->other];
-    } else if (op->kind == OP_WRITE) {
+    } else if (op->kind == OP_WRITE || op->kind == OP_SENDFILE) {
         generator->unread[generator->peers[op->place]] = true;
     } else if ((op->kind == OP_SEND_TO || op->kind == OP_SEND_MANY) && op->other < PATH) {
         generator->unread[op->other] = true;

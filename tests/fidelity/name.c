@@ -124,7 +124,9 @@ tl_addr name_fresh(const struct run *run, const struct op *op, uint8_t sort)
         memmove(addr.data + sizeof mapped_prefix, addr.data, 4);
         memcpy(addr.data, mapped_prefix, sizeof mapped_prefix);
     } else if (sort == SORT_TCP6 || sort == SORT_UDP6) {
-        int r = tl_addr_parse(op->what == BIND_ANY ? "::" : "::1", 0, &addr);
+        static const char *const hosts[BINDS] = {[BIND_ANY] = "::", [BIND_SCOPED] = "::1%7"};
+        const char *host = hosts[op->what];
+        int r = tl_addr_parse(host != NULL ? host : "::1", 0, &addr);
         assert(r == 0);
         (void)r;
     } else if (sort_is_unix(sort) && op->what == BIND_ANY) {
@@ -135,6 +137,8 @@ tl_addr name_fresh(const struct run *run, const struct op *op, uint8_t sort)
                  run->op);
     } else if (op->what == BIND_ANY) {
         memset(addr.data, 0, sizeof addr.data);
+    } else if (op->what == BIND_EVERYBODY) {
+        memset(addr.data + 1, 255, 3);
     }
     return addr;
 }

@@ -370,6 +370,7 @@ static const struct {
     [OP_STAT] = {file_stat, false, false},
     [OP_UNLINK] = {file_unlink, false, false},
     [OP_RENAME] = {file_rename, false, false},
+    [OP_SENDFILE] = {place_write, false, false},
 };
 
 void place_do(struct run *run, const struct op *op, struct answer *answer)
@@ -422,7 +423,8 @@ struct stillness places_stillness(struct run *run)
         if (place->fd < 0 || place->ready & (TL_HANGUP | TL_FAULT))
             continue; /* of a connection that is over, the numbers mean nothing */
         (void)ioctl(place->fd, SIOCOUTQ, &ret.out[i]);
-        (void)ioctl(place->fd, SIOCINQ, &ret.in[i]);
+        if (!sort_is_datagram(place->sort)) /* looking there takes a batch of datagrams over */
+            (void)ioctl(place->fd, SIOCINQ, &ret.in[i]);
         bool network = place->out != NULL && place->out->network;
         if (network && ioctl(place->fd, SIOCOUTQNSD, &unsent) == 0 && unsent > 0)
             ret.moving = ret.moving || !place->out->crowded || has_nothing(run, place->out);

@@ -106,6 +106,16 @@ size_t cut_bytes(const unsigned char *bytes, size_t len, unsigned pieces, struct
 
 uint32_t hash_bytes(const unsigned char *bytes, size_t len);
 
+/* --- By way of a file (sendfile.c) --- */
+
+/* Sends so many bytes with sendfile; as that says. */
+int64_t sendfile_bytes(struct run *run, const struct op *op, const unsigned char *bytes,
+                       size_t len);
+
+/* Whether one call to the socket is made of it: what goes beyond may be lost for good where each is
+ * a datagram. */
+bool sendfile_is_one_piece(const struct op *op);
+
 /* --- Names (name.c) --- */
 
 /* Another place's address, or a path, as one to connect or bind to; false: there is none. */

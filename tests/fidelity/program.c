@@ -43,6 +43,7 @@ static const struct {
     [OP_STAT] = {"stat", "/"},
     [OP_UNLINK] = {"unlink", "/"},
     [OP_RENAME] = {"rename", "/>"},
+    [OP_SENDFILE] = {"sendfile", "ivx"},
 };
 
 const char *const program_paths[PATHS] = {
@@ -56,7 +57,7 @@ struct words {
 
 static const char *const sorts[] = {"tcp",  "tcp6",     "udp",  "udp6",
                                     "unix", "unixgram", "pipe", "file"};
-static const char *const bounds[] = {"loopback", "any", "mapped"};
+static const char *const bounds[] = {"loopback", "any", "mapped", "scoped", "everybody"};
 static const char *const halves[] = {"read", "write", "both"};
 static const char *const watches[] = {"nothing", "readable", "writable", "everything"};
 static const char *const options[TL_OPTION_COUNT] = {
@@ -244,7 +245,7 @@ static bool sizes_fit(const struct op *op)
 {
     bool bytes = op->kind == OP_READ || op->kind == OP_WRITE || op->kind == OP_SEND_TO ||
                  op->kind == OP_SEND_MANY || op->kind == OP_READ_MANY || op->kind == OP_PREAD ||
-                 op->kind == OP_PWRITE;
+                 op->kind == OP_PWRITE || op->kind == OP_SENDFILE;
     return !bytes || (op->value >= 0 && op->value <= SIZE_MAX_BYTES);
 }
 

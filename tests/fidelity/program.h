@@ -51,6 +51,7 @@ enum op_kind {
     OP_STAT,
     OP_UNLINK,
     OP_RENAME,
+    OP_SENDFILE,
     OP_KINDS,
 };
 
@@ -70,7 +71,10 @@ enum sort {
 enum bind_to {
     BIND_LOOPBACK,
     BIND_ANY,
-    BIND_MAPPED, /* a socket of IPv6: to a loopback address of IPv4 */
+    BIND_MAPPED,    /* a socket of IPv6: to a loopback address of IPv4 */
+    BIND_SCOPED,    /* a socket of IPv6: to its loopback, with a scope that means nothing */
+    BIND_EVERYBODY, /* a socket of IPv4: to its loopback's broadcast address */
+    BINDS,
 };
 
 /* A path as what an operation is with is PATH + its number. */
@@ -87,7 +91,7 @@ struct op {
         pieces;    /* READ, WRITE, SEND_TO: how many buffers, from 1; SEND_MANY, READ_MANY: how many
                        datagrams */
     int32_t value; /* LISTEN: backlog; SET: value; what moves bytes: how many */
-    int32_t offset; /* PREAD, PWRITE */
+    int32_t offset; /* PREAD, PWRITE, SENDFILE */
 };
 
 struct program {

@@ -173,7 +173,7 @@ static void read_out_all(struct run *run, struct answer *answer)
 static bool uses_paths(const struct program *program)
 {
     for (size_t i = 0; i < program->count; i++)
-        if (program->ops[i].other >= PATH)
+        if (program->ops[i].other >= PATH || program->ops[i].kind == OP_SENDFILE)
             return true;
     return false;
 }

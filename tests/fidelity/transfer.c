@@ -40,7 +40,9 @@ static int64_t write_once(struct run *run, const struct op *op, size_t done)
     struct tl_message message = {.iov = iov};
     size_t asked = (size_t)op->value - done;
     message.iov_count = cut_bytes(flow_next_written(flow), asked, op->pieces, iov);
-    int64_t r = run->kernel->ops->write(run->kernel, place->fd, &message, 1);
+    int64_t r = op->kind == OP_SENDFILE
+                    ? sendfile_bytes(run, op, flow_next_written(flow), asked)
+                    : run->kernel->ops->write(run->kernel, place->fd, &message, 1);
     if (r >= 0 || r == -EAGAIN)
         flow_wrote(flow, asked, r > 0 ? (size_t)r : 0);
     return r;
@@ -72,8 +74,10 @@ void place_write(struct run *run, const struct op *op, struct answer *answer)
     } while (run->manner->whole && r > 0 && done < (size_t)op->value);
     answer->result = done > 0 ? (int64_t)done : r;
     answer->room_loose = flooded || (place->out != NULL && place->out->flooded);
-    if (refused && answer->room_loose && run->manner->whole)
-        answer->beyond = true; /* the first call may have had the reset for an answer */
+    bool parts = (run->manner->whole && answer->room_loose) ||
+                 (op->kind == OP_SENDFILE && !sendfile_is_one_piece(op));
+    if (refused && parts)
+        answer->beyond = true; /* the first of them may have had the reset for an answer */
     if (answer->result > 0 && place->out == NULL)
         answer->broken = "nobody could get these bytes";
 }
