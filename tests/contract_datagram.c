@@ -292,17 +292,19 @@ static tl_protocol *closing_factory(void *farg)
 static void a_factory_may_close_the_loop(struct contract *contract)
 {
     tl_addr local = numeric("127.0.0.1", 0);
-    for (int given = 0; given < 2; given++) {
+    for (int how = 0; how < 3; how++) {
+        bool given = how == 1, named = how == 2;
         struct parties parties;
         tl_socket socket = {-1};
-        tl_datagram_opts opts = {.sock = given ? &socket : NULL};
+        tl_datagram_opts opts = {.sock = given ? &socket : NULL,
+                                 .local_host = named ? "127.0.0.1" : NULL};
         parties_open_loop(&parties, contract);
         parties.one.loop = parties.loop;
         if (given)
             assert_int_equal(tl_socket_open(parties.loop, TL_FAMILY_INET, TL_DATAGRAM, &socket), 0);
         tl_timer_handle_cancel(parties.guard);
         tl_future *future = tl_loop_create_datagram_endpoint(
-            parties.loop, closing_factory, &parties.one, given ? NULL : &local, NULL, &opts);
+            parties.loop, closing_factory, &parties.one, how == 0 ? &local : NULL, NULL, &opts);
         assert_true(tl_future_done(future));
         assert_int_equal(tl_future_exception(future)->code, TL_ECLOSED);
         tl_future_unref(future);

@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 
 failures=0
 for name in asyncgen child connect datagram datagram_by_name datagram_errors debug exception \
-    executor executor_end file future gather getaddrinfo given in lifecycle loop peers pipe_fail \
+    executor executor_end file future gather getaddrinfo given lifecycle loop peers pipe_fail \
     pipe_given pipe_transport policy post refusals schedule sendfile sendfile_end serve_forever \
     server server_close server_names sock sock_blocking sock_by_name sock_sendfile stream \
     stream_buffered stream_end stream_flow stream_report stream_state stream_write task \

@@ -31,7 +31,7 @@ expect() {
 # --- The command line ---
 
 version=$(sed -n 's/.*TL_VERSION "\(.*\)"/\1/p' include/twinloop/version.h)
-expect 0 "^twinloop ${version//./\\.}, trace format 1\.0$" "$twinloop" --version
+expect 0 "^twinloop ${version//./\\.}, trace format 1\.1$" "$twinloop" --version
 expect 0 '^usage: twinloop' "$twinloop" --help
 expect 2 '^usage: twinloop' "$twinloop"
 expect 2 "^twinloop: there is no command 'frob'$" "$twinloop" frob
@@ -48,7 +48,7 @@ expect 2 '^usage: twinloop' "$twinloop" replay "$scratch/a" "$program"
 
 trace=$scratch/trace.tlr
 expect 0 '^ran: OK$' "$program" record "$trace"
-expect 0 '^# trace format 1\.0, twinloop .*, program test_replay, output as hash$' \
+expect 0 '^# trace format 1\.1, twinloop .*, program test_replay, output as hash$' \
     "$twinloop" dump "$trace"
 expect 0 '^# stream 0: kernel real, thread main, began 1[0-9]{9}\.[0-9]{9} s' \
     "$twinloop" dump "$trace"

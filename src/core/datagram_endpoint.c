@@ -104,8 +104,12 @@ void tl_datagram_endpoint_make(const struct tl_datagram_request *request)
     struct tl_kernel *kernel = request->loop->kernel;
     struct tl_datagram_plan plan;
     int fd = tl_datagram_socket(request, &plan);
-    if (fd >= 0 &&
-        !open_transport(request->loop, fd, request->factory, request->farg, &plan, request->future))
+    if (fd < 0)
+        return;
+    bool made =
+        open_transport(request->loop, fd, request->factory, request->farg, &plan, request->future);
+    /* Unless the factory has closed the loop, and so everything that was its. */
+    if (!made && tl_loop_open(request->loop))
         (void)kernel->ops->close(kernel, fd);
 }
 
