@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "support/patch.h"
 #include "support/scene.h"
 
 /* More than a socket's buffers hold. */
@@ -240,6 +241,32 @@ static void a_name_that_somebody_has(struct contract *contract)
     scene_close(&scene);
 }
 
+static int no_listen(struct tl_kernel *kernel, int fd, int backlog)
+{
+    (void)kernel;
+    (void)fd;
+    (void)backlog;
+    return -EOPNOTSUPP;
+}
+
+static void a_failed_listen_names_the_address(struct contract *contract)
+{
+    static struct scene scene;
+    struct kernel_patch patch;
+    struct name name = named("listen");
+    char message[160];
+    scene_open(&scene, contract);
+    kernel_patch_apply(&patch, tl_loop_kernel(scene.loop));
+    patch.ops.listen = no_listen;
+    (void)snprintf(message, sizeof message,
+                   "error while attempting to listen on address unix:@%s: %s", name.bytes + 1,
+                   tl_strerror(-EOPNOTSUPP));
+    scene_expect_failed(tl_loop_create_unix_server(scene.loop, scene_peer_factory, &scene,
+                                                   name.bytes, name.len, NULL),
+                        -EOPNOTSUPP, message);
+    scene_close(&scene);
+}
+
 /* --- Failing ---------------------------------------------------------------------------------- */
 
 static void nobody_listens(struct contract *contract)
@@ -405,6 +432,7 @@ static const struct contract_case cases[] = {
     CONTRACT(connections_outlive_their_server),
     CONTRACT(a_full_queue_is_told_at_once),
     CONTRACT(a_name_that_somebody_has),
+    CONTRACT(a_failed_listen_names_the_address),
     CONTRACT(nobody_listens),
     CONTRACT(what_is_no_name),
     CONTRACT(other_arguments),

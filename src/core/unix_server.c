@@ -13,15 +13,15 @@
 #include "core/tls.h"
 #include "core/unix.h"
 
-static int fail(tl_future *future, int code, const tl_addr *addr)
+static int fail(tl_future *future, int code, const char *what, const tl_addr *addr)
 {
     char text[TL_ADDR_TEXT_MAX];
     const char *name = tl_addr_format(addr, text, sizeof text);
     if (code == -EADDRINUSE)
         return tl_future_fail(future, code, "Address '%s' is already in use",
                               name + strlen("unix:"));
-    return tl_future_fail(future, code, "error while attempting to bind on address %s: %s", name,
-                          tl_strerror(code));
+    return tl_future_fail(future, code, "error while attempting to %s on address %s: %s", what,
+                          name, tl_strerror(code));
 }
 
 /* Makes the listener, or fails the future. */
@@ -36,7 +36,7 @@ static int add_listener(tl_server *server, const tl_addr *addr, tl_future *futur
     tl_unix_remove_socket(kernel, addr);
     int r = kernel->ops->bind(kernel, fd, addr);
     if (r < 0) {
-        (void)fail(future, r, addr);
+        (void)fail(future, r, "bind", addr);
         (void)kernel->ops->close(kernel, fd);
         return r;
     }
@@ -53,7 +53,7 @@ static int serve(tl_server *server, const tl_addr *addr, bool defer, tl_future *
         return r;
     r = tl_server_listen(server, &failed);
     if (r < 0)
-        (void)tl_future_set_exception(future, r, NULL);
+        (void)fail(future, r, "listen", failed);
     return r;
 }
 
