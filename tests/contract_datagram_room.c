@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "support/contract.h"
@@ -123,6 +124,19 @@ static void a_small_one_may_fit_where_a_large_one_does_not(struct contract *cont
     pair.kernel->ops->destroy(pair.kernel);
 }
 
+/* Linux before 6.5 copied what it sent of a file, or counted it in other pieces. */
+static bool counts_pages(const struct contract *contract)
+{
+    struct utsname name;
+    unsigned major = 0, minor = 0;
+
+    if (strstr(contract->world, "real") == NULL)
+        return true;
+    assert_int_equal(uname(&name), 0);
+    assert_int_equal(sscanf(name.release, "%u.%u", &major, &minor), 2);
+    return major > 6 || (major == 6 && minor >= 5);
+}
+
 /* A file that is sent counts its bytes and 832 more: 1,832, of which 21 fit. */
 static void a_files_pages_count_by_the_byte(struct contract *contract)
 {
@@ -131,6 +145,10 @@ static void a_files_pages_count_by_the_byte(struct contract *contract)
     static const char data[LEN];
     char path[96];
 
+    if (!counts_pages(contract)) {
+        kernel->ops->destroy(kernel);
+        return;
+    }
     snprintf(path, sizeof path, "/tmp/twinloop-%d-room", (int)getpid());
     int file = kernel->ops->open(kernel, path, TL_OPEN_READ | TL_OPEN_WRITE | TL_OPEN_CREATE, 0600);
     assert_true(file >= 0);

@@ -197,6 +197,28 @@ static void nowhere_in_particular_is_here(struct contract *contract)
     kernel->ops->destroy(kernel);
 }
 
+/* What a connect makes of ::ffff:0.0.0.0 outlives the connection, for that was chosen, and :: was
+ * not. */
+static void mapped_is_chosen(struct contract *contract)
+{
+    struct tl_kernel *kernel = contract_kernel(contract);
+    static const char *const owns[] = {"::ffff:0.0.0.0", "::"};
+    static const char *const names[] = {"::ffff:127.0.0.1", "::"};
+    const tl_addr nobody = {.family = TL_FAMILY_NONE};
+
+    for (int i = 0; i < 2; i++) {
+        tl_addr own = seam_numeric(owns[i], 0), to = seam_numeric("::ffff:127.0.0.1", 9);
+        tl_addr expected = seam_numeric(names[i], 0), name;
+        int fd = seam_datagrams(kernel, TL_FAMILY_INET6);
+        assert_int_equal(kernel->ops->bind(kernel, fd, &own), 0);
+        assert_int_equal(kernel->ops->connect(kernel, fd, &to), 0);
+        assert_int_equal(kernel->ops->connect(kernel, fd, &nobody), 0);
+        name = seam_name(kernel, fd);
+        assert_true(tl_addr_equal(&name, &expected));
+    }
+    kernel->ops->destroy(kernel);
+}
+
 /* The address that a first connect gave it stays, so what IPv4 has to say is not for it. */
 static void an_address_from_before_hears_no_refusal(struct contract *contract)
 {
@@ -252,6 +274,7 @@ int main(int argc, char **argv)
         CONTRACT(nobody_connects_as_everybody),
         CONTRACT(nowhere_in_particular_is_here),
         CONTRACT(an_address_from_before_hears_no_refusal),
+        CONTRACT(mapped_is_chosen),
         CONTRACT(bound_twice_and_to_somebody_elses),
     };
 

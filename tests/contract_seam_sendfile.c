@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "support/contract.h"
@@ -227,6 +228,19 @@ static void a_pipe_takes_pages(struct contract *contract)
     kernel->ops->destroy(kernel);
 }
 
+/* Linux before 6.5 copied what it sent of a file, or counted it in other pieces. */
+static bool counts_pages(const struct contract *contract)
+{
+    struct utsname name;
+    unsigned major = 0, minor = 0;
+
+    if (strstr(contract->world, "real") == NULL)
+        return true;
+    assert_int_equal(uname(&name), 0);
+    assert_int_equal(sscanf(name.release, "%u.%u", &major, &minor), 2);
+    return major > 6 || (major == 6 && minor >= 5);
+}
+
 /* The pages of a file cost the writer less than bytes that were copied, and sixteen of them are one
  * message. */
 static void a_unix_stream_takes_pages(struct contract *contract)
@@ -239,6 +253,10 @@ static void a_unix_stream_takes_pages(struct contract *contract)
     int64_t offset;
     int ends[2];
 
+    if (!counts_pages(contract)) {
+        kernel->ops->destroy(kernel);
+        return;
+    }
     assert_int_equal(kernel->ops->pipe(kernel, TL_PIPE_STREAM_PAIR, ends), 0);
     assert_int_equal(kernel->ops->option(kernel, ends[0], TL_OPTION_SNDBUF, &room, NULL), 0);
     for (offset = 0; SEND(ends[0], file, &offset, SMALL) == SMALL; offset = 0)

@@ -98,6 +98,13 @@ static inline struct tl_ip tl_ip_any(uint8_t family)
     return family == TL_FAMILY_INET ? tl_ip_v4(0, 0, 0, 0) : (struct tl_ip){{0}};
 }
 
+/* Whether a socket of a family that is bound to it has chosen an address: to Linux it has with any
+ * of IPv4 in IPv6's clothes, nowhere in particular too. */
+static inline bool tl_ip_is_chosen(const struct tl_ip *ip, uint8_t family)
+{
+    return !tl_ip_is_any(ip) || (family == TL_FAMILY_INET6 && tl_ip_is_v4(ip));
+}
+
 /* From an address of family INET or INET6. */
 static inline struct tl_ip tl_ip_from(const tl_addr *addr)
 {

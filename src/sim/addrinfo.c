@@ -50,14 +50,12 @@ static bool allows(const tl_addrinfo_hints *hints, const struct type *type)
            (hints->protocol == 0 || type->protocol == 0 || hints->protocol == type->protocol);
 }
 
-/* A port by number, or PORT_UNKNOWN. Numbers that are too large are cut, as the C library does, and
- * negative ones are none, although they are not taken for names. */
-static int port_number(const char *service, bool *ret_named)
+/* A port by number, or PORT_UNKNOWN. Numbers that are too large are cut, as the C library does. */
+static int port_number(const char *service)
 {
     char *end;
     int number = (int)strtoul(service, &end, 10);
-    *ret_named = *end != '\0';
-    return !*ret_named && number >= 0 ? number & UINT16_MAX : PORT_UNKNOWN;
+    return *end == '\0' && number >= 0 ? number & UINT16_MAX : PORT_UNKNOWN;
 }
 
 /* The port for one type of socket, or PORT_UNKNOWN. */
@@ -249,6 +247,12 @@ static int find_name(tl_host *host, const tl_addrinfo_hints *hints, const char *
     return ret->count > 0 ? 0 : TL_EAI_NODATA;
 }
 
+/* What is asked for, or NULL: to the C library a star is none, of hosts and of services. */
+static const char *none_if_star(const char *name)
+{
+    return name != NULL && strcmp(name, "*") == 0 ? NULL : name;
+}
+
 static int find(tl_host *host, const struct tl_query *query, uint32_t turn, struct found *ret)
 {
     const tl_addrinfo_hints *hints = &query->hints;
@@ -256,7 +260,7 @@ static int find(tl_host *host, const struct tl_query *query, uint32_t turn, stru
     ret->scope = 0;
     ret->mapped = false;
     ret->canonname = "";
-    if (query->host == NULL || strcmp(query->host, "*") == 0) {
+    if (none_if_star(query->host) == NULL) {
         find_nobody(hints, ret);
         return 0;
     }
@@ -270,19 +274,28 @@ static int find(tl_host *host, const struct tl_query *query, uint32_t turn, stru
 
 /* --- getaddrinfo ------------------------------------------------------------------------------ */
 
-static int check(const struct tl_query *query, bool named)
+/* Whether a service is a number, though perhaps none that a port can have. */
+static bool is_number(const char *service)
+{
+    char *end;
+    (void)strtoul(service, &end, 10);
+    return *end == '\0';
+}
+
+static int check(const struct tl_query *query, const char *service)
 {
     const tl_addrinfo_hints *hints = &query->hints;
-    if (query->host == NULL && query->service == NULL)
+    const char *host = none_if_star(query->host);
+    if (host == NULL && service == NULL)
         return TL_EAI_NONAME;
     if ((hints->flags & ~(unsigned)AI_FLAGS) != 0 ||
-        ((hints->flags & TL_AI_CANONNAME) && query->host == NULL))
+        ((hints->flags & TL_AI_CANONNAME) && host == NULL))
         return TL_EAI_BADFLAGS;
-    if (named && (hints->flags & TL_AI_NUMERICSERV))
-        return TL_EAI_NONAME;
     if (hints->family != TL_FAMILY_NONE && hints->family != TL_FAMILY_INET &&
         hints->family != TL_FAMILY_INET6)
         return TL_EAI_FAMILY;
+    if (service != NULL && !is_number(service) && (hints->flags & TL_AI_NUMERICSERV))
+        return TL_EAI_NONAME;
     return 0;
 }
 
@@ -316,14 +329,13 @@ static int fill(struct tl_query *query, const struct found *found, const struct 
 
 static int answer_addresses(tl_host *host, struct tl_query *query, uint32_t turn)
 {
-    const char *service = query->service;
+    const char *service = none_if_star(query->service);
     struct found found = {.count = 0};
     struct wanted wanted = {.count = 0};
+    int r = check(query, service);
     if (service != NULL && service[0] == '\0')
         service = NULL;
-    bool named = false; /* service */
-    int number = service != NULL ? port_number(service, &named) : 0;
-    int r = check(query, named);
+    int number = service != NULL ? port_number(service) : 0;
     if (r == 0)
         r = want_sockets(&query->hints, service, number, &wanted);
     if (r == 0)
@@ -398,7 +410,7 @@ bool tl_names_local(const struct tl_query *query)
     struct found found;
     if (query->kind == TL_QUERY_NAMES)
         return (query->flags & TL_NI_NUMERICHOST) != 0;
-    return query->host == NULL || (query->hints.flags & TL_AI_NUMERICHOST) != 0 ||
+    return none_if_star(query->host) == NULL || (query->hints.flags & TL_AI_NUMERICHOST) != 0 ||
            strcasecmp(query->host, "localhost") == 0 ||
            find_number(&query->hints, query->host, &found) != 0;
 }

@@ -96,7 +96,7 @@ static int datagram_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
     }
     /* What was chosen once is, for Linux, for as long as the socket lives. */
     socket->port_locked = socket->port_locked || addr->port != 0;
-    socket->address_locked = socket->address_locked || !tl_ip_is_any(&ip);
+    socket->address_locked = socket->address_locked || tl_ip_is_chosen(&ip, addr->family);
     if (!tl_ip_is_any(&ip) && !tl_ip_is_v4(&ip))
         socket->v6only = true; /* as Linux has it, for good */
     return 0;

@@ -55,7 +55,7 @@ static int endpoint_bind(struct tl_descriptor *descriptor, const tl_addr *addr)
     }
     endpoint->port_locked = addr->port != 0;
     /* An address that was chosen once is, for Linux, for as long as the socket lives. */
-    endpoint->address_locked = endpoint->address_locked || !tl_ip_is_any(&ip);
+    endpoint->address_locked = endpoint->address_locked || tl_ip_is_chosen(&ip, addr->family);
     if (!tl_ip_is_any(&ip) && !tl_ip_is_v4(&ip))
         endpoint->v6only = true; /* as Linux has it, for good */
     return 0;

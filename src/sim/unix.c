@@ -260,7 +260,8 @@ static ssize_t unix_write(struct tl_descriptor *descriptor, struct tl_message *m
     return (ssize_t)put;
 }
 
-/* A file's pages are not copied: a message has so many of them, and counts their bytes in use. */
+/* A file's pages are not copied, from Linux 6.5 on: a message has so many of them, and counts their
+ * bytes in use. */
 static ssize_t unix_write_pages(struct tl_descriptor *descriptor, const struct iovec *bytes,
                                 size_t place, uint64_t *ret_content)
 {

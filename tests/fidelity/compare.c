@@ -17,9 +17,11 @@
  *     write, either is given: which of them comes first has changed after Linux 6.12;
  *   - a UDP socket that is connected does not send several datagrams in a call, of which the real
  *     loopback would refuse some before the rest have left;
+ *   - a file is not sent as datagrams when it takes more than one call to the socket, for the rest
+ *     would be lost without a word;
  *   - a program is compared up to where the end of such a flow depends on it: its reader shuts down
- *     or closes, or somebody writes to who reads no more, or one world says what comes after the
- *     bytes while the other still has some.
+ *     or closes, or somebody writes to who reads no more (a file, also when it takes more than one
+ *     call), or one world says what comes after the bytes while the other still has some.
  *
  * In each world by itself must hold: bytes come in the order in which they were written, none comes
  * that was not, and when everything has been read out none is missing.

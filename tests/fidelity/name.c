@@ -124,7 +124,8 @@ tl_addr name_fresh(const struct run *run, const struct op *op, uint8_t sort)
         memmove(addr.data + sizeof mapped_prefix, addr.data, 4);
         memcpy(addr.data, mapped_prefix, sizeof mapped_prefix);
     } else if (sort == SORT_TCP6 || sort == SORT_UDP6) {
-        static const char *const hosts[BINDS] = {[BIND_ANY] = "::", [BIND_SCOPED] = "::1%7"};
+        static const char *const hosts[BINDS] = {
+            [BIND_ANY] = "::", [BIND_SCOPED] = "::1%7", [BIND_MAPPED_ANY] = "::ffff:0.0.0.0"};
         const char *host = hosts[op->what];
         int r = tl_addr_parse(host != NULL ? host : "::1", 0, &addr);
         assert(r == 0);

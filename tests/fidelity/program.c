@@ -57,7 +57,8 @@ struct words {
 
 static const char *const sorts[] = {"tcp",  "tcp6",     "udp",  "udp6",
                                     "unix", "unixgram", "pipe", "file"};
-static const char *const bounds[] = {"loopback", "any", "mapped", "scoped", "everybody"};
+static const char *const bounds[] = {"loopback", "any",       "mapped",
+                                     "scoped",   "everybody", "mapped_any"};
 static const char *const halves[] = {"read", "write", "both"};
 static const char *const watches[] = {"nothing", "readable", "writable", "everything"};
 static const char *const options[TL_OPTION_COUNT] = {

@@ -71,9 +71,10 @@ enum sort {
 enum bind_to {
     BIND_LOOPBACK,
     BIND_ANY,
-    BIND_MAPPED,    /* a socket of IPv6: to a loopback address of IPv4 */
-    BIND_SCOPED,    /* a socket of IPv6: to its loopback, with a scope that means nothing */
-    BIND_EVERYBODY, /* a socket of IPv4: to its loopback's broadcast address */
+    BIND_MAPPED,     /* a socket of IPv6: to a loopback address of IPv4 */
+    BIND_SCOPED,     /* a socket of IPv6: to its loopback, with a scope that means nothing */
+    BIND_EVERYBODY,  /* a socket of IPv4: to its loopback's broadcast address */
+    BIND_MAPPED_ANY, /* a socket of IPv6: to any address of IPv4 */
     BINDS,
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The operation that sends a file: what is sent is what a write would write at that point, by way
- * of a file that holds it at the operation's offset and is gone afterwards.
+ * of a file that holds it at the operation's offset and is gone afterwards. What its pages count in
+ * the buffers of sockets is what Linux counts from 6.5 on.
  */
 #include <stdio.h>
 
