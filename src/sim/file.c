@@ -322,7 +322,7 @@ ssize_t tl_file_put(struct tl_file *file, const void *data, size_t len, int64_t 
         return -EFBIG;
     size_t start = (size_t)offset;
     const unsigned char *source = data;
-    bool own = file->data != NULL && source >= file->data && source < file->data + file->size;
+    bool own = file->size > 0 && source >= file->data && source < file->data + file->size;
     size_t place = own ? (size_t)(source - file->data) : 0;
     int r = make_room(file, start + len);
     if (r < 0)
