@@ -289,11 +289,14 @@ test-tsan: ## the tests in which threads are at work, under TSan
 	$(SUB) VARIANT=tsan tests
 	@bash scripts/run-tests $(call place,tsan) $(THREADED)
 
-check: ## format, warnings of two compilers, static analysis, tree rules
+# The contract tests run here as well, since what production links differs from what sanitizers
+# look at: system calls that are made inline, and what -O2 makes of the code.
+check: ## format, warnings of two compilers, the contract at -O2, static analysis, tree rules
 	@bash scripts/deps check
 	@bash scripts/check-format
 	$(SUB) VARIANT=check-gcc everything
 	$(SUB) VARIANT=check-clang everything
+	@bash scripts/run-tests $(call place,check-gcc) 'contract_*' | grep -v '^ok '
 	@bash scripts/check-static
 	@bash scripts/check-tree --self-test
 	@bash scripts/check-tree $(call place,check-gcc)
