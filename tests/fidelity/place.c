@@ -138,6 +138,7 @@ static void begin_connection(struct run *run, struct place *place, int target,
     place->in = other == place ? place->out : new_flow(run, other);
     if (other == place)
         return; /* it is connected to itself, which nobody accepts */
+    place->in->closed = other->deaf;
     run->waiting[run->waiting_count++] = (struct waiting){
         .client = place->local, .target = other->number, .out = place->out, .in = place->in};
 }
@@ -260,6 +261,8 @@ static void do_shutdown(struct run *run, const struct op *op, struct answer *ans
     bool reading = op->what != TL_SHUTDOWN_WRITE;
     answer->beyond = end(place, op->what != TL_SHUTDOWN_READ, reading, false);
     answer->result = run->kernel->ops->shutdown(run->kernel, place->fd, (enum tl_shutdown)op->what);
+    if (reading && !place->listening && !sort_is_unix(place->sort))
+        place->deaf = true;
     if (reading)
         place->listening = false;
 }

@@ -18,6 +18,7 @@ struct place {
     uint8_t sort;     /* enum sort */
     uint8_t watched;  /* TL_READABLE | TL_WRITABLE */
     bool listening;   /* as far as its calls tell */
+    bool deaf;        /* was shut before it listens: what it accepts will read nothing */
     bool shares;      /* SO_REUSEPORT */
     bool reuses;      /* SO_REUSEADDR */
     bool rebound;     /* some connection may linger where it is bound */
