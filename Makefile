@@ -296,7 +296,7 @@ check: ## format, warnings of two compilers, the contract at -O2, static analysi
 	@bash scripts/check-format
 	$(SUB) VARIANT=check-gcc everything
 	$(SUB) VARIANT=check-clang everything
-	@bash scripts/run-tests $(call place,check-gcc) 'contract_*' | grep -v '^ok '
+	@bash -o pipefail -c "scripts/run-tests $(call place,check-gcc) 'contract_*' | grep -v '^ok '"
 	@bash scripts/check-static
 	@bash scripts/check-tree --self-test
 	@bash scripts/check-tree $(call place,check-gcc)
