@@ -27,7 +27,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "support/party.h"
-#include "support/patch.h"
+#include "support/random.h"
 #include "support/scene.h"
 
 enum { RUNS = 60, STEPS = 40, LEN_MAX = 600, ENDS = 3 };
@@ -83,12 +83,6 @@ struct play {
     bool closing;
     struct end ends[ENDS];
 };
-
-static uint32_t draw_from(uint64_t *random, uint32_t bound)
-{
-    *random = *random * 6364136223846793005U + 1442695040888963407U;
-    return (uint32_t)((*random >> 33) % bound);
-}
 
 static uint32_t draw(struct end *end, uint32_t bound)
 {

@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "support/patch.h"
+#include "support/random.h"
 #include "support/scene.h"
 
 enum { RUNS = 60, STEPS = 60, BUFFER_SIZE = 5000, PIECE_MAX = 40000, PIECES = 200 };
@@ -60,11 +60,10 @@ struct actor {
 };
 
 struct play {
-    struct kernel_patch patch;
+    struct stingy stingy;
     tl_loop *loop;
     struct ladder *ladder; /* or NULL: no allocation fails */
     tl_timer_handle *guard;
-    uint64_t writes;
     int pauses;
     int failures;
     int cut; /* ticks until the loop is stopped; 0: it is not */
@@ -73,25 +72,9 @@ struct play {
     struct end writer;
 };
 
-/* Takes little of what it is given, or nothing, so that queues grow. */
-static ssize_t little_write(struct tl_kernel *kernel, int fd, struct tl_message *messages,
-                            size_t count)
-{
-    struct play *play = tl_container_of(kernel_patch(kernel), struct play, patch);
-    if (play->writes++ % 3 == 0)
-        return -EAGAIN;
-    struct iovec iov = messages[0].iov[0];
-    size_t most = 1 + play->writes * play->writes % 5000;
-    if (iov.iov_len > most)
-        iov.iov_len = most;
-    struct tl_message message = {.iov = &iov, .iov_count = 1};
-    return play->patch.inner->write(kernel, fd, &message, count);
-}
-
 static uint32_t draw(struct end *end, uint32_t bound)
 {
-    end->random = end->random * 6364136223846793005U + 1442695040888963407U;
-    return (uint32_t)((end->random >> 33) % bound);
+    return draw_from(&end->random, bound);
 }
 
 /* The end of a protocol that is called; it must be the one of now. */
@@ -497,15 +480,15 @@ static int run(struct contract *contract, enum tl_pipe_kind kind, uint64_t numbe
     static struct play play;
     tl_socket sockets[2];
     play = (struct play){
-        .writes = number, .loop = contract_loop(contract), .ladder = contract->ladder};
+        .stingy.writes = number, .loop = contract_loop(contract), .ladder = contract->ladder};
     if (number % 4 == 3)
         play.cut = (int)(number % 50) + 1;
     tl_loop_set_debug(play.loop, number % 8 == 3);
     end_init(&play.reader, &play, 2 * number + 1);
     end_init(&play.writer, &play, 2 * number + 2);
     tl_loop_set_exception_handler(play.loop, on_exception, &play);
-    kernel_patch_apply(&play.patch, tl_loop_kernel(play.loop));
-    play.patch.ops.write = little_write;
+    kernel_patch_apply(&play.stingy.patch, tl_loop_kernel(play.loop));
+    play.stingy.patch.ops.write = stingy_write;
     assert_int_equal(kind == TL_PIPE_ONE_WAY ? tl_pipe_open(play.loop, &sockets[0], &sockets[1])
                                              : tl_socket_pair(play.loop, &sockets[0], &sockets[1]),
                      0);

@@ -26,7 +26,7 @@
 #include <string.h>
 #include <twinloop/sim.h>
 #include <cmocka.h>
-#include "support/patch.h"
+#include "support/random.h"
 #include "support/scene.h"
 
 enum { RUNS = 40, FAULTY_RUNS = 200, STEPS = 60, BUFFER_SIZE = 5000, PIECE_MAX = 40000 };
@@ -63,32 +63,15 @@ struct actor {
 
 struct play {
     struct scene scene;
-    struct kernel_patch patch;
-    uint64_t writes;
+    struct stingy stingy;
     int pauses;
     int failures;       /* that are still to be reported */
     struct end ends[2]; /* the client, the server */
 };
 
-/* Takes little of what it is given, or nothing, so that queues grow. */
-static ssize_t little_write(struct tl_kernel *kernel, int fd, struct tl_message *messages,
-                            size_t count)
-{
-    struct play *play = tl_container_of(kernel_patch(kernel), struct play, patch);
-    if (play->writes++ % 3 == 0)
-        return -EAGAIN;
-    struct iovec iov = messages[0].iov[0];
-    size_t most = 1 + play->writes * play->writes % 5000;
-    if (iov.iov_len > most)
-        iov.iov_len = most;
-    struct tl_message message = {.iov = &iov, .iov_count = 1};
-    return play->patch.inner->write(kernel, fd, &message, count);
-}
-
 static uint32_t draw(struct end *end, uint32_t bound)
 {
-    end->random = end->random * 6364136223846793005U + 1442695040888963407U;
-    return (uint32_t)((end->random >> 33) % bound);
+    return draw_from(&end->random, bound);
 }
 
 /* The end of a protocol that is called; it must be the one of now. */
@@ -451,7 +434,7 @@ static void play_init(struct play *play, uint64_t number)
     tl_loop_set_exception_handler(play->scene.loop, on_exception, play);
     play->failures = 0;
     play->pauses = 0;
-    play->writes = number;
+    play->stingy.writes = number;
     end_init(&play->ends[0], play, 2 * number + 1);
     end_init(&play->ends[1], play, 2 * number + 2);
 }
@@ -463,8 +446,8 @@ static int run(struct contract *contract, uint64_t number)
     struct scene *scene = &play.scene;
     scene_open(scene, contract);
     play_init(&play, number);
-    kernel_patch_apply(&play.patch, tl_loop_kernel(scene->loop));
-    play.patch.ops.write = little_write;
+    kernel_patch_apply(&play.stingy.patch, tl_loop_kernel(scene->loop));
+    play.stingy.patch.ops.write = stingy_write;
     scene_serve(scene, server_factory);
     tl_future_detach(tl_loop_create_connection(scene->loop, client_factory, scene, "127.0.0.1",
                                                scene->port, NULL));

@@ -28,9 +28,8 @@ struct tl_fd_side {
 
 /* Stays where it is, under its number, until the loop is closed. */
 struct tl_fd {
-    tl_loop *loop; /* borrowed: the table is the loop's */
-    struct tl_fd
-        *older; /* while known: among the others, in the order in which they came to be so */
+    tl_loop *loop;       /* borrowed: the table is the loop's */
+    struct tl_fd *older; /* while it is known: its neighbours, in the order of becoming known */
     struct tl_fd *newer;
     struct tl_watch watch;
     struct tl_fd_side side[2]; /* by enum tl_direction */
